@@ -1,0 +1,15 @@
+//! The words every floor shares: units, ids, encodings, decoded sound and wait-free rings.
+
+mod encoding;
+mod feed;
+mod ids;
+mod pcm;
+mod ring;
+mod units;
+
+pub use encoding::Encoding;
+pub use feed::{FeedRx, FeedTx, feed};
+pub use ids::{CallId, PlayId, ZoneId, ZoneSet};
+pub use pcm::Pcm;
+pub use ring::{Offer, Take, ring};
+pub use units::{Db, SampleRate};
