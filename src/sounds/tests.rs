@@ -176,7 +176,7 @@ fn a_device_that_never_ends_is_refused() {
 #[test]
 fn a_file_cut_short_plays_as_far_as_it_goes() {
     let folder = Folder::new("cut");
-    for name in ["tone.flac", "tone.mp3", "tone.ogg"] {
+    for name in ["tone.flac", "tone.mp3"] {
         let whole = fs::read(shipped(name)).unwrap();
         let cut = folder.file(name, &whole[..whole.len() * 2 / 3]);
         let frames = load(&cut).unwrap().frames();
