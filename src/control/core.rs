@@ -35,9 +35,9 @@ impl Core {
         }
     }
 
-    /// Takes in one thing that happened at `now`; what was due by then is done before.
+    /// Takes in one thing that happened at `now`, then does what is due by then: news that comes
+    /// with a late tick counts already, so nobody is answered who has just hung up.
     pub fn handle(&mut self, input: Input, now: Instant) {
-        self.run_due(now);
         self.apply(input, now);
         self.follow_pages(now);
         self.run_due(now);

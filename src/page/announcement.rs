@@ -48,9 +48,8 @@ impl Klaxon {
     }
 
     pub(super) fn padding(&self) -> Padding {
-        let span = Duration::try_from_secs_f64(self.padding_s.abs())
-            .unwrap_or_default()
-            .min(LONGEST_PADDING);
+        let seconds = self.padding_s.abs().clamp(0.0, LONGEST_PADDING_S);
+        let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         if self.padding_s < 0.0 {
             return Padding::Before(span);
         }
@@ -152,4 +151,4 @@ impl Announcement {
 /// periods, and a clock that starts late.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// A padding above an hour is a mistake; the bound keeps sums of times in range.
-const LONGEST_PADDING: Duration = Duration::from_secs(3600);
+const LONGEST_PADDING_S: f64 = 3600.0;
