@@ -26,7 +26,7 @@ impl Core {
     pub fn new(policy: Policy, now: Instant) -> Self {
         Self {
             policy,
-            pages: Machine::new(page::Sound::Down),
+            pages: Machine::new(page::Output::Down),
             calls: BTreeMap::new(),
             health: Health::new(now),
             stopping: false,
@@ -161,14 +161,14 @@ impl Core {
         let note = self.health.sound_up(now);
         self.log(note);
         self.restate();
-        self.pages.handle_sound(page::Sound::Up);
+        self.pages.handle_output(page::Output::Up);
     }
 
     /// Calls stay: who is answered keeps the line, who waits waits a little longer.
     fn sound_down(&mut self, why: String, now: Instant) {
         let note = self.health.sound_down(why, now);
         self.log(note);
-        self.pages.handle_sound(page::Sound::Down);
+        self.pages.handle_output(page::Output::Down);
     }
 
     fn configure(&mut self, policy: Policy) {

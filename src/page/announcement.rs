@@ -104,11 +104,12 @@ impl Announcement {
         self.state == State::Queued
     }
 
-    /// Something of the page sounds in its zones, or would if there were sound.
+    /// Something of the page sounds, or would if there were sound. The tail of a klaxon needs no
+    /// word: it follows `Klaxon`, and what is ducked stays so while the page holds its zones.
     pub(super) fn is_heard(&self) -> bool {
         match self.state {
             State::Klaxon { .. } | State::Live => true,
-            State::Queued | State::Granted | State::Open => self.playing.is_some(),
+            State::Queued | State::Granted | State::Open => false,
         }
     }
 

@@ -203,7 +203,7 @@ proptest! {
         let policy = Policy {
             klaxon_padding: story.policy.klaxon_padding.min(0.0),
             answer_delay: ms(0),
-            ..story.policy.clone()
+            ..story.policy
         };
         let mut site = Site::new(policy);
         let mut n_calls = 0;

@@ -30,6 +30,20 @@ pub(super) fn policy() -> Policy {
     }
 }
 
+pub(super) fn mixing() -> Policy {
+    Policy {
+        hold_concurrent: false,
+        ..policy()
+    }
+}
+
+pub(super) fn without_klaxon() -> Policy {
+    Policy {
+        klaxon: None,
+        ..policy()
+    }
+}
+
 pub(super) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
@@ -103,10 +117,11 @@ impl Site {
         if let (Effect::Answer { call }, Some(lag)) = (&effect, self.ack_lag) {
             self.later(lag, Input::CallConfirmed { call: *call });
         }
-        match effect {
-            Effect::Log(note) => self.notes.push(note),
-            other => self.timeline.push(line(&other, self.now - self.start)),
+        if let Effect::Log(note) = effect {
+            self.notes.push(note);
+            return;
         }
+        self.timeline.push(line(&effect, self.now - self.start));
     }
 
     /// Plans an input for a time from now.

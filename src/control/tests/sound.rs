@@ -29,9 +29,9 @@ fn a_live_call_survives_and_everything_is_ordered_anew_when_sound_returns() {
     site.pass(ms(60_000));
     assert!(site.seen().is_empty());
     site.feed(Input::SoundUp);
-    assert_eq!(site.seen(), ["65.0 connect #1", "65.0 music -20dB"]);
+    assert_eq!(site.seen(), ["65.0 music -20dB", "65.0 connect #1"]);
     site.feed(Input::SoundUp);
-    assert_eq!(site.seen(), ["65.0 connect #1", "65.0 music -20dB"]);
+    assert_eq!(site.seen(), ["65.0 music -20dB", "65.0 connect #1"]);
 }
 
 #[test]
@@ -77,6 +77,22 @@ fn a_caller_is_not_answered_into_silence_but_refused() {
     site.pass(ms(1));
     assert_eq!(site.seen(), ["11.0 refuse #1 503", "11.0 music back"]);
     site.assert_quiet();
+}
+
+#[test]
+fn a_caller_who_waits_for_the_answer_anyway_is_not_refused_before_it_is_due() {
+    let mut site = Site::new(Policy {
+        klaxon: None,
+        answer_delay: ms(30_000),
+        ..policy()
+    });
+    site.arrives(1);
+    site.loses_sound();
+    site.pass(ms(29_000));
+    site.feed(Input::SoundUp);
+    site.seen();
+    site.pass(ms(1_000));
+    assert_eq!(site.seen()[0], "30.0 answer #1");
 }
 
 #[test]
@@ -131,10 +147,11 @@ fn each_loss_of_sound_is_told_once_and_so_is_each_new_reason() {
     let mut site = Site::new(policy());
     site.loses_sound();
     site.loses_sound();
+    site.pass(ms(300));
     site.feed(Input::SoundDown {
         why: "no card".to_owned(),
     });
-    site.pass(ms(12_300));
+    site.pass(ms(12_000));
     site.feed(Input::SoundUp);
     site.feed(Input::SoundUp);
     assert_eq!(

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::tone;
 use crate::base::{PlayId, ZoneId, ZoneSet};
-use crate::page::{Ask, Busy, Event, Machine, PageId, Sound};
+use crate::page::{Ask, Busy, Event, Machine, Output, PageId};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Seen {
@@ -39,7 +39,7 @@ impl Entry {
 struct Books {
     machine: Machine,
     now: Instant,
-    sound: Sound,
+    output: Output,
     /// By id, which is the order of asking.
     pages: BTreeMap<u64, Entry>,
     ducked: ZoneSet,
@@ -61,9 +61,9 @@ enum Step {
 impl Books {
     fn new() -> Self {
         Self {
-            machine: Machine::new(Sound::Up),
+            machine: Machine::new(Output::Up),
             now: Instant::now(),
-            sound: Sound::Up,
+            output: Output::Up,
             pages: BTreeMap::new(),
             ducked: ZoneSet::EMPTY,
             n_pages: 0,
@@ -115,8 +115,8 @@ impl Books {
                 self.machine.handle_play_ended(play, self.now);
             }
             Step::Sound(up) => {
-                self.sound = if up { Sound::Up } else { Sound::Down };
-                self.machine.handle_sound(self.sound);
+                self.output = if up { Output::Up } else { Output::Down };
+                self.machine.handle_output(self.output);
             }
             Step::Pass(span) => {
                 self.now += Duration::from_millis(span);
@@ -136,14 +136,15 @@ impl Books {
             match event {
                 Event::Queued { page, n_before } => {
                     assert!(!self.pages[&page.0].holds());
-                    assert!(n_before > 0 || self.sound == Sound::Down);
+                    assert!(n_before > 0 || self.output == Output::Down);
                 }
                 Event::Granted { page } => {
-                    assert_eq!(self.sound, Sound::Up);
+                    assert_eq!(self.output, Output::Up);
                     self.move_on(page, Seen::Queued, Seen::Granted);
+                    self.assert_nobody_overtaken(page.0);
                 }
                 Event::Play { page, play, .. } => {
-                    assert_eq!(self.sound, Sound::Up);
+                    assert_eq!(self.output, Output::Up);
                     let entry = self.pages.get_mut(&page.0).unwrap();
                     assert_eq!((entry.seen, entry.play), (Seen::Begun, None));
                     entry.play = Some(play);
@@ -175,6 +176,13 @@ impl Books {
         entry.seen = to;
     }
 
+    fn assert_nobody_overtaken(&self, page: u64) {
+        let ask = &self.pages[&page].ask;
+        let mut waiting = self.pages.range(..page).filter(|(_, it)| !it.holds());
+        let overtaken = waiting.any(|(_, it)| it.ask.zones.intersects(&ask.zones));
+        assert!(ask.busy == Busy::Mix || !overtaken, "page {page} overtakes");
+    }
+
     fn check(&self) {
         for (id, page) in &self.pages {
             let rivals = self
@@ -184,8 +192,8 @@ impl Books {
             let mut ahead = rivals
                 .clone()
                 .filter(|(other, it)| it.holds() || *other < id);
-            let waits =
-                self.sound == Sound::Down || page.ask.busy == Busy::Queue && ahead.next().is_some();
+            let waits = self.output == Output::Down
+                || page.ask.busy == Busy::Queue && ahead.next().is_some();
             assert!(page.holds() || waits, "page {id} waits for nobody");
             let exclusive = |it: &Entry| it.holds() && it.ask.busy == Busy::Queue;
             let mut rivals = rivals.filter(|(_, it)| exclusive(it));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{ask, tone, zones};
 use crate::base::PlayId;
-use crate::page::{Ask, Busy, Event, Machine, PageId, Sound};
+use crate::page::{Ask, Busy, Event, Machine, Output, PageId};
 
 fn drain(machine: &mut Machine) -> Vec<Event> {
     std::iter::from_fn(|| machine.poll()).collect()
@@ -12,17 +12,18 @@ fn drain(machine: &mut Machine) -> Vec<Event> {
 
 /// The pages granted by what was just done.
 fn granted(machine: &mut Machine) -> Vec<u64> {
-    let events = drain(machine).into_iter();
-    let granted = events.filter_map(|event| match event {
-        Event::Granted { page } => Some(page.0),
-        _ => None,
-    });
-    granted.collect()
+    let mut granted = Vec::new();
+    for event in drain(machine) {
+        if let Event::Granted { page } = event {
+            granted.push(page.0);
+        }
+    }
+    granted
 }
 
 #[test]
 fn pages_in_different_zones_do_not_wait_for_each_other() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     machine.handle_ask(PageId(1), ask(&[0, 1], Busy::Queue));
     machine.handle_ask(PageId(2), ask(&[2], Busy::Queue));
     assert_eq!(granted(&mut machine), [1, 2]);
@@ -30,7 +31,7 @@ fn pages_in_different_zones_do_not_wait_for_each_other() {
 
 #[test]
 fn a_page_waits_until_all_its_zones_are_free() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     machine.handle_ask(PageId(1), ask(&[0], Busy::Queue));
     machine.handle_ask(PageId(2), ask(&[1], Busy::Queue));
     drain(&mut machine);
@@ -45,7 +46,7 @@ fn a_page_waits_until_all_its_zones_are_free() {
 
 #[test]
 fn nobody_overtakes_into_a_zone_that_an_earlier_page_waits_for() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     machine.handle_ask(PageId(1), ask(&[0], Busy::Queue));
     machine.handle_ask(PageId(2), ask(&[0, 1], Busy::Queue));
     machine.handle_ask(PageId(3), ask(&[1], Busy::Queue));
@@ -57,7 +58,7 @@ fn nobody_overtakes_into_a_zone_that_an_earlier_page_waits_for() {
 
 #[test]
 fn a_mixing_page_waits_for_nobody_but_a_queueing_one_waits_for_it() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     machine.handle_ask(PageId(1), ask(&[0], Busy::Queue));
     machine.handle_ask(PageId(2), ask(&[0], Busy::Mix));
     machine.handle_ask(PageId(3), ask(&[0], Busy::Queue));
@@ -70,7 +71,7 @@ fn a_mixing_page_waits_for_nobody_but_a_queueing_one_waits_for_it() {
 
 #[test]
 fn a_revised_page_keeps_its_place_and_a_started_one_stays_as_it_is() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     for page in 1..=3 {
         machine.handle_ask(PageId(page), ask(&[0], Busy::Queue));
     }
@@ -85,30 +86,28 @@ fn a_revised_page_keeps_its_place_and_a_started_one_stays_as_it_is() {
 
 #[test]
 fn the_queue_stands_still_without_sound() {
-    let mut machine = Machine::new(Sound::Down);
+    let mut machine = Machine::new(Output::Down);
     machine.handle_ask(PageId(1), ask(&[0], Busy::Queue));
     machine.handle_ask(PageId(2), ask(&[0], Busy::Mix));
     assert_eq!(granted(&mut machine), [0; 0]);
-    machine.handle_sound(Sound::Up);
+    machine.handle_output(Output::Up);
     assert_eq!(granted(&mut machine), [1, 2]);
 }
 
 #[test]
 fn only_the_zones_that_are_left_get_their_music_back() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     let now = Instant::now();
     for (page, ids) in [(1, [0, 1]), (2, [1, 2])] {
         machine.handle_ask(PageId(page), ask(&ids, Busy::Mix));
         machine.handle_begin(PageId(page), now);
         machine.handle_speak(PageId(page));
     }
-    let ducks = drain(&mut machine)
-        .into_iter()
-        .filter_map(|event| match event {
-            Event::Ducked { zones } => Some(zones),
-            _ => None,
-        });
-    assert_eq!(ducks.collect::<Vec<_>>(), [zones(&[0, 1]), zones(&[2])]);
+    let events = drain(&mut machine);
+    for ids in [&[0, 1][..], &[2]] {
+        let zones = zones(ids);
+        assert!(events.contains(&Event::Ducked { zones }));
+    }
     machine.handle_end(PageId(1));
     let back = zones(&[0]);
     assert_eq!(drain(&mut machine), [Event::Released { zones: back }]);
@@ -117,7 +116,7 @@ fn only_the_zones_that_are_left_get_their_music_back() {
 
 #[test]
 fn a_taken_over_zone_stays_ducked_and_another_waits_for_its_first_sound() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     let now = Instant::now();
     machine.handle_ask(PageId(1), ask(&[0], Busy::Queue));
     machine.handle_begin(PageId(1), now);
@@ -132,7 +131,7 @@ fn a_taken_over_zone_stays_ducked_and_another_waits_for_its_first_sound() {
 
 #[test]
 fn verbs_out_of_place_do_nothing() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     let now = Instant::now();
     let klaxon = tone(Duration::from_secs(1), 0.0);
     let wanted = ask(&[0], Busy::Queue);
@@ -152,7 +151,7 @@ fn verbs_out_of_place_do_nothing() {
 
 #[test]
 fn an_engine_that_forgot_is_told_who_is_live_and_what_is_ducked() {
-    let mut machine = Machine::new(Sound::Up);
+    let mut machine = Machine::new(Output::Up);
     let now = Instant::now();
     for page in 1..=2 {
         machine.handle_ask(PageId(page), ask(&[page as u16], Busy::Queue));
@@ -165,6 +164,6 @@ fn an_engine_that_forgot_is_told_who_is_live_and_what_is_ducked() {
     let page = PageId(2);
     assert_eq!(
         drain(&mut machine),
-        [Event::Voice { page, zones }, Event::Ducked { zones }]
+        [Event::Ducked { zones }, Event::Voice { page, zones }]
     );
 }
