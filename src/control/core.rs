@@ -54,7 +54,7 @@ impl Core {
         of_calls.into_iter().chain(self.pages.poll_timeout()).min()
     }
 
-    /// How things stand.
+    /// How things stand; valid whenever everything is drained.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             stopping: self.stopping,

@@ -52,7 +52,9 @@ pub enum Event {
 /// Whether what is played reaches a loudspeaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
+    /// Pages are granted and klaxons played.
     Up,
+    /// The queue stands still.
     Down,
 }
 
@@ -68,6 +70,7 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// No pages, and all music up.
     pub fn new(output: Output) -> Self {
         Self {
             pages: Vec::new(),
@@ -199,6 +202,7 @@ impl Machine {
         }));
     }
 
+    /// The next event, in the order in which things happened; call until `None`.
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
