@@ -85,22 +85,39 @@ fn has_back_reference(written: &str) -> bool {
 }
 
 /// The same expression in the words of the regex crate, where the two differ in silence:
-/// brackets, `&&`, `--` and `~~` inside a class, a lone `{`, `\Z`, `\<` and other escapes.
+/// brackets, `&&`, `--` and `~~` inside a class, a lone `{`, `\Z`, `\<` and other escapes,
+/// and flags such as `(?i)`, which hold for the whole wherever they stand.
 fn translate(python: &str) -> String {
     let mut out = String::new();
+    let mut flags = String::new();
     let mut chars = python.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
             '\\' => escape(&mut chars, &mut out, false),
             '[' => class(&mut chars, &mut out),
-            '(' if rest_starts_with(&chars, "?#") => {
-                chars.by_ref().find(|&c| c == ')');
-            }
+            '(' => group(&mut chars, &mut out, &mut flags),
             '{' => repetition(&mut chars, &mut out),
             other => out.push(other),
         }
     }
-    out
+    flags + &out
+}
+
+/// What follows `(`: a comment, flags, or anything else, which stays as it is.
+fn group(chars: &mut Peekable<Chars<'_>>, out: &mut String, flags: &mut String) {
+    let inner: String = chars.clone().take_while(|&c| c != ')').collect();
+    let letters = inner.strip_prefix('?').unwrap_or_default();
+    let is_flags = !letters.is_empty() && letters.chars().all(|c| "iLmsux".contains(c));
+    if !is_flags && !letters.starts_with('#') {
+        return out.push('(');
+    }
+    chars.by_ref().find(|&c| c == ')');
+    if !is_flags {
+        return;
+    }
+    for flag in letters.chars().filter(|&c| c != 'L' && c != 'u') {
+        flags.extend(["(?", flag.encode_utf8(&mut [0; 4]), ")"]);
+    }
 }
 
 fn escape(chars: &mut Peekable<Chars<'_>>, out: &mut String, in_class: bool) {
@@ -108,7 +125,8 @@ fn escape(chars: &mut Peekable<Chars<'_>>, out: &mut String, in_class: bool) {
         None => out.push('\\'),
         Some('Z') if !in_class => out.push_str("\\z"),
         Some('b') if in_class => out.push_str("\\x08"),
-        Some(c) if "AbBdDsSwWafnrtvx0123456789".contains(c) => out.extend(['\\', c]),
+        Some(c) if "dDsSwWafnrtvx0123456789".contains(c) => out.extend(['\\', c]),
+        Some(c) if !in_class && "AbB".contains(c) => out.extend(['\\', c]),
         Some(c) if in_class && c.is_ascii_punctuation() && c != '<' && c != '>' => {
             out.extend(['\\', c]);
         }
@@ -156,11 +174,6 @@ fn repetition(chars: &mut Peekable<Chars<'_>>, out: &mut String) {
     if inner.starts_with(',') {
         out.push('0');
     }
-}
-
-fn rest_starts_with(chars: &Peekable<Chars<'_>>, text: &str) -> bool {
-    let mut ahead = chars.clone();
-    text.chars().all(|c| ahead.next() == Some(c))
 }
 
 #[cfg(test)]
