@@ -2,7 +2,7 @@
 
 /// `text` with the insides of comments, strings and characters as blanks; lines stay where they
 /// are.
-pub fn without_comments_and_text(text: &str) -> String {
+pub(crate) fn without_comments_and_text(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = chars.clone();
     let mut at = 0;
@@ -86,7 +86,7 @@ fn end_of_character(chars: &[char], start: usize) -> usize {
 }
 
 /// `code` with everything under `#[cfg(test)]` as blanks.
-pub fn without_tests(code: &str) -> String {
+pub(crate) fn without_tests(code: &str) -> String {
     let mut out = code.to_owned();
     while let Some(start) = out.find("#[cfg(test)]") {
         let end = end_of_item(&out, start);
@@ -118,7 +118,7 @@ fn end_of_item(code: &str, start: usize) -> usize {
 }
 
 /// Modules in files of their own that `code` declares under `#[cfg(test)]`.
-pub fn test_modules(code: &str) -> Vec<String> {
+pub(crate) fn test_modules(code: &str) -> Vec<String> {
     let starts = code.match_indices("#[cfg(test)]");
     let items = starts.map(|(start, _)| &code[start..end_of_item(code, start)]);
     let declared = items.filter_map(|item| {
@@ -129,7 +129,7 @@ pub fn test_modules(code: &str) -> Vec<String> {
 }
 
 /// Whether `word` stands in `line`, and not within a longer name.
-pub fn has_word(line: &str, word: &str) -> bool {
+pub(crate) fn has_word(line: &str, word: &str) -> bool {
     let edge = |inner: Option<char>, outer: Option<char>| {
         !(inner.is_some_and(is_word) && outer.is_some_and(is_word))
     };
@@ -147,7 +147,7 @@ fn is_word(c: char) -> bool {
 }
 
 /// Modules named through `crate::`, each with its line from 1; groups are taken apart.
-pub fn crate_names(code: &str) -> Vec<(usize, String)> {
+pub(crate) fn crate_names(code: &str) -> Vec<(usize, String)> {
     let mut names = Vec::new();
     for (at, found) in code.match_indices("crate::") {
         let line = code[..at].matches('\n').count() + 1;
