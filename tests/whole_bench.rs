@@ -118,3 +118,30 @@ fn kamailio_asks_for_a_digest_and_comes_back_after_a_restart() {
         assert!(phone.options(Duration::from_secs(2)).is_some());
     }
 }
+
+#[test]
+fn the_measures_agree_with_what_went_in() {
+    let tone = signal::sine(48_000, 1_000.0, 0.5, 1.0);
+    assert!((measure::level(&tone, 48_000, 1_000.0) - 0.5).abs() < 0.001);
+    assert!(measure::level(&tone, 48_000, 5_000.0) < 0.001);
+    let step = measure::largest_step(&tone).0;
+    assert!((step - 0.5 * std::f32::consts::TAU * 1_000.0 / 48_000.0).abs() < 0.001);
+
+    let speech = signal::speech(8_000, 2.0);
+    let mut heard = vec![0.0; 1_234];
+    heard.extend(speech.iter().map(|s| s * 0.1));
+    heard.resize(30_000, 0.0);
+    let (lag, alike) = measure::find(&speech[..8_000], &heard);
+    assert_eq!(lag, 1_234);
+    assert!(alike > 0.99);
+    let (_, alike) = measure::find(&speech[..8_000], &speech[8_000..]);
+    assert!(alike < 0.5, "speech is too like itself: {alike}");
+}
+
+#[test]
+fn decimation_keeps_what_it_can_and_drops_the_rest() {
+    let low = measure::decimate(&signal::sine(48_000, 1_000.0, 0.5, 0.5), 6);
+    assert!((measure::level(&low, 8_000, 1_000.0) - 0.5).abs() < 0.02);
+    let high = measure::decimate(&signal::sine(48_000, 9_000.0, 0.5, 0.5), 6);
+    assert!(measure::rms(&high[100..3_000]) < 0.01);
+}

@@ -56,14 +56,33 @@ impl Jackd {
         String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
     }
 
-    /// Whether `from` is connected to `to`.
-    pub fn is_connected(&self, from: &str, to: &str) -> bool {
+    /// What `port` is connected to.
+    pub fn connections(&self, port: &str) -> Vec<String> {
         let ports = self.ports();
-        let mut of_from = ports.lines().skip_while(|line| *line != from).skip(1);
-        of_from
-            .by_ref()
-            .take_while(|line| line.starts_with(' '))
-            .any(|line| line.trim() == to)
+        let below = ports.lines().skip_while(|line| *line != port).skip(1);
+        let indented = below.take_while(|line| line.starts_with(' '));
+        indented.map(|line| line.trim().to_owned()).collect()
+    }
+
+    pub fn is_connected(&self, from: &str, to: &str) -> bool {
+        self.connections(from).iter().any(|name| name == to)
+    }
+
+    /// Waits until a port whose name starts with `source` feeds `speaker`.
+    pub fn wait_until_fed(&self, speaker: &str, source: &str, longest: Duration) {
+        let until = Instant::now() + longest;
+        while !self
+            .connections(speaker)
+            .iter()
+            .any(|name| name.starts_with(source))
+        {
+            assert!(
+                Instant::now() < until,
+                "{source} does not feed {speaker} after {longest:?}:\n{}",
+                self.ports()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn wait_until_connected(&self, from: &str, to: &str, longest: Duration) {
