@@ -61,7 +61,7 @@ fn directives(settings: Settings) -> String {
         3..=4 => "warn",
         _ => "warn,rsipstack::dialog=debug,rsipstack::transaction=debug",
     };
-    format!("warn,paging={ours},jack=warn,rsipstack={stack}")
+    format!("warn,paging={ours},call={ours},rsipstack={stack}")
 }
 
 struct Text {

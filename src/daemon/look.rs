@@ -69,7 +69,7 @@ pub(super) fn test_audio_file(args: &Args, path: &Path) -> ExitCode {
 
 fn play_klaxon(config: &Config) -> anyhow::Result<()> {
     let pcm = klaxon::load(config)?.context("no file to play")?;
-    let (mut console, engine) = mix::engine(settings::engine());
+    let (mut console, engine) = mix::engine(settings::engine(config));
     let (events_tx, mut events) = unbounded_channel();
     let output = output::spawn(settings::output(config), engine, events_tx)?;
     let started = Instant::now();

@@ -11,15 +11,15 @@
 //! One loop on one thread: an event becomes an input, the core is drained, effects are carried
 //! out. Nothing here decides about callers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::{CallId, Pcm, ZoneSet};
-use crate::config::Config;
+use crate::base::{CallId, Db, Pcm, ZoneSet};
+use crate::config::{self, Config, Part};
 use crate::control::{Core, Effect, Input, Level, Note, Sound};
 use crate::daemon::legs::{Legs, Turned};
 use crate::daemon::notify::{Beats, Notify};
@@ -38,6 +38,8 @@ pub struct Service {
     inputs: VecDeque<Input>,
     endpoint: Endpoint,
     legs: Legs,
+    /// Where the core wants which voice.
+    wanted: BTreeMap<CallId, (ZoneSet, Db)>,
     console: Console,
     output: Supervisor,
     klaxon: Option<Arc<Pcm>>,
@@ -96,7 +98,7 @@ impl Service {
     pub async fn start(config: Config, extras: Extras) -> anyhow::Result<(Self, Handle)> {
         let now = Instant::now();
         let klaxon = klaxon::load(&config)?;
-        let (console, engine) = mix::engine(settings::engine());
+        let (console, engine) = mix::engine(settings::engine(&config));
         let (net_tx, net_events) = unbounded_channel();
         let media = Media::spawn(net_tx).context("the media thread does not start")?;
         let (sip_tx, sip_events) = unbounded_channel();
@@ -111,6 +113,7 @@ impl Service {
             inputs: VecDeque::new(),
             endpoint,
             legs: Legs::new(settings::legs(&config), media),
+            wanted: BTreeMap::new(),
             console,
             output,
             klaxon,
@@ -138,7 +141,7 @@ impl Service {
     pub async fn run(mut self) {
         while !self.has_stopped {
             let happening = self.next().await;
-            self.take_in(happening).await;
+            self.take_in(happening);
             self.settle(Instant::now());
         }
         self.notify.stopping();
@@ -167,13 +170,13 @@ impl Service {
         due.map_or(now + look, |at| at.min(now + look))
     }
 
-    async fn take_in(&mut self, happening: Happening) {
+    fn take_in(&mut self, happening: Happening) {
         match happening {
             Happening::Sip(event) => self.sip_event(event),
             Happening::Net(event) => self.net_event(event),
             Happening::Output(event) => self.output_event(event),
             Happening::Asked(Request::Stop) => self.inputs.push_back(Input::Shutdown),
-            Happening::Asked(Request::Reconfigure(config)) => self.reconfigure(*config).await,
+            Happening::Asked(Request::Reconfigure(config)) => self.reconfigure(*config),
             Happening::Time => self.inputs.push_back(Input::Tick),
         }
     }
@@ -238,7 +241,7 @@ impl Service {
                         self.call_over(call, how);
                     }
                 }
-                self.connect_late(call);
+                self.hand_over(call);
             }
             sip::Event::Reoffer { call, offer } => {
                 let answer = self.legs.reoffer(call, offer.as_deref());
@@ -246,7 +249,7 @@ impl Service {
             }
             sip::Event::Ended { call, how } => self.call_over(call, words::ended(&how)),
             sip::Event::Account { name, state } => {
-                self.inputs.push_back(words::account(name, state));
+                self.inputs.extend(words::account(name, state));
             }
             // The daemon places no calls of its own yet.
             sip::Event::Ringing { .. } | sip::Event::Answered { .. } => {}
@@ -322,8 +325,14 @@ impl Service {
                 self.legs.end(call);
                 self.endpoint.hang_up(call, &why);
             }
-            Effect::Connect { call, zones, gain } => self.connect(call, zones, gain),
-            Effect::Disconnect { call } => self.console.remove_voice(call),
+            Effect::Connect { call, zones, gain } => {
+                self.wanted.insert(call, (zones, gain));
+                self.hand_over(call);
+            }
+            Effect::Disconnect { call } => {
+                self.wanted.remove(&call);
+                self.console.remove_voice(call);
+            }
             Effect::Play { play, sound: Sound::Klaxon, zones, gain, longest } => {
                 let played = self.klaxon.as_ref().map(|pcm| {
                     self.console.play(play, pcm, zones, gain, longest)
@@ -339,4 +348,87 @@ impl Service {
             Effect::Stopped => self.has_stopped = true,
         }
     }
+
+    /// Gives a voice that is wanted to the engine once there is one; after a late offer that is
+    /// with the ACK. A voice that the engine has already stays there.
+    fn hand_over(&mut self, call: CallId) {
+        let Some(&(zones, gain)) = self.wanted.get(&call) else { return };
+        let Some(voice) = self.legs.take_voice(call) else { return };
+        if let Err(refusal) = self.console.add_voice(call, voice, zones, gain) {
+            tracing::error!("call {call} cannot be heard: {refusal}");
+        }
+    }
+
+    fn log(&self, note: Note, now: Instant) {
+        match note.level {
+            Level::Info => tracing::info!(target: "call", "{}", note.text),
+            Level::Warn => tracing::warn!(target: "call", "{}", note.text),
+            Level::Error => tracing::error!(target: "call", "{}", note.text),
+        }
+        if let Some(watcher) = &self.watcher {
+            watcher.send((now, note)).ok();
+        }
+    }
+
+    fn set_music_volume(&mut self) {
+        let volume = settings::music_volume(&self.config);
+        for zone in ZoneSet::first(settings::N_ZONES).iter() {
+            self.console.set_music_volume(zone, volume);
+        }
+    }
+
+    /// Does the least that makes the new configuration true; live calls go on.
+    fn reconfigure(&mut self, config: Config) {
+        let changes = config::diff(&self.config, &config);
+        tracing::info!("reloading: {changes}");
+        if changes.is_empty() {
+            return;
+        }
+        self.notify.reloading();
+        let old = std::mem::replace(&mut self.config, config);
+        if changes.concern(Part::Klaxon) {
+            self.reload_klaxon(old);
+        }
+        if changes.concern(Part::Accounts) {
+            self.endpoint.set_accounts(settings::accounts(&self.config));
+        }
+        if changes.concern(Part::Media) {
+            self.legs.configure(settings::legs(&self.config));
+        }
+        if changes.concern(Part::Output) {
+            self.output.reconfigure(settings::output(&self.config));
+        }
+        if changes.concern(Part::Music) {
+            self.set_music_volume();
+        }
+        let at_start = [Part::Listen, Part::Logging, Part::Process];
+        if at_start.into_iter().any(|part| changes.concern(part)) {
+            tracing::warn!("addresses to listen at, logging and reports change with a restart only");
+        }
+        let klaxon = self.klaxon.as_ref().map(|pcm| pcm.duration());
+        self.inputs.push_back(Input::Configure(settings::policy(&self.config, klaxon)));
+        self.notify.reloaded();
+    }
+
+    /// A new klaxon that cannot be played leaves the old one in place.
+    fn reload_klaxon(&mut self, old: Config) {
+        match klaxon::load(&self.config) {
+            Ok(klaxon) => {
+                self.klaxon = klaxon;
+                if let Some(pcm) = &self.klaxon {
+                    self.console.prepare(pcm);
+                }
+            }
+            Err(mistake) => {
+                tracing::error!("{mistake}; the old klaxon stays");
+                self.config.audio.klaxon = old.audio.klaxon;
+            }
+        }
+    }
 }
+
+/// How often to look for word from the engine while there will be some; well below a packet.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How often to look after everything while nothing happens.
+const REST: Duration = Duration::from_secs(1);

@@ -94,12 +94,18 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
     }
 }
 
-pub(super) fn engine() -> EngineSettings {
+/// Room for as many voices as calls are let in, each with its klaxon; a reload may let in more
+/// than the start did, up to the default of the engine.
+pub(super) fn engine(config: &Config) -> EngineSettings {
+    let room = EngineSettings::default();
+    let n_voices = config.sip.max_calls.max(room.n_voices);
     EngineSettings {
         n_zones: N_ZONES,
         n_inputs: output::N_INPUTS,
         n_outputs: output::N_OUTPUTS,
-        ..EngineSettings::default()
+        n_voices,
+        n_plays: n_voices,
+        ..room
     }
 }
 
