@@ -29,3 +29,12 @@ pub mod ports;
 pub mod process;
 pub mod signal;
 pub mod sipp;
+
+use std::sync::{Mutex, MutexGuard};
+
+/// Waits until no other test of this program needs the machine for itself. Tests that measure time
+/// or sound hold it.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|failed| failed.into_inner())
+}
