@@ -142,6 +142,11 @@ fn about_key(section: &str, entry: &Entry) -> Option<String> {
             .to_owned(),
         );
     }
+    let is_further = entry.section.starts_with(ACCOUNT);
+    let dashed = entry.name.replace('_', "-");
+    if is_further && keys::all().any(|key| key.section == section && key.name == dashed) {
+        return Some("counts for all accounts, ignored here; write it into [sip]".to_owned());
+    }
     Some(unknown_key(section, &entry.name))
 }
 

@@ -88,10 +88,13 @@ impl<'a> Reader<'a> {
         if let Some(name) = header(&line) {
             return self.header(number, name);
         }
+        if line.starts_with('[') {
+            return self.stray(number, &line);
+        }
         let Some(section) = self.section.clone() else {
             return self.before_sections(number, &line);
         };
-        if line.starts_with(|c| is_space(c) || c == '=' || c == ':' || c == '[') {
+        if line.starts_with(|c| is_space(c) || c == '=' || c == ':') {
             return self.stray(number, &line);
         }
         self.entry(number, section, &line);
@@ -172,20 +175,27 @@ impl<'a> Reader<'a> {
     fn before_sections(&mut self, number: usize, line: &str) {
         if !self.headless {
             let text = "stands before any section; write a section such as [sip] above it";
-            self.mistake(number, line.trim_matches(is_space), text);
+            self.mistake(number, key_of(line), text);
         }
         self.headless = true;
     }
 
+    /// A line that fits nowhere; a section that was not closed is taken as meant.
     fn stray(&mut self, number: usize, line: &str) {
         let text = if line.starts_with('[') {
             "is not a section; write [NAME]"
         } else if line.starts_with(is_space) {
             "is indented but continues nothing; remove the blanks before it"
         } else {
-            "has no key before the separator; write key = value"
+            "a line without a key before the separator; write key = value"
         };
-        self.mistake(number, line.trim_matches(is_space), text);
+        self.mistake(number, key_of(line), text);
+        let name = line
+            .strip_prefix('[')
+            .map(|name| name.trim_matches(is_space));
+        if let Some(name) = name.filter(|name| !name.starts_with(']')) {
+            self.header(number, name);
+        }
     }
 
     fn place(&self, line: usize, column: usize) -> Place {
@@ -213,6 +223,12 @@ impl<'a> Reader<'a> {
             text: text.to_owned(),
         }
     }
+}
+
+/// What stands before the separator; the rest of a stray line could be a password.
+fn key_of(line: &str) -> &str {
+    let key = line.split(['=', ':']).next().unwrap_or_default();
+    key.trim_matches(is_space)
 }
 
 /// Owned only when the bytes were not UTF-8.

@@ -106,8 +106,8 @@ fn what_the_old_parser_gave_up_on_is_told_and_the_rest_is_read() {
     for (text, line, hint) in [
         ("a = 1\nb = 2\n[sip]\nc=3", 1, "before any section"),
         ("[sip]\n  a = 1\nc=3", 2, "indented"),
-        ("[sip]\n= 1\nc=3", 2, "no key"),
-        ("[sip]\n: 1\nc=3", 2, "no key"),
+        ("[sip]\n= 1\nc=3", 2, "without a key"),
+        ("[sip]\n: 1\nc=3", 2, "without a key"),
         ("[sip]\n[audio\nc=3", 2, "not a section"),
         ("[sip]\n[]\nc=3", 2, "not a section"),
         ("[sip]\nklaxon\n  x\nc=3", 3, "no '='"),
@@ -122,6 +122,23 @@ fn what_the_old_parser_gave_up_on_is_told_and_the_rest_is_read() {
             (last.name.as_str(), last.value.as_deref()),
             ("c", Some("3"))
         );
+    }
+}
+
+#[test]
+fn a_section_that_was_not_closed_is_taken_as_meant() {
+    assert_eq!(entries("[sip\na=1\n[]\nb=2"), ["sip.a=1", "sip.b=2"]);
+}
+
+#[test]
+fn a_stray_line_is_told_without_its_value() {
+    for text in [
+        "pass = hunter2",
+        "[sip]\n  pass: hunter2",
+        "[sip]\n= hunter2",
+    ] {
+        let told = parsed(text.as_bytes()).mistakes[0].to_string();
+        assert!(!told.contains("hunter2"), "{told}");
     }
 }
 

@@ -27,8 +27,8 @@ pub(super) struct Found {
     pub place: Place,
     /// Trimmed; an error says what is wrong with the text as written.
     pub text: Result<String, String>,
-    /// The other spelling of the same key, which does not count.
-    pub shadowed: Option<Place>,
+    /// Another spelling of the same key, which does not count.
+    pub shadowed: Option<(String, Place)>,
 }
 
 impl Layers {
@@ -111,11 +111,12 @@ impl Layers {
             ),
             Some(value) => self.interpolated(section, value, 0),
         };
+        let shadowed = hits.into_iter().find(|other| other.name != entry.name);
         Some(Found {
             name: entry.name,
             place: entry.place,
             text: text.map(|text| text.trim_matches(is_space).to_owned()),
-            shadowed: hits.into_iter().next().map(|entry| entry.place),
+            shadowed: shadowed.map(|other| (other.name, other.place)),
         })
     }
 

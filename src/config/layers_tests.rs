@@ -39,7 +39,9 @@ fn dashes_count_before_underscores_wherever_they_stand() {
     assert_eq!(value(&["[sip]\na-b_c=1"], "a-b-c"), None);
     let (mut both, _) = layers(&["[sip]\na_b=2\na-b=1"]);
     let found = both.find("sip", &["a-b"]).unwrap();
-    assert_eq!(found.shadowed.unwrap().line(), Some(2));
+    assert_eq!(found.shadowed.unwrap().1.line(), Some(2));
+    let (mut one, _) = layers(&["[sip]\nuser=1"]);
+    assert_eq!(one.find("sip", &["user"]).unwrap().shadowed, None);
 }
 
 #[test]

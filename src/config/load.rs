@@ -205,16 +205,20 @@ impl Loading {
 
     fn value(&mut self, section: &str, key: &Key) -> Option<Value> {
         let names: Vec<&str> = key.names().collect();
-        let found = self.layers.find(section, &names)?;
-        if let Some(place) = &found.shadowed {
+        let mut found = self.layers.find(section, &names)?;
+        if let Some((name, place)) = found.shadowed.take() {
+            let text = format!(
+                "is also set as {} at {}, which counts",
+                found.name, found.place
+            );
             self.warnings.push(Warning(Remark {
-                place: Some(place.clone()),
-                subject: format!("[{section}] {}", key.name),
-                text: format!(
-                    "is also set as {} at {}, which counts",
-                    found.name, found.place
-                ),
+                place: Some(place),
+                subject: format!("[{section}] {name}"),
+                text,
             }));
+        }
+        if key.is_secret && found.text.as_ref().is_err_and(|why| why.contains("%(")) {
+            found.text = Err(QUOTING_SECRET.to_owned());
         }
         Some(Value::from_file(found))
     }
@@ -296,6 +300,7 @@ impl Value {
         let subject = match &self.text {
             Err(_) => format!("[{section}] {name}"),
             Ok(_) if key.is_secret => format!("[{section}] {name} = ****"),
+            Ok(text) if text.is_empty() => format!("[{section}] {name} ="),
             Ok(text) => format!("[{section}] {name} = {}", excerpt(text)),
         };
         Written {
@@ -327,6 +332,10 @@ fn unreadable_text(error: &io::Error) -> String {
         _ => format!("cannot be read: {error}"),
     }
 }
+
+/// Says nothing of the text, which is a password.
+const QUOTING_SECRET: &str =
+    "quotes a key by %(name)s that cannot be used; write %%( where %( itself is meant";
 
 /// So that a message stays on one line of a terminal or two.
 const LONGEST_EXCERPT: usize = 60;

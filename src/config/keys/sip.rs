@@ -31,7 +31,8 @@ pub(super) const KEYS: &[Key] = &[
             form::SECRET,
             "",
             "The password of the account. A % is just a %; %% is also read as one %.\n\
-             A ; after a blank would begin a comment."
+             A ; after a blank would begin a comment; such a password stands indented on a line\n\
+             of its own below pass ="
         )
     },
     Key {
