@@ -19,8 +19,8 @@ mod words;
 mod legs;
 mod service;
 
-mod call;
-mod demo;
+
+
 mod look;
 mod run;
 
@@ -44,8 +44,6 @@ pub fn main() -> ExitCode {
         Task::DumpConfPorts => look::conference_ports(),
         Task::DumpJackPorts => look::jack_ports(&args),
         Task::TestAudioFile(path) => look::test_audio_file(&args, path),
-        Task::Call(asked) => call::main(&args, asked),
-        Task::Demo(asked) => demo::main(asked),
         Task::Run => run::run(&args),
     }
 }
