@@ -51,6 +51,11 @@ impl Latch {
         is_new
     }
 
+    /// Whether valid packets come from there.
+    pub(super) fn is_peer(&self, from: SocketAddr) -> bool {
+        self.heard.is_some_and(|(present, _)| present == from)
+    }
+
     /// Where to send: where we hear from, else where the session description says.
     pub(super) fn remote(&self) -> Option<SocketAddr> {
         self.heard.map(|(from, _)| from).or(self.signalled)

@@ -10,11 +10,10 @@ use std::time::{Duration, Instant};
 use mio::{Poll, Waker};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::base::{CallId, FeedRx, FeedTx, Offer, Pcm};
-use crate::media::{Receiver, ReceiverReport, Sender, SenderReport};
+use crate::base::{CallId, Encoding, FeedRx, FeedTx, Pcm};
+use crate::media::{Key, Receiver, ReceiverSettings, Report, SenderReport, SenderSettings};
 use crate::net::PortPair;
 use crate::net::run::{Run, WAKE};
-use crate::rtp::Key;
 
 /// The media thread: one for all calls. Dropping it closes them all and joins the thread.
 pub struct Media {
@@ -32,28 +31,29 @@ pub struct Leg {
     pub remote: Option<SocketAddr>,
     pub receiver: Receiver,
     pub feed: FeedTx,
-    /// With one, packets go out all the time: silence if nothing plays.
-    pub sender: Option<Sender>,
+    /// With it, packets go out all the time: silence if nothing plays.
+    pub sender: Option<SenderSettings>,
 }
 
-/// What a new session description changes in a running call.
+/// What a new session description changes in a running call; its audio rate stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Redirect {
     pub remote: Option<SocketAddr>,
-    /// A new one if the encoding or a payload type changed; it goes on with the old one's figures.
-    pub receiver: Option<Receiver>,
-    /// What we send from now on; a held peer wants nothing.
+    pub receiver: ReceiverSettings,
     pub tx: Tx,
-    /// Whether the peer may be silent without being taken for dead.
     pub rx: Rx,
 }
 
-/// What is sent after a [`Redirect`].
+/// What we send after a [`Redirect`], in a call that was opened with a sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tx {
-    /// As before; starts again after a pause.
-    Same,
-    /// By this sender.
-    Instead(Sender),
-    /// Nothing, until the next redirect.
+    /// Packets with these payload types.
+    Flowing {
+        encoding: Encoding,
+        payload_type: u8,
+        event_payload_type: Option<u8>,
+    },
+    /// Nothing, until the next redirect: the peer holds the call.
     Paused,
 }
 
@@ -84,20 +84,22 @@ pub enum Event {
     /// The call is closed and its ports are free.
     Closed {
         call: CallId,
-        report: ReceiverReport,
+        report: Report,
         sent: SenderReport,
         /// Datagrams from sources that are not the peer.
         n_foreign: u64,
+        /// The last time that a packet took to the peer and back, if the peer tells (RTCP).
+        round_trip: Option<Duration>,
     },
 }
 
 pub(super) enum Command {
     Open(Box<Leg>),
     Close(CallId),
-    Redirect(CallId, Box<Redirect>),
+    Redirect(CallId, Redirect),
     Play(CallId, Arc<Pcm>, Repeat),
     Keys(CallId, Vec<Key>),
-    Listen(CallId, FeedRx, Option<Offer<Vec<f32>>>),
+    Listen(CallId, FeedRx, Option<UnboundedSender<Vec<f32>>>),
     Timeout(Option<Duration>),
     Stop,
 }
@@ -141,7 +143,7 @@ impl Media {
 
     /// Follows a new session description.
     pub fn redirect(&self, call: CallId, redirect: Redirect) {
-        self.send(Command::Redirect(call, Box::new(redirect)));
+        self.send(Command::Redirect(call, redirect));
     }
 
     /// How long a peer may be silent before `Event::Silent`; `None` for ever, which is the start.
@@ -161,8 +163,8 @@ impl Media {
     }
 
     /// Plays the feed of a call at the pace of this machine's clock, as a sound card would, and
-    /// offers what is heard to `tap` in blocks of 20 ms.
-    pub fn listen(&self, call: CallId, feed: FeedRx, tap: Option<Offer<Vec<f32>>>) {
+    /// hands what is heard to `tap` in blocks of 20 ms.
+    pub fn listen(&self, call: CallId, feed: FeedRx, tap: Option<UnboundedSender<Vec<f32>>>) {
         self.send(Command::Listen(call, feed, tap));
     }
 

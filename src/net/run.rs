@@ -151,13 +151,13 @@ impl Run {
                 Command::Open(leg) => self.open(*leg, now),
                 Command::Close(call) => self.close(call),
                 Command::Redirect(call, to) => {
-                    self.serve(call, now, |running, now, _| running.redirect(*to, now));
+                    self.serve(call, now, |running, now, _| running.redirect(to, now));
                 }
                 Command::Play(call, pcm, repeat) => {
                     self.serve(call, now, |running, _, _| running.play(pcm, repeat));
                 }
                 Command::Keys(call, keys) => {
-                    self.serve(call, now, |running, _, _| running.send_keys(keys));
+                    self.serve(call, now, |running, _, _| running.send_keys(&keys));
                 }
                 Command::Listen(call, feed, tap) => {
                     self.serve(call, now, |running, now, _| running.listen(feed, tap, now));
