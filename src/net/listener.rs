@@ -17,11 +17,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(
-        feed: FeedRx,
-        tap: Option<UnboundedSender<Vec<f32>>>,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(feed: FeedRx, tap: Option<UnboundedSender<Vec<f32>>>, now: Instant) -> Self {
         Self {
             feed,
             tap,

@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn ranges_without_a_pair_are_an_error_and_the_last_port_can_be_used() {
-        for ports in [5001..=5002, 5000..=5000, 65535..=65535, 10..=9] {
-            let pairs = PortPairs::new(ports);
+        for (first, last) in [(5_001, 5_002), (5_000, 5_000), (65_535, 65_535), (10, 9)] {
+            let pairs = PortPairs::new(first..=last);
             assert_eq!(pairs.capacity(), 0);
             assert!(pairs.bind(LOCALHOST).is_err());
         }
