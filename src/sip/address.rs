@@ -93,7 +93,8 @@ pub(super) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
         Some(digits) => Some(digits.trim().parse().ok()?),
         None => None,
     };
-    let is_host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'%');
+    let is_host =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'%');
     (!host.is_empty() && host.bytes().all(is_host)).then_some((host, port))
 }
 
@@ -134,6 +135,18 @@ pub(super) fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The user part of a URI; what may not stand there is escaped (RFC 3261 §25.1).
+pub(super) fn escaped(user: &str) -> String {
+    user.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
 /// A display name or other text as a quoted-string.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -170,7 +183,9 @@ fn split_before(text: &str, at: char) -> (&str, &str) {
 
 /// The first `wanted` outside of quoted strings.
 fn unquoted(text: &str, wanted: char) -> Option<usize> {
-    Outside::of(text).find(|&(_, c, _)| c == wanted).map(|(at, ..)| at)
+    Outside::of(text)
+        .find(|&(_, c, _)| c == wanted)
+        .map(|(at, ..)| at)
 }
 
 /// The first comma outside of quoted strings and of brackets.
@@ -231,8 +246,18 @@ mod tests {
         let table = [
             ("<sip:a@b>;tag=1", None, "sip:a@b", Some("1")),
             ("sip:a@b;tag=1", None, "sip:a@b", Some("1")),
-            ("Joe Doe <sip:a@b;lr>;x;Tag = 2", Some("Joe Doe"), "sip:a@b;lr", Some("2")),
-            (r#""A, <\"B\">" <sip:a@b>"#, Some(r#"A, <"B">"#), "sip:a@b", None),
+            (
+                "Joe Doe <sip:a@b;lr>;x;Tag = 2",
+                Some("Joe Doe"),
+                "sip:a@b;lr",
+                Some("2"),
+            ),
+            (
+                r#""A, <\"B\">" <sip:a@b>"#,
+                Some(r#"A, <"B">"#),
+                "sip:a@b",
+                None,
+            ),
         ];
         for (text, display, uri, tag) in table {
             let parsed = NameAddr::parse(text).unwrap();
@@ -248,13 +273,22 @@ mod tests {
     fn uris_come_apart() {
         let table = [
             ("sip:100@pbx", "100", "pbx", None, ""),
-            ("sip:u;x=1:pw@h:5070;transport=tcp?a=b", "u;x=1", "h", Some(5070), ";transport=tcp"),
+            (
+                "sip:u;x=1:pw@h:5070;transport=tcp?a=b",
+                "u;x=1",
+                "h",
+                Some(5070),
+                ";transport=tcp",
+            ),
             ("sips:[2001:db8::1]:5061", "", "2001:db8::1", Some(5061), ""),
             ("sip:[::1];lr", "", "::1", None, ";lr"),
         ];
         for (text, user, host, port, params) in table {
             let uri = Uri::parse(text).unwrap();
-            assert_eq!((uri.user, uri.host, uri.port, uri.params), (user, host, port, params));
+            assert_eq!(
+                (uri.user, uri.host, uri.port, uri.params),
+                (user, host, port, params)
+            );
         }
         for text in ["", "100", "sip:", "sip:a@", "sip:h:99999", "sip:a b@c d"] {
             assert_eq!(Uri::parse(text), None, "{text}");
@@ -270,9 +304,13 @@ mod tests {
     #[test]
     fn escapes_resolve_and_quotes_come_back() {
         assert_eq!(unescaped("a%40b%zz%"), "a@b%zz%");
+        assert_eq!(escaped("a b@1;x"), "a%20b%401;x");
         let name = r#"B"ü\ro"#;
         let text = format!("{} <sip:a@b>", quoted(name));
-        assert_eq!(NameAddr::parse(&text).unwrap().display.as_deref(), Some(name));
+        assert_eq!(
+            NameAddr::parse(&text).unwrap().display.as_deref(),
+            Some(name)
+        );
     }
 
     proptest! {

@@ -84,13 +84,9 @@ impl Dialog {
     }
 
     /// Our next request, without body (§12.2.1.1).
-    pub(super) fn request(&mut self, method: Method, via: String, contact: &str) -> Request {
+    pub(super) fn request(&mut self, method: Method, via: String) -> Request {
         self.local_seq += 1;
-        let mut request = self.build(method, self.local_seq, via);
-        if method != Method::Bye {
-            request.headers.push(Header::Contact(contact.into()));
-        }
-        request
+        self.build(method, self.local_seq, via)
     }
 
     /// The ACK for a 2xx to our INVITE of that number (§13.2.2.4).
@@ -180,13 +176,19 @@ mod tests {
     #[test]
     fn a_called_party_answers_along_the_recorded_route() {
         let mut dialog = Dialog::invited(&invite(), "t");
-        let bye = dialog.request(Method::Bye, "SIP/2.0/UDP us;branch=z9hG4bK2".into(), "");
+        let bye = dialog.request(Method::Bye, "SIP/2.0/UDP us;branch=z9hG4bK2".into());
         assert_eq!(bye.uri.to_string(), "sip:b%20c@1.2.3.4:5070;ob");
         assert_eq!(message::value(&bye.headers, "To"), Some("<sip:b@d>;tag=f"));
-        assert_eq!(message::value(&bye.headers, "From"), Some("<sip:7@us>;tag=t"));
+        assert_eq!(
+            message::value(&bye.headers, "From"),
+            Some("<sip:7@us>;tag=t")
+        );
         let routes: Vec<_> = message::values(&bye.headers, "Route").collect();
         assert_eq!(routes, ["<sip:p2;lr>", "<sip:p1;lr>"]);
-        assert_eq!((dialog.next_hop(), dialog.is_direct()), ("sip:p2;lr", false));
+        assert_eq!(
+            (dialog.next_hop(), dialog.is_direct()),
+            ("sip:p2;lr", false)
+        );
     }
 
     #[test]
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!(message::value(&ack.headers, "CSeq"), Some("3 ACK"));
         let routes: Vec<_> = message::values(&ack.headers, "Route").collect();
         assert_eq!(routes, ["<sip:p1;lr>", "<sip:p2;lr>"]);
-        let next = dialog.request(Method::Info, "SIP/2.0/UDP us;branch=z9hG4bK3".into(), "<sip:me>");
+        let next = dialog.request(Method::Info, "SIP/2.0/UDP us;branch=z9hG4bK3".into());
         assert_eq!(message::value(&next.headers, "CSeq"), Some("4 INFO"));
         assert_eq!(dialog.key.remote_tag, "t");
     }
@@ -208,7 +210,7 @@ mod tests {
     fn a_strict_router_gets_its_own_address() {
         let text = INVITE.replace("<sip:p2;lr>", "<sip:p2>");
         let mut dialog = Dialog::invited(&Request::try_from(text.as_str()).unwrap(), "t");
-        let bye = dialog.request(Method::Bye, "SIP/2.0/UDP us;branch=z9hG4bK2".into(), "");
+        let bye = dialog.request(Method::Bye, "SIP/2.0/UDP us;branch=z9hG4bK2".into());
         assert_eq!(bye.uri.to_string(), "sip:p2");
         let routes: Vec<_> = message::values(&bye.headers, "Route").collect();
         assert_eq!(routes, ["<sip:p1;lr>", "<sip:b%20c@1.2.3.4:5070;ob>"]);

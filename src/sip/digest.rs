@@ -57,14 +57,17 @@ impl Challenge {
         }
         let fields = fields(rest);
         let field = |name: &str| {
-            let found = fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            let found = fields
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.clone())
         };
         let spelling = field("algorithm");
         let offered = field("qop");
-        let qop = offered
-            .as_deref()
-            .is_some_and(|list| list.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth")));
+        let qop = offered.as_deref().is_some_and(|list| {
+            list.split(',')
+                .any(|q| q.trim().eq_ignore_ascii_case("auth"))
+        });
         if offered.is_some() && !qop {
             return None;
         }
@@ -222,7 +225,10 @@ mod tests {
             let text = challenge(name);
             let mut challenge = Challenge::choose([text.as_str()].into_iter()).unwrap();
             let answer = challenge.answer(proof);
-            assert!(answer.contains(&format!("response=\"{wanted}\"")), "{answer}");
+            assert!(
+                answer.contains(&format!("response=\"{wanted}\"")),
+                "{answer}"
+            );
             assert!(answer.contains(&format!("algorithm={name}")), "{answer}");
             assert!(answer.contains("nc=00000001"), "{answer}");
             assert!(challenge.answer(proof).contains("nc=00000002"));

@@ -35,7 +35,9 @@ pub(super) fn next(buffer: &[u8]) -> Frame {
     };
     let length = match head.content_length(buffer) {
         None => Some(0),
-        Some(digits) => std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok()),
+        Some(digits) => std::str::from_utf8(digits)
+            .ok()
+            .and_then(|d| d.parse().ok()),
     };
     match length {
         Some(length) if length <= LONGEST && head.body <= LONGEST => {
@@ -72,10 +74,18 @@ mod tests {
             (MESSAGE, Frame::Message(MESSAGE.len())),
             (b"BYE sip:a SIP/2.0\n\nrest", Frame::Message(19)),
             (b"BYE sip:a SIP/2.0\r\nl: x\r\n\r\n", Frame::Broken),
-            (b"BYE sip:a SIP/2.0\r\nl: 18446744073709551615\r\n\r\n", Frame::Broken),
+            (
+                b"BYE sip:a SIP/2.0\r\nl: 18446744073709551615\r\n\r\n",
+                Frame::Broken,
+            ),
         ];
         for (buffer, wanted) in table {
-            assert_eq!(next(buffer), wanted, "{:?}", String::from_utf8_lossy(buffer));
+            assert_eq!(
+                next(buffer),
+                wanted,
+                "{:?}",
+                String::from_utf8_lossy(buffer)
+            );
         }
     }
 

@@ -93,8 +93,8 @@ impl Head {
         self.lines(raw).find_map(|line| {
             let colon = line.iter().position(|&b| b == b':')?;
             let name = line[..colon].trim_ascii();
-            let named = name.eq_ignore_ascii_case(b"content-length")
-                || name.eq_ignore_ascii_case(b"l");
+            let named =
+                name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"l");
             named.then(|| line[colon + 1..].trim_ascii())
         })
     }
@@ -149,7 +149,10 @@ fn is_start_line(line: &[u8]) -> bool {
         return true;
     }
     let begins = line.first().is_some_and(u8::is_ascii_alphabetic);
-    begins && line.windows(5).any(|part| part.eq_ignore_ascii_case(b" SIP/"))
+    begins
+        && line
+            .windows(5)
+            .any(|part| part.eq_ignore_ascii_case(b" SIP/"))
 }
 
 fn is_padding(byte: u8) -> bool {
@@ -186,8 +189,14 @@ mod tests {
     fn sins_of_phones_are_repaired() {
         let clean = std::str::from_utf8(CLEAN).unwrap();
         let table: [(&str, &[u8]); 5] = [
-            (clean, b"OPTIONS sip:a@b SIP/2.0\nCall-ID: 1\nContent-Length: 2\n\nhi"),
-            (clean, b"\r\n\r\nOPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 2\r\n\r\nhi"),
+            (
+                clean,
+                b"OPTIONS sip:a@b SIP/2.0\nCall-ID: 1\nContent-Length: 2\n\nhi",
+            ),
+            (
+                clean,
+                b"\r\n\r\nOPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 2\r\n\r\nhi",
+            ),
             (clean, b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\n\r\nhi"),
             (
                 "OPTIONS sip:a@b SIP/2.0\r\nSubject: Büro\r\nl: 0\r\n\r\n",

@@ -51,13 +51,19 @@ pub(super) fn seq(headers: &Headers) -> u32 {
 
 /// The tag of a From or To header.
 pub(super) fn tag(headers: &Headers, name: &str) -> Option<String> {
-    let value = value(headers, name)?;
+    tag_of(value(headers, name)?)
+}
+
+/// The tag in the value of a From or To header.
+pub(super) fn tag_of(value: &str) -> Option<String> {
     NameAddr::parse(value)?.tag().map(str::to_owned)
 }
 
 /// The address in the first Contact, without brackets.
 pub(super) fn contact(headers: &Headers) -> Option<String> {
-    let first = address::list(value(headers, "Contact")?).into_iter().next()?;
+    let first = address::list(value(headers, "Contact")?)
+        .into_iter()
+        .next()?;
     Some(NameAddr::parse(first)?.uri.to_owned())
 }
 
@@ -170,14 +176,11 @@ pub(super) fn reason_header(cause: u16, text: &str) -> Header {
     Header::Reason(format!("SIP;cause={cause};text={}", address::quoted(text)).into())
 }
 
-/// Whether the request belongs to a dialog.
-pub(super) fn is_in_dialog(request: &Request) -> bool {
-    tag(&request.headers, "To").is_some()
-}
-
 /// The text of Call-ID.
 pub(super) fn call_id(message: &impl HeadersExt) -> String {
-    value(message.headers(), "Call-ID").unwrap_or_default().to_owned()
+    value(message.headers(), "Call-ID")
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -198,7 +201,10 @@ mod tests {
         let request = request("Content-Length: 0\r\n");
         assert_eq!(dialled(&request), "71");
         let caller = caller(&request.headers);
-        assert_eq!((caller.uri.as_str(), caller.user.as_str()), ("sip:b%20c@d", "b c"));
+        assert_eq!(
+            (caller.uri.as_str(), caller.user.as_str()),
+            ("sip:b%20c@d", "b c")
+        );
         assert_eq!(caller.display.as_deref(), Some("B\""));
         assert_eq!(seq(&request.headers), 3);
         assert!(is_numbered_rightly(&request) && !is_cut_short(&request));

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::address;
+
 /// All that an endpoint needs to start.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -85,6 +87,15 @@ impl Account {
         self.auth_user.as_deref().unwrap_or(&self.user)
     }
 
+    /// Our address of record, as From and To carry it.
+    pub(super) fn address(&self) -> String {
+        let address = format!("<sip:{}@{}>", address::escaped(&self.user), self.domain);
+        match &self.display_name {
+            Some(name) => format!("{} {address}", address::quoted(name)),
+            None => address,
+        }
+    }
+
     pub(super) fn wanted_expires(&self) -> Duration {
         if self.expires.is_zero() {
             return Self::DEFAULT_EXPIRES;
@@ -153,7 +164,13 @@ mod tests {
             password: Secret::new("hunter2"),
             ..Account::default()
         };
-        let shown = format!("{account:?} {:?}", Settings { accounts: vec![account.clone()], ..Settings::default() });
+        let shown = format!(
+            "{account:?} {:?}",
+            Settings {
+                accounts: vec![account.clone()],
+                ..Settings::default()
+            }
+        );
         assert!(!shown.contains("hunter2") && shown.contains("***"));
     }
 }
