@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::base::{CallId, Encoding, FeedRx, feed};
 use crate::daemon::chance;
-use crate::media::{Receiver, ReceiverSettings, Sender, SenderSettings};
+use crate::media::{Receiver, ReceiverSettings, SenderSettings};
 use crate::net::{self, Media, PortPairs, Redirect, Rx, Tx};
 use crate::sdp::{self, Agreed, Ours};
 
@@ -25,8 +25,6 @@ pub(super) struct Settings {
     pub(super) ports: RangeInclusive<u16>,
     /// Our preference, best first.
     pub(super) encodings: Vec<Encoding>,
-    /// Written into session descriptions instead of our own address.
-    pub(super) external_address: Option<IpAddr>,
     /// A call is silent when no RTP came for so long.
     pub(super) rtp_timeout: Option<Duration>,
 }
@@ -80,7 +78,7 @@ impl Legs {
         self.settings = settings;
     }
 
-    /// A call arrives; its peer reaches us at `local`.
+    /// A call arrives; its peer shall send to us at `local`.
     ///
     /// # Errors
     /// An offer that we could not answer later, with the status that says so.
@@ -91,7 +89,7 @@ impl Legs {
         local: IpAddr,
     ) -> Result<(), Turned> {
         let ours = Ours {
-            address: self.settings.external_address.unwrap_or(local),
+            address: local,
             port: UNBOUND,
             encodings: self.settings.encodings.clone(),
             ptime_ms: PTIME_MS,
@@ -173,8 +171,8 @@ impl Legs {
     fn agree(&mut self, call: CallId, agreed: Agreed) {
         let Some(leg) = self.legs.get_mut(&call) else { return };
         let before = leg.agreed.replace(agreed);
-        if let Some(before) = before {
-            self.media.redirect(call, redirect(&before, &agreed));
+        if before.is_some() {
+            self.media.redirect(call, redirect(&agreed));
             return;
         }
         let Some(sockets) = leg.sockets.take() else { return };
@@ -185,40 +183,41 @@ impl Legs {
             call,
             sockets,
             remote: agreed.remote,
-            receiver: receiver(&agreed),
+            receiver: Receiver::new(receiver(&agreed)),
             feed: tx,
-            sender: agreed.direction.sends().then(|| sender(&agreed)),
+            sender: Some(sender(&agreed)),
         });
     }
 }
 
-fn redirect(before: &Agreed, agreed: &Agreed) -> Redirect {
-    let heard = |a: &Agreed| (a.encoding, a.payload_type, a.event_payload_type);
-    let said = |a: &Agreed| (a.encoding, a.tx_payload_type, a.tx_event_payload_type, a.ptime_ms);
-    let is_said_alike = said(before) == said(agreed) && before.direction.sends();
+fn redirect(agreed: &Agreed) -> Redirect {
     Redirect {
         remote: agreed.remote,
-        receiver: (heard(before) != heard(agreed)).then(|| receiver(agreed)),
-        tx: match (agreed.direction.sends(), is_said_alike) {
-            (false, _) => Tx::Paused,
-            (true, true) => Tx::Same,
-            (true, false) => Tx::Instead(sender(agreed)),
+        receiver: receiver(agreed),
+        tx: if agreed.direction.sends() {
+            Tx::Flowing {
+                encoding: agreed.encoding,
+                payload_type: agreed.tx_payload_type,
+                event_payload_type: agreed.tx_event_payload_type,
+            }
+        } else {
+            Tx::Paused
         },
         rx: if agreed.direction.receives() { Rx::Expected } else { Rx::Paused },
     }
 }
 
-fn receiver(agreed: &Agreed) -> Receiver {
-    Receiver::new(ReceiverSettings {
+fn receiver(agreed: &Agreed) -> ReceiverSettings {
+    ReceiverSettings {
         encoding: agreed.encoding,
         payload_type: agreed.payload_type,
         event_payload_type: agreed.event_payload_type,
-    })
+    }
 }
 
 /// Numbers that RFC 3550 §5.1 wants to be unpredictable come from the system.
-fn sender(agreed: &Agreed) -> Sender {
-    Sender::new(SenderSettings {
+fn sender(agreed: &Agreed) -> SenderSettings {
+    SenderSettings {
         encoding: agreed.encoding,
         payload_type: agreed.tx_payload_type,
         event_payload_type: agreed.tx_event_payload_type,
@@ -226,7 +225,7 @@ fn sender(agreed: &Agreed) -> Sender {
         ssrc: chance::number(),
         first_sequence: chance::number(),
         first_timestamp: chance::number(),
-    })
+    }
 }
 
 fn turned(refusal: &sdp::Refusal, ours: &Ours) -> Turned {

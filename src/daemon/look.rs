@@ -16,12 +16,12 @@ use crate::mix::{self, Console, Event};
 use crate::output;
 
 pub(super) fn dump_defaults() -> ExitCode {
-    print!("{}", config::dump(&Config::default(), Title::Defaults, Secrets::Masked));
+    print!("{}", config::dump(&Config::default(), Title::Defaults, Secrets::Hidden));
     ExitCode::SUCCESS
 }
 
 pub(super) fn dump(args: &Args) -> ExitCode {
-    let secrets = if args.show_secrets { Secrets::Shown } else { Secrets::Masked };
+    let secrets = if args.show_secrets { Secrets::Shown } else { Secrets::Hidden };
     with_config(args, |config| {
         print!("{}", config::dump(config, Title::Current, secrets));
         Ok(())

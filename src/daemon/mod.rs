@@ -44,6 +44,7 @@ pub fn main() -> ExitCode {
         Task::DumpConfPorts => look::conference_ports(),
         Task::DumpJackPorts => look::jack_ports(&args),
         Task::TestAudioFile(path) => look::test_audio_file(&args, path),
+        Task::Call(_) | Task::Demo(_) => ExitCode::from(1),
         Task::Run => run::run(&args),
     }
 }

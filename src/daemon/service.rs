@@ -31,7 +31,7 @@ use crate::output::{self, Supervisor};
 use crate::sip::{self, Endpoint};
 
 /// The running daemon.
-pub struct Service {
+pub(super) struct Service {
     config: Config,
     core: Core,
     /// What effects brought about, not yet told to the core.
@@ -56,7 +56,7 @@ pub struct Service {
 
 /// What the outside asks of a running daemon.
 #[derive(Debug)]
-pub enum Request {
+pub(super) enum Request {
     /// A configuration that was read and checked takes the place of the old one.
     Reconfigure(Box<Config>),
     Stop,
@@ -64,22 +64,22 @@ pub enum Request {
 
 /// The other end of a running daemon.
 #[derive(Clone)]
-pub struct Handle(UnboundedSender<Request>);
+pub(super) struct Handle(UnboundedSender<Request>);
 
 impl Handle {
     /// Asks; a daemon that has ended does not hear it.
-    pub fn ask(&self, request: Request) {
+    pub(super) fn ask(&self, request: Request) {
         self.0.send(request).ok();
     }
 }
 
 /// Ears for those who run the daemon inside their own program.
 #[derive(Default)]
-pub struct Extras {
+pub(super) struct Extras {
     /// Sound in and out of the timer backend.
-    pub tap: Option<Tap>,
+    pub(super) tap: Option<Tap>,
     /// Every line about a caller, as it happens.
-    pub watcher: Option<UnboundedSender<(Instant, Note)>>,
+    pub(super) watcher: Option<UnboundedSender<(Instant, Note)>>,
 }
 
 enum Happening {
@@ -95,7 +95,7 @@ impl Service {
     ///
     /// # Errors
     /// A klaxon that cannot be played, a device that is not there, an address in use.
-    pub async fn start(config: Config, extras: Extras) -> anyhow::Result<(Self, Handle)> {
+    pub(super) async fn start(config: Config, extras: Extras) -> anyhow::Result<(Self, Handle)> {
         let now = Instant::now();
         let klaxon = klaxon::load(&config)?;
         let (console, engine) = mix::engine(settings::engine(&config));
@@ -133,12 +133,12 @@ impl Service {
     }
 
     /// Where calls are answered, for those who listen at port 0.
-    pub fn listening(&self) -> Vec<sip::Listen> {
-        self.endpoint.listening()
+    pub(super) fn listening(&self) -> Vec<sip::Listen> {
+        self.endpoint.listening().to_vec()
     }
 
     /// Runs until asked to stop, then hangs up, un-registers and silences everything.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         while !self.has_stopped {
             let happening = self.next().await;
             self.take_in(happening);
@@ -212,7 +212,7 @@ impl Service {
     fn sip_event(&mut self, event: sip::Event) {
         match event {
             sip::Event::Incoming { call, caller, dialled, source, offer, account: _ } => {
-                let local = Endpoint::local_address_for(source);
+                let local = self.endpoint.address_for(source);
                 match self.legs.arrive(call, offer, local) {
                     Ok(()) => self.inputs.push_back(Input::CallArrived {
                         call,

@@ -89,7 +89,6 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
     legs::Settings {
         ports: config.sip.rtp_ports.clone(),
         encodings: config.sip.codecs.clone(),
-        external_address: config.sip.external_address,
         rtp_timeout: config.calls.rtp_timeout,
     }
 }

@@ -1,7 +1,7 @@
 //! How do people read what the parts report?
 
 use crate::control::Input;
-use crate::media::ReceiverReport;
+use crate::media::Report;
 use crate::sip::{AccountState, Caller, HowEnded};
 
 /// `Alice <sip:alice@10.0.0.7>`, or the address alone.
@@ -52,7 +52,7 @@ pub(super) fn account(name: String, state: AccountState) -> Option<Input> {
 }
 
 /// How a caller's sound arrived, in one line.
-pub(super) fn audio(report: &ReceiverReport, n_foreign: u64) -> String {
+pub(super) fn audio(report: &Report, n_foreign: u64) -> String {
     let mut text = format!(
         "{} packets received, {} lost, {} late; jitter {} ms, delay {} ms ({} to {})",
         report.received,
