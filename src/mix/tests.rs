@@ -1,0 +1,1 @@
+//! Does the mixer as a whole do what it promises, by number?
