@@ -19,8 +19,11 @@ mod words;
 mod legs;
 mod service;
 
+mod phone;
+mod talk;
+mod wav;
 
-
+mod demo;
 mod look;
 mod run;
 
@@ -44,7 +47,8 @@ pub fn main() -> ExitCode {
         Task::DumpConfPorts => look::conference_ports(),
         Task::DumpJackPorts => look::jack_ports(&args),
         Task::TestAudioFile(path) => look::test_audio_file(&args, path),
-        Task::Call(_) | Task::Demo(_) => ExitCode::from(1),
+        Task::Call(_) => ExitCode::from(1),
+        Task::Demo(asked) => demo::main(asked),
         Task::Run => run::run(&args),
     }
 }

@@ -80,6 +80,8 @@ pub(super) struct Extras {
     pub(super) tap: Option<Tap>,
     /// Every line about a caller, as it happens.
     pub(super) watcher: Option<UnboundedSender<(Instant, Note)>>,
+    /// A klaxon that is no file.
+    pub(super) klaxon: Option<Arc<Pcm>>,
 }
 
 enum Happening {
@@ -97,7 +99,7 @@ impl Service {
     /// A klaxon that cannot be played, a device that is not there, an address in use.
     pub(super) async fn start(config: Config, extras: Extras) -> anyhow::Result<(Self, Handle)> {
         let now = Instant::now();
-        let klaxon = klaxon::load(&config)?;
+        let klaxon = extras.klaxon.map_or_else(|| klaxon::load(&config), |it| Ok(Some(it)))?;
         let (console, engine) = mix::engine(settings::engine(&config));
         let (net_tx, net_events) = unbounded_channel();
         let media = Media::spawn(net_tx).context("the media thread does not start")?;
