@@ -1,13 +1,14 @@
 //! How does one caller's voice become frames at the card's rate?
 //!
 //! ```text
-//!  FeedRx ─ pop ─► skip if far behind ─► trail if starved ─► Resampler ─► × level ─► zones
+//!  FeedRx ─ pop ─► skip if far behind ─► fade-in or trail ─► Resampler ─► × level ─► zones
 //!     └── fill ─► Drift ─► speed ───────────────────────────────┘
 //! ```
 //!
 //! The voice waits until the feed has enough for a whole callback, fades in, and follows the
 //! feed's target by its speed. If the feed runs dry, the last 4 ms are played backwards and faded
-//! out, which leaves no step; then the voice waits again.
+//! out, which leaves no step; then the voice waits again. Both fades stand before the resampler,
+//! so that its filter never meets an edge.
 
 use std::time::Duration;
 
@@ -43,10 +44,11 @@ pub(super) struct Voice {
     feed: FeedRx,
     resampler: Resampler,
     drift: Drift,
-    gain: f32,
     level: Ramp,
     state: State,
     input: Vec<f32>,
+    /// Frames of the fade-in that are behind us.
+    risen: usize,
     /// The end of what was played, for the trail.
     recent: Vec<f32>,
     joint: Vec<f32>,
@@ -101,8 +103,8 @@ impl Voice {
             feed,
             resampler,
             drift: Drift::default(),
-            gain,
-            level: Ramp::resting(0.0),
+            risen: 0,
+            level: Ramp::resting(gain),
             state: State::Waiting { patience: 0 },
             counts: Counts::default(),
         }
@@ -114,7 +116,7 @@ impl Voice {
         self.resampler = Resampler::new(self.feed.rate(), rate, MAX_BLOCK);
         self.input = vec![0.0; self.resampler.max_need()];
         self.recent.fill(0.0);
-        self.level.jump(0.0);
+        self.level.jump(self.level.target());
         self.state = match self.state {
             State::Gone => State::Gone,
             State::Waiting { .. } | State::Speaking | State::Trailing { .. } => self.idle(),
@@ -149,10 +151,10 @@ impl Voice {
         self.state == State::Gone
     }
 
-    /// Makes the next frames; `left` is how many the whole callback still wants, these included.
-    /// False means silence, and `out` is as it was.
-    pub(super) fn render(&mut self, left: usize, out: &mut [f32], vitals: &Vitals) -> bool {
-        if !self.is_awake(left, out.len()) {
+    /// Makes the next frames of a callback of `whole` frames. False means silence, and `out` is as
+    /// it was.
+    pub(super) fn render(&mut self, whole: usize, out: &mut [f32], vitals: &Vitals) -> bool {
+        if !self.is_awake(whole, out.len()) {
             if self.counts.begun && !self.is_gone() {
                 self.counts.starved += out.len() as u64;
                 vitals.count_starved(out.len());
@@ -174,15 +176,15 @@ impl Voice {
     }
 
     /// Whether there is anything to play; a voice that waited may start here.
-    fn is_awake(&mut self, left: usize, n: usize) -> bool {
+    fn is_awake(&mut self, whole: usize, n: usize) -> bool {
         match self.state {
             State::Speaking | State::Trailing { .. } => true,
             State::Gone => false,
-            State::Waiting { patience } => self.try_start(left, n, patience),
+            State::Waiting { patience } => self.try_start(whole, n, patience),
         }
     }
 
-    fn try_start(&mut self, left: usize, n: usize, patience: usize) -> bool {
+    fn try_start(&mut self, whole: usize, n: usize, patience: usize) -> bool {
         // In this order: once the writer is gone the fill is final.
         let is_abandoned = self.feed.is_abandoned();
         let fill = self.feed.fill();
@@ -192,7 +194,7 @@ impl Voice {
             self.state = State::Gone;
             return false;
         }
-        let enough = fill >= need + self.in_feed(left - n);
+        let enough = fill >= need + self.in_feed(whole - n);
         let waited = patience >= self.rate.frames_in(PATIENCE);
         if fill < need || !(enough || waited || is_abandoned) {
             let patience = if fill > 0 { patience + n } else { 0 };
@@ -201,9 +203,7 @@ impl Voice {
         }
         self.state = State::Speaking;
         self.counts.begun = true;
-        self.level.jump(0.0);
-        self.level
-            .go(self.gain, self.rate.frames_in(FADE_IN), Shape::Smooth);
+        self.risen = 0;
         true
     }
 
@@ -230,6 +230,7 @@ impl Voice {
         let joint = self.skip_if_far_behind(need, vitals);
         let got = self.feed.pop(&mut self.input[..need]);
         self.join(joint.min(got));
+        self.rise(got);
         remember(&mut self.recent, &self.input[..got]);
         if got < need {
             self.counts.n_starved += u64::from(!self.feed.is_abandoned());
@@ -288,6 +289,16 @@ impl Voice {
         for (i, (new, old)) in frames.enumerate() {
             let weight = ease((i + 1) as f32 / (joint + 1) as f32);
             *new = old + (*new - old) * weight;
+        }
+    }
+
+    /// Fades the first `got` frames of `input` in, as far as the voice has just begun.
+    fn rise(&mut self, got: usize) {
+        let length = self.feed.rate().frames_in(FADE_IN);
+        let rising = got.min(length.saturating_sub(self.risen));
+        for frame in &mut self.input[..rising] {
+            self.risen += 1;
+            *frame *= ease(self.risen as f32 / length as f32);
         }
     }
 
