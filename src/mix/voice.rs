@@ -52,6 +52,8 @@ pub(super) struct Voice {
     /// The end of what was played, for the trail.
     recent: Vec<f32>,
     joint: Vec<f32>,
+    /// Frames of the callback that is under way.
+    callback: usize,
     counts: Counts,
 }
 
@@ -106,6 +108,7 @@ impl Voice {
             risen: 0,
             level: Ramp::resting(gain),
             state: State::Waiting { patience: 0 },
+            callback: 0,
             counts: Counts::default(),
         }
     }
@@ -151,17 +154,30 @@ impl Voice {
         self.state == State::Gone
     }
 
-    /// Makes the next frames of a callback of `whole` frames. False means silence, and `out` is as
-    /// it was.
-    pub(super) fn render(&mut self, whole: usize, out: &mut [f32], vitals: &Vitals) -> bool {
-        if !self.is_awake(whole, out.len()) {
+    /// Begins a callback of so many frames, and sets the speed so that the mean fill heads for
+    /// its target. What counts is the fill that a callback finds: so the receiver counts too.
+    pub(super) fn begin(&mut self, frames: usize) {
+        self.callback = frames;
+        let target = self.feed.target();
+        if self.state != State::Speaking || target == 0 {
+            return;
+        }
+        let surplus = self.feed.fill() as f64 - target as f64;
+        let excess = surplus / f64::from(self.feed.rate().hz());
+        let span = frames as f64 / f64::from(self.rate.hz());
+        let speed = self.drift.speed(excess, span);
+        self.resampler.set_speed(speed);
+    }
+
+    /// Makes the next frames of the callback. False means silence, and `out` is as it was.
+    pub(super) fn render(&mut self, out: &mut [f32], vitals: &Vitals) -> bool {
+        if !self.is_awake(out.len()) {
             if self.counts.begun && !self.is_gone() {
                 self.counts.starved += out.len() as u64;
                 vitals.count_starved(out.len());
             }
             return false;
         }
-        self.steer(out.len());
         let need = self.resampler.need(out.len()).min(self.input.len());
         self.fetch(need, vitals);
         self.resampler.process(&self.input[..need], out);
@@ -176,15 +192,15 @@ impl Voice {
     }
 
     /// Whether there is anything to play; a voice that waited may start here.
-    fn is_awake(&mut self, whole: usize, n: usize) -> bool {
+    fn is_awake(&mut self, n: usize) -> bool {
         match self.state {
             State::Speaking | State::Trailing { .. } => true,
             State::Gone => false,
-            State::Waiting { patience } => self.try_start(whole, n, patience),
+            State::Waiting { patience } => self.try_start(n, patience),
         }
     }
 
-    fn try_start(&mut self, whole: usize, n: usize, patience: usize) -> bool {
+    fn try_start(&mut self, n: usize, patience: usize) -> bool {
         // In this order: once the writer is gone the fill is final.
         let is_abandoned = self.feed.is_abandoned();
         let fill = self.feed.fill();
@@ -194,7 +210,7 @@ impl Voice {
             self.state = State::Gone;
             return false;
         }
-        let enough = fill >= need + self.in_feed(whole - n);
+        let enough = fill >= need + self.in_feed(self.callback.saturating_sub(n));
         let waited = patience >= self.rate.frames_in(PATIENCE);
         if fill < need || !(enough || waited || is_abandoned) {
             let patience = if fill > 0 { patience + n } else { 0 };
@@ -205,20 +221,6 @@ impl Voice {
         self.counts.begun = true;
         self.risen = 0;
         true
-    }
-
-    /// Sets the speed so that the mean fill heads for its target.
-    fn steer(&mut self, n: usize) {
-        let target = self.feed.target();
-        if self.state != State::Speaking || target == 0 {
-            return;
-        }
-        // Between now and the next time, the fill falls by a block: its mean is half of that less.
-        let mean = self.feed.fill() as f64 - self.in_feed(n) as f64 / 2.0;
-        let excess = (mean - target as f64) / f64::from(self.feed.rate().hz());
-        let span = n as f64 / f64::from(self.rate.hz());
-        let speed = self.drift.speed(excess, span);
-        self.resampler.set_speed(speed);
     }
 
     /// Puts the next `need` frames at the front of `input`.
@@ -275,7 +277,7 @@ impl Voice {
             return 0;
         }
         let joint = self.feed.pop(&mut self.joint);
-        let kept = need.max(wanted + need / 2);
+        let kept = wanted.max(need + self.in_feed(self.callback));
         self.feed.skip(fill.saturating_sub(joint + kept));
         self.drift.set_mean(0.0);
         self.counts.n_skips += 1;

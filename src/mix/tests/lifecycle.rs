@@ -197,6 +197,13 @@ fn an_engine_without_a_console_goes_on_and_nothing_is_lost_when_returns_pile_up(
 }
 
 #[test]
+fn both_ends_can_move_to_their_threads() {
+    fn can_move<T: Send>() {}
+    can_move::<Console>();
+    can_move::<Box<Engine>>();
+}
+
+#[test]
 fn the_largest_site_works() {
     let n = ZoneSet::CAPACITY;
     let (mut console, mut engine) = engine(EngineSettings {
