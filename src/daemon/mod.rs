@@ -36,7 +36,10 @@ use clap::Parser;
 pub fn main() -> ExitCode {
     let args = Args::parse();
     // Two crates bring TLS; without one provider chosen here they would refuse to choose.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         tracing::debug!("a TLS provider was already installed");
     }
     match args.task() {

@@ -413,8 +413,16 @@ fn redirect(agreed: &Agreed) -> Redirect {
     Redirect {
         remote: agreed.remote,
         receiver: receiver(agreed),
-        tx: if agreed.direction.sends() { flowing } else { Tx::Paused },
-        rx: if agreed.direction.receives() { Rx::Expected } else { Rx::Paused },
+        tx: if agreed.direction.sends() {
+            flowing
+        } else {
+            Tx::Paused
+        },
+        rx: if agreed.direction.receives() {
+            Rx::Expected
+        } else {
+            Rx::Paused
+        },
     }
 }
 

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
@@ -52,11 +52,18 @@ async fn show(asked: &Demo) -> anyhow::Result<()> {
         klaxon: Some(Arc::new(Pcm::mono(RATE, tones::klaxon(RATE, KLAXON)))),
     };
     let (service, handle) = Service::start(config()?, extras).await?;
-    let target = service.listening().first().context("the demo listens nowhere")?.address;
+    let target = service
+        .listening()
+        .first()
+        .context("the demo listens nowhere")?
+        .address;
     println!("music plays; then a phone calls sip:demo@{target} and speaks; about 10 seconds …");
     let script = Script {
         target: format!("sip:demo@{target}"),
-        play: Some(Arc::new(speech::sentence(SampleRate::HZ_8000, asked.seconds.as_secs_f32()))),
+        play: Some(Arc::new(speech::sentence(
+            SampleRate::HZ_8000,
+            asked.seconds.as_secs_f32(),
+        ))),
         ..Script::default()
     };
     let ((), outcome) = tokio::join!(service.run(), perform(script, handle));
@@ -133,14 +140,17 @@ impl Room {
     }
 
     fn recorded(&self) -> anyhow::Result<Recorded> {
-        let recorded =
-            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let recorded = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         ensure!(recorded.began_at.is_some(), "the loudspeaker got nothing");
         Ok(recorded)
     }
 }
 
-fn report(dir: &Path, room: Recorded, notes: UnboundedReceiver<(Instant, Note)>) -> anyhow::Result<()> {
+fn report(
+    dir: &Path,
+    room: Recorded,
+    notes: UnboundedReceiver<(Instant, Note)>,
+) -> anyhow::Result<()> {
     let marks = marks(notes, room.began_at.unwrap_or_else(Instant::now));
     for mark in &marks {
         println!("{:6.2} s  {}", mark.at.as_secs_f32(), mark.text);
@@ -150,13 +160,25 @@ fn report(dir: &Path, room: Recorded, notes: UnboundedReceiver<(Instant, Note)>)
     let (sound, drawing) = (dir.join("demo.wav"), dir.join("demo.svg"));
     wav::write_mono(&sound, RATE, room.heard)?;
     let layers = [
-        Layer { name: "music", colour: "#2a8", levels: hearing.music.clone() },
-        Layer { name: "klaxon and voice", colour: "#06c", levels: hearing.rest.clone() },
+        Layer {
+            name: "music",
+            colour: "#2a8",
+            levels: hearing.music.clone(),
+        },
+        Layer {
+            name: "klaxon and voice",
+            colour: "#06c",
+            levels: hearing.rest.clone(),
+        },
     ];
     let title = "paging demo: what the loudspeaker got";
     std::fs::write(&drawing, picture::svg(title, &layers, &marks))
         .with_context(|| format!("cannot write {}", drawing.display()))?;
-    println!("the sound is in {}, its picture in {}", sound.display(), drawing.display());
+    println!(
+        "the sound is in {}, its picture in {}",
+        sound.display(),
+        drawing.display()
+    );
     judge(&hearing)
 }
 
@@ -165,7 +187,10 @@ fn marks(mut notes: UnboundedReceiver<(Instant, Note)>, began_at: Instant) -> Ve
     let mut marks = Vec::new();
     while let Ok((at, note)) = notes.try_recv() {
         if note.call.is_some() {
-            let text = note.text.split_once(": ").map_or(note.text.as_str(), |(_, said)| said);
+            let text = note
+                .text
+                .split_once(": ")
+                .map_or(note.text.as_str(), |(_, said)| said);
             marks.push(Mark {
                 at: at.saturating_duration_since(began_at),
                 text: text.to_owned(),
@@ -175,32 +200,39 @@ fn marks(mut notes: UnboundedReceiver<(Instant, Note)>, began_at: Instant) -> Ve
     marks
 }
 
-/// Measures the music by the slices in which nobody spoke, and those in which somebody did.
+/// Measures the music before, under and after klaxon and voice.
 fn judge(hearing: &Hearing) -> anyhow::Result<()> {
-    let is_spoken = |slice: &usize| hearing.rest[*slice] > SPOKEN.gain();
+    let audio = Config::default().audio;
+    let slices = |span: Duration| (span.as_secs_f32() / SLICE.as_secs_f32()).ceil() as usize + 1;
     let n = hearing.rest.len();
-    let first = (0..n).find(is_spoken).context("neither klaxon nor voice reached the speaker")?;
-    let last = (0..n).rfind(is_spoken).unwrap_or(first);
-    let settled = |span: Duration| (span.as_secs_f32() / SLICE.as_secs_f32()).ceil() as usize;
-    let duck = Config::default().audio;
-    let before = level(&hearing.music_gain[..first.saturating_sub(1)]);
-    let under = level(&hearing.music_gain[first + settled(duck.duck_attack) + 1..last]);
-    let back_at = last + settled(duck.duck_release) + 2;
-    let after = level(hearing.music_gain.get(back_at..n.saturating_sub(1)).unwrap_or(&[]));
-    println!("music: {before:.1} dB before, {under:.1} dB under klaxon and voice, {after:.1} dB after");
-    let off = [(before, 0.0), (under, duck.duck.0), (after, 0.0)];
-    if off.iter().any(|(is, wanted)| !((is - wanted).abs() < TOLERANCE_DB)) {
-        bail!("the music was not ducked to {} and back", duck.duck);
+    let is_spoken = |slice: &usize| hearing.rest[*slice] > SPOKEN.gain();
+    let begun = slices(FADE_IN);
+    let first = (begun..n)
+        .find(is_spoken)
+        .context("neither klaxon nor voice was heard")?;
+    let last = (begun..n).rfind(is_spoken).unwrap_or(first);
+    let down = first + slices(audio.duck_attack);
+    let back = last + slices(BREATH) + slices(audio.duck_release);
+    let parts = [
+        ("before", begun..first.saturating_sub(1), Db::UNITY),
+        ("under klaxon and voice", down..last, audio.duck),
+        ("after", back..n, Db::UNITY),
+    ];
+    let mut is_right = true;
+    for (when, slices, wanted) in parts {
+        let gain = hearing
+            .music_gain(slices)
+            .with_context(|| format!("too short {when}"))?;
+        println!("music {when}: {:.1} dB", gain.0);
+        is_right &= (gain.0 - wanted.0).abs() < TOLERANCE_DB;
     }
+    ensure!(
+        is_right,
+        "the music was not lowered to {} and brought back",
+        audio.duck
+    );
     println!("as it should be");
     Ok(())
-}
-
-/// The middle of the gains, in dB; not a number for none.
-fn level(gains: &[f32]) -> f32 {
-    let mut gains = gains.to_vec();
-    gains.sort_by(f32::total_cmp);
-    gains.get(gains.len() / 2).map_or(f32::NAN, |gain| Db::from_gain(*gain).0)
 }
 
 const RATE: SampleRate = SampleRate::HZ_48000;
@@ -209,6 +241,12 @@ const KLAXON: Duration = Duration::from_millis(1_500);
 
 /// How long the music plays before and after.
 const ALONE: Duration = Duration::from_millis(2_200);
+
+/// The daemon fades the music in when it starts.
+const FADE_IN: Duration = Duration::from_millis(200);
+
+/// From the last sound of the caller to hanging up, and some packets.
+const BREATH: Duration = Duration::from_millis(500);
 
 /// Louder than what rounding leaves of the music, softer than any speech.
 const SPOKEN: Db = Db(-50.0);
