@@ -253,7 +253,10 @@ fn owned_crates(source: &Source) -> Vec<Fault> {
     let ours = |fault: &Fault| {
         let line = source.code.lines().nth(fault.line - 1).unwrap_or("");
         let name = fault.what.split('`').nth(1).unwrap_or("");
-        let is_ours = |(at, _): (usize, &str)| line[..at].ends_with("::");
+        let is_ours = |(at, _): (usize, &str)| {
+            let before = line[..at].strip_suffix("::");
+            before.is_some_and(|path| path.ends_with(char::is_alphanumeric))
+        };
         line.match_indices(name).all(is_ours)
     };
     faults.into_iter().filter(|fault| !ours(fault)).collect()
@@ -448,6 +451,10 @@ fn a_crate_in_the_wrong_module_is_caught() {
     assert_eq!(
         lines(owned_crates, "src/mix/x.rs", "a();\njack::Client::new();\n"),
         [2]
+    );
+    assert_eq!(
+        lines(owned_crates, "src/mix/x.rs", "::jack::Client::new();\n"),
+        [1]
     );
     assert!(lines(owned_crates, "src/output/x.rs", "use jack::Client;\n").is_empty());
     let ours = "use crate::output::jack::Settings;\nuse crate::config::cpal_names;\n";

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::baresip::Baresip;
@@ -32,7 +32,7 @@ fn klaxon(folder: &Folder, hz: f32, seconds: f32) -> PathBuf {
     path
 }
 
-fn with_klaxon(conf: Conf, klaxon: &PathBuf) -> Conf {
+fn with_klaxon(conf: Conf, klaxon: &Path) -> Conf {
     conf.audio(&format!("klaxon = {}", klaxon.display()))
 }
 

@@ -1,5 +1,5 @@
 //! Is the daemon a good service: ready, watched, reloaded, stopped?
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 

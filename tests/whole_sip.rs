@@ -1,5 +1,5 @@
 //! Do phones and load get the answers they must, without sound hardware?
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::daemon::{Conf, Daemon};
 use common::folder::Folder;
 use common::sipp::Sipp;
-use common::{measure, signal};
+use common::{measure, signal, turn};
 
 const SOON: Duration = Duration::from_secs(3);
 
@@ -23,6 +23,7 @@ fn mixing() -> Conf {
 
 #[test]
 fn two_hundred_calls_a_second_for_thirty_seconds_and_the_memory_is_back() {
+    let _turn = turn();
     let daemon = Daemon::start(&mixing());
     let warm_up = ["-m", "400", "-r", "200"];
     let score = Sipp::start("-sn uac", daemon.sip, &warm_up, &[]).finish(SOON * 10);
@@ -53,6 +54,7 @@ fn two_hundred_calls_a_second_for_thirty_seconds_and_the_memory_is_back() {
 
 #[test]
 fn calls_over_tcp_are_answered_too() {
+    let _turn = turn();
     let daemon = Daemon::start(&mixing());
     let speech = signal::speech(8_000, 1.0);
     let arguments = ["-t", "t1", "-m", "20", "-r", "20", "-d", "300"];
@@ -68,6 +70,7 @@ fn calls_over_tcp_are_answered_too() {
 
 #[test]
 fn callers_who_give_up_while_they_wait_get_487_and_block_nobody() {
+    let _turn = turn();
     let daemon = Daemon::start(&Conf::timer());
     let mut talker = daemon.phone();
     talker.call("100", SOON);
@@ -82,6 +85,7 @@ fn callers_who_give_up_while_they_wait_get_487_and_block_nobody() {
 
 #[test]
 fn one_call_too_many_is_busy() {
+    let _turn = turn();
     let daemon = Daemon::start(&mixing().sip("max-calls = 2"));
     let (mut a, mut b, mut c) = (daemon.phone(), daemon.phone(), daemon.phone());
     a.call("100", SOON);
@@ -94,6 +98,7 @@ fn one_call_too_many_is_busy() {
 
 #[test]
 fn a_call_put_on_hold_and_back_goes_on() {
+    let _turn = turn();
     let daemon = Daemon::start(&mixing());
     let mut phone = daemon.phone();
     phone.call("100", SOON);
@@ -113,6 +118,7 @@ fn a_call_put_on_hold_and_back_goes_on() {
 
 #[test]
 fn a_call_ends_when_its_time_is_over() {
+    let _turn = turn();
     // 0.02 minutes are 1.2 seconds.
     let daemon = Daemon::start(&mixing().calls("hang-up-after-minutes = 0.02"));
     let mut phone = daemon.phone();
@@ -129,6 +135,7 @@ fn a_call_ends_when_its_time_is_over() {
 
 #[test]
 fn cancel_bye_and_options_are_answered_while_the_klaxon_sounds() {
+    let _turn = turn();
     let folder = Folder::new("klaxon");
     let wav = folder.join("klaxon.wav");
     signal::write_wav(&wav, 8_000, &[&signal::sine(8_000, 800.0, 0.3, 2.0)]);
@@ -156,6 +163,7 @@ fn cancel_bye_and_options_are_answered_while_the_klaxon_sounds() {
 
 #[test]
 fn from_invite_to_200_takes_under_a_millisecond() {
+    let _turn = turn();
     let daemon = Daemon::start(&mixing());
     let mut phone = daemon.phone();
     let waits: Vec<Duration> = (0..300)
@@ -176,6 +184,7 @@ fn from_invite_to_200_takes_under_a_millisecond() {
 
 #[test]
 fn options_is_answered_within_150_ms_of_the_start() {
+    let _turn = turn();
     let starts: Vec<Duration> = (0..5)
         .map(|_| {
             let started = Instant::now();

@@ -107,8 +107,8 @@ fn the_test_phone_calls_plays_and_counts() {
         "20",
         "--concurrent",
         "5",
-        "--rate",
-        "50",
+        "--duration",
+        "0.3",
     ];
     let (code, text) = run(&folder, &many, SOON * 3);
     assert_eq!(code, Some(0), "{text}");

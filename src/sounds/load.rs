@@ -41,9 +41,11 @@ pub fn load(path: &Path) -> Result<Pcm, Error> {
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    let unreadable = |why: std::io::Error| match why.kind() {
-        ErrorKind::NotFound => Error::Missing(path.into()),
-        _ => Error::Unreadable(path.into(), why),
+    let unreadable = |why: std::io::Error| {
+        if why.kind() == ErrorKind::NotFound {
+            return Error::Missing(path.into());
+        }
+        Error::Unreadable(path.into(), why)
     };
     // Looked at before it is opened: opening a pipe would wait for its writer for ever.
     let about = std::fs::metadata(path).map_err(unreadable)?;
@@ -64,12 +66,14 @@ fn probe(path: &Path, file: File) -> Result<Box<dyn FormatReader>, Error> {
     let stream = MediaSourceStream::new(Box::new(file), Default::default());
     symphonia::default::get_probe()
         .probe(&hint, stream, Default::default(), Default::default())
-        .map_err(|fault| match fault {
-            Fault::IoError(why) if why.kind() != ErrorKind::UnexpectedEof => {
-                Error::Unreadable(path.into(), why)
+        .map_err(|fault| {
+            if let Fault::IoError(why) = fault
+                && why.kind() != ErrorKind::UnexpectedEof
+            {
+                return Error::Unreadable(path.into(), why);
             }
             // The probe's own words are about its search, not about the file.
-            _ => Error::NotAudio(path.into()),
+            Error::NotAudio(path.into())
         })
 }
 

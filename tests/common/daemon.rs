@@ -44,8 +44,9 @@ impl Conf {
     /// Sound through `jackd`, music from the legacy default client name.
     pub fn jack(jackd: &Jackd) -> Self {
         let audio = format!(
+            // Without the pattern, the recorder's inputs would be speakers too.
             "backend = jack\njack-server-name = {}\njack-client-name = paging\n\
-             jack-autostart = no\n",
+             jack-autostart = no\njack-output-ports = ^system:playback_\n",
             jackd.name
         );
         Self {

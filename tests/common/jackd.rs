@@ -1,11 +1,12 @@
 //! How does a test get a JACK server of its own?
 
 use std::process::Command;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::process::Process;
+use super::turn;
 
 /// A JACK server with the dummy driver (two ports each way) under a name of its own. Tests that
 /// hold one run one after another, so that they do not steal each other's processor time.
@@ -17,12 +18,10 @@ pub struct Jackd {
     _turn: MutexGuard<'static, ()>,
 }
 
-static TURN: Mutex<()> = Mutex::new(());
-
 impl Jackd {
     pub fn start(rate: u32, period: u32) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let turn = TURN.lock().unwrap_or_else(|failed| failed.into_inner());
+        let turn = turn();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("paging-test-{}-{count}", std::process::id());
         let server = serve(&name, rate, period);

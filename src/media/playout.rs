@@ -1,0 +1,489 @@
+//! What must go into the feed now?
+//!
+//! ```text
+//!  packets ─► Reorder ─► decode ─► stretch / squeeze ─► blend ─► feed (rings to the card)
+//!                 │                                       ▲
+//!                 └─ missing, and the feed runs dry ─► Concealer
+//! ```
+//!
+//! Sound is pushed as soon as it is there; what waits, waits in the ring. So the ring's reach at
+//! the arrival of a packet is the delay that this packet gets. `at` is the position, in frames of
+//! the caller's clock, up to which the feed is filled; concealment advances it like sound does.
+//! When a packet comes after its place was concealed, `at` is set back: the delay has grown.
+
+use std::time::{Duration, Instant};
+
+use crate::base::Encoding;
+use crate::codec::Decoder;
+use crate::media::Report;
+use crate::media::card::Card;
+use crate::media::conceal::{Concealer, Joint};
+use crate::media::stretch::{self, Sound};
+use crate::media::transit::Transit;
+use crate::rtp::{Insert, Reorder, Waiting};
+
+/// What a packet in the buffer brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Sound(Encoding),
+    /// A packet that takes a sequence number but no time: a key, comfort noise.
+    Nothing,
+}
+
+/// What is known of a packet besides its payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About {
+    /// In frames of the sound, unwrapped.
+    pub(super) position: u64,
+    pub(super) content: Content,
+}
+
+/// Turns packets, which come when they like, into a feed that never runs dry.
+pub(super) struct Playout {
+    rate: usize,
+    waiting: Reorder<About>,
+    decoder: Decoder,
+    transit: Transit,
+    card: Card,
+    concealer: Concealer,
+    /// Whether the feed must not run dry.
+    running: bool,
+    at: Option<u64>,
+    /// Concealed frames since the last sound.
+    n_concealed: usize,
+    heard_at: Option<Instant>,
+    packet_frames: usize,
+    /// Mean lateness at which sound goes into the feed, in frames.
+    mean_late: f32,
+    /// Mean delay beyond what is wanted, in frames.
+    surplus: f32,
+    /// Mean level of the sound while somebody speaks.
+    loudness: f32,
+    n_since_change: u32,
+    out: Vec<f32>,
+    due_at: Option<(Instant, &'static str)>,
+}
+
+impl Playout {
+    /// A playout that has heard nothing yet.
+    pub(super) fn new(encoding: Encoding) -> Self {
+        let rate = encoding.audio_rate().hz() as usize;
+        Self {
+            rate,
+            waiting: Reorder::new(N_PLACES),
+            decoder: Decoder::new(encoding),
+            transit: Transit::new(rate as f64),
+            card: Card::new(rate as f64),
+            concealer: Concealer::new(rate),
+            running: false,
+            at: None,
+            n_concealed: 0,
+            heard_at: None,
+            packet_frames: rate / 50,
+            mean_late: 0.0,
+            surplus: 0.0,
+            loudness: 0.0,
+            n_since_change: 0,
+            out: Vec::new(),
+            due_at: None,
+        }
+    }
+
+    /// Takes a packet at its arrival.
+    pub(super) fn handle(
+        &mut self,
+        sequence: u64,
+        about: About,
+        payload: &[u8],
+        now: Instant,
+        report: &mut Report,
+    ) {
+        if about.content != Content::Nothing {
+            let jump = self.transit.jump(now, about.position).unwrap_or(0);
+            if jump.unsigned_abs() > self.frames(JUMP) as u64 {
+                self.restart();
+                report.restarts += 1;
+            }
+        }
+        let mut fate = self.waiting.insert(sequence, about, payload);
+        if fate == Insert::TooFar {
+            self.restart();
+            report.restarts += 1;
+            fate = self.waiting.insert(sequence, about, payload);
+        }
+        match fate {
+            Insert::Kept | Insert::TooFar => {}
+            Insert::Reordered => report.reordered += 1,
+            Insert::Duplicate => {
+                report.duplicate += 1;
+                return;
+            }
+            Insert::Late => report.late += 1,
+        }
+        if about.content != Content::Nothing {
+            self.transit.observe(now, about.position);
+            self.heard_at = Some(now);
+        }
+    }
+
+    /// The stream starts anew: other sequence numbers, other timestamps, or both.
+    pub(super) fn restart(&mut self) {
+        self.waiting.reset();
+        self.transit.reset();
+        self.at = None;
+    }
+
+    /// What goes into the feed, which holds `fill` frames; call again until `None`.
+    pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        fill: usize,
+        report: &mut Report,
+    ) -> Option<&[f32]> {
+        self.card.observe(now, fill);
+        self.out.clear();
+        let reach = self.card.reach(now, fill);
+        self.step(now, reach, report);
+        if self.out.is_empty() {
+            self.due_at = self.next_due(now, reach);
+            return None;
+        }
+        self.card.pushed(self.out.len());
+        report.frames += self.out.len() as u64;
+        Some(&self.out)
+    }
+
+    /// When to poll again even if nothing comes; set by the last poll.
+    pub(super) fn due_at(&self) -> Option<(Instant, &'static str)> {
+        self.due_at
+    }
+
+    /// The mean fill of the feed that makes the delay as it is wanted.
+    pub(super) fn target(&self) -> usize {
+        if self.n_concealed > self.frames(LONG_GAP) {
+            return self.low_water() + self.frames(PIECE) / 2;
+        }
+        let mean = (self.wanted() + self.packet_frames / 2) as f32 - self.mean_late;
+        (mean as usize).max(self.low_water())
+    }
+
+    fn step(&mut self, now: Instant, reach: usize, report: &mut Report) {
+        self.drop_backlog(now, reach, report);
+        loop {
+            let is_due = self.waiting.due().is_some();
+            let Some(first) = self.first_sound() else {
+                self.run_on(now, reach, report);
+                return;
+            };
+            let Some(at) = self.at else {
+                self.start(now, first.position, reach, report);
+                return;
+            };
+            let is_dry = reach <= self.low_water();
+            let gap = first.position.saturating_sub(at) as usize;
+            if gap > 0 && !is_due && !is_dry {
+                return;
+            }
+            if reach > self.wanted() + self.frames(HOLD) && !self.concealer.is_concealing() {
+                return;
+            }
+            if gap > 0 {
+                self.bridge(gap, now, at, reach, report);
+            } else if at > first.position {
+                self.set_back(now, at, first.position, reach);
+            }
+            self.play(now, reach, report);
+            if !self.out.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The first packet with sound; packets without that are in turn are let go.
+    fn first_sound(&mut self) -> Option<About> {
+        while let Some(first) = self.waiting.due() {
+            if first.about.content != Content::Nothing {
+                break;
+            }
+            self.let_go();
+        }
+        self.waiting
+            .iter()
+            .map(|w| w.about)
+            .find(|about| about.content != Content::Nothing)
+    }
+
+    fn let_go(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            self.waiting.recycle(waiting.payload);
+        }
+    }
+
+    /// Nothing is here: the last sound goes on in pieces while the feed would run dry.
+    fn run_on(&mut self, now: Instant, reach: usize, report: &mut Report) {
+        if !self.running || reach > self.low_water() {
+            return;
+        }
+        let silent_for = self.heard_at.map(|at| now.saturating_duration_since(at));
+        if silent_for.is_some_and(|silent_for| silent_for > GIVE_UP) {
+            self.running = false;
+            self.at = None;
+            return;
+        }
+        let n = self.frames(PIECE) + self.low_water() - reach;
+        self.conceal(n, report);
+        self.n_concealed += n;
+        if let Some(at) = &mut self.at {
+            *at += n as u64;
+        }
+    }
+
+    /// The first sound, or the first of another timeline: as much before it as makes the delay
+    /// right.
+    fn start(&mut self, now: Instant, position: u64, reach: usize, report: &mut Report) {
+        let late = self.transit.lateness(now, position);
+        let cushion = self.wanted().saturating_sub(reach + late);
+        self.running = true;
+        self.surplus = 0.0;
+        self.at = Some(position);
+        self.conceal(cushion, report);
+        self.play(now, reach, report);
+    }
+
+    /// Fills the place of what did not come, or of what the sender did not send.
+    fn bridge(&mut self, gap: usize, now: Instant, at: u64, reach: usize, report: &mut Report) {
+        // In silence the delay may be set as it should be.
+        let free = self.concealer.is_silent() || gap > self.frames(LONGEST_BRIDGE);
+        let n = if free {
+            let delay = self.transit.lateness(now, at + gap as u64) + reach;
+            self.wanted().saturating_sub(delay).min(gap)
+        } else {
+            gap
+        };
+        self.conceal(n, report);
+        self.at = Some(at + gap as u64);
+    }
+
+    /// A packet came after its place was concealed: what of it is played all the same?
+    fn set_back(&mut self, now: Instant, at: u64, position: u64, reach: usize) {
+        let overlap = (at - position) as usize;
+        let needed = self.wanted().saturating_sub(self.delay(now, at, reach));
+        let rescued = overlap.saturating_sub(self.frames(SACRIFICE));
+        let grow = needed.max(rescued).min(self.n_concealed).min(overlap);
+        self.at = Some(at - grow as u64);
+    }
+
+    /// Takes the first sound out and puts it behind what is in `out`.
+    fn play(&mut self, now: Instant, reach: usize, report: &mut Report) {
+        while let Some(waiting) = self.waiting.take() {
+            let Waiting { about, payload, .. } = waiting;
+            let Content::Sound(encoding) = about.content else {
+                self.waiting.recycle(payload);
+                continue;
+            };
+            let start = self.out.len();
+            if self.decoder.encoding() != encoding {
+                self.decoder = Decoder::new(encoding);
+            }
+            self.decoder.decode(&payload, &mut self.out);
+            self.waiting.recycle(payload);
+            self.place(now, about.position, start, reach, report);
+            return;
+        }
+    }
+
+    /// Fits the decoded sound behind `start` to the timeline.
+    fn place(
+        &mut self,
+        now: Instant,
+        position: u64,
+        start: usize,
+        reach: usize,
+        report: &mut Report,
+    ) {
+        let n = self.out.len() - start;
+        let end = position + n as u64;
+        let at = self.at.unwrap_or(position);
+        let overlap = at.saturating_sub(position) as usize;
+        if overlap >= n {
+            self.out.truncate(start);
+            report.late += u64::from(n > 0);
+            return;
+        }
+        self.out.drain(start..start + overlap);
+        self.packet_frames = n;
+        let late = self.transit.lateness(now, position) as f32;
+        self.mean_late += (late - self.mean_late) / 32.0;
+        self.at = Some(end);
+        self.change_delay(now, at, start, reach + start, report);
+        let joint = if overlap > 0 {
+            Joint::Broken
+        } else {
+            Joint::Smooth
+        };
+        self.concealer.play(&mut self.out[start..], joint);
+        self.n_concealed = 0;
+    }
+
+    /// Makes the sound a little longer or shorter when the delay is not as wanted.
+    fn change_delay(
+        &mut self,
+        now: Instant,
+        at: u64,
+        start: usize,
+        reach: usize,
+        report: &mut Report,
+    ) {
+        let delay = self.delay(now, at, reach);
+        self.note_delay(delay, report);
+        let surplus = delay as f32 - self.wanted() as f32;
+        self.surplus += (surplus - self.surplus) / 8.0;
+        let kind = self.judge(start);
+        self.n_since_change += 1;
+        let n = self.surplus.abs() as usize;
+        if n < self.slop(kind) || self.n_since_change < 2 {
+            return;
+        }
+        if self.surplus > 0.0 {
+            let n = stretch::squeeze(&mut self.out, start, n, kind);
+            report.squeezed += n as u64;
+            self.changed(n, -(n as f32));
+        } else {
+            let n = stretch::stretch(&mut self.out, start, n, kind);
+            report.stretched += n as u64;
+            self.changed(n, n as f32);
+        }
+    }
+
+    fn changed(&mut self, n: usize, surplus: f32) {
+        if n > 0 {
+            self.n_since_change = 0;
+            self.surplus += surplus;
+        }
+    }
+
+    /// How far the delay may be off before the sound is changed; the card's resampler takes care
+    /// of less.
+    fn slop(&self, kind: Sound) -> usize {
+        match kind {
+            Sound::Quiet => self.frames(QUIET_SLOP),
+            Sound::Loud => self.frames(LOUD_SLOP),
+        }
+    }
+
+    fn judge(&mut self, start: usize) -> Sound {
+        let sound = &self.out[start..];
+        let energy: f32 = sound.iter().map(|s| s * s).sum();
+        let level = (energy / sound.len().max(1) as f32).sqrt();
+        let weight = if level > self.loudness { 0.1 } else { 0.002 };
+        self.loudness += (level - self.loudness) * weight;
+        if level < self.loudness * QUIET || level < INAUDIBLE {
+            Sound::Quiet
+        } else {
+            Sound::Loud
+        }
+    }
+
+    fn note_delay(&self, delay: usize, report: &mut Report) {
+        let delay = self.span(delay);
+        report.delay = delay;
+        report.delay_max = report.delay_max.max(delay);
+        if report.delay_min == Duration::ZERO || delay < report.delay_min {
+            report.delay_min = delay;
+        }
+    }
+
+    fn conceal(&mut self, n: usize, report: &mut Report) {
+        self.concealer.conceal(n, &mut self.out);
+        report.concealed += n as u64;
+    }
+
+    /// After the card stood still: what is too old for anyone is thrown away.
+    fn drop_backlog(&mut self, now: Instant, reach: usize, report: &mut Report) {
+        let Some(at) = self.at else { return };
+        let most = self.wanted() + self.frames(MOST_SURPLUS);
+        if self.waiting.len() < 2 || self.delay(now, at, reach) <= most {
+            return;
+        }
+        let end = self.waiting.iter().last().map_or(0, |w| w.about.position);
+        let keep = end.saturating_sub(self.wanted() as u64);
+        while let Some(first) = self.waiting.first() {
+            if first.about.position >= keep {
+                break;
+            }
+            self.let_go();
+            report.skipped += self.packet_frames as u64;
+        }
+        self.at = None;
+        self.n_concealed = 0;
+    }
+
+    /// The delay of sound at `at`, which the feed reaches: from the fastest packets' arrival.
+    fn delay(&mut self, now: Instant, at: u64, reach: usize) -> usize {
+        let late = self.transit.jump(now, at).unwrap_or(0);
+        (reach as i64 + late).max(0) as usize
+    }
+
+    /// The delay that is wanted: no packet that is as late as allowed finds the feed dry.
+    fn wanted(&self) -> usize {
+        self.low_water() + self.transit.allowance()
+    }
+
+    /// The reach at which something must go into the feed.
+    fn low_water(&self) -> usize {
+        self.card.block() + self.frames(WAKING)
+    }
+
+    fn next_due(&mut self, now: Instant, reach: usize) -> Option<(Instant, &'static str)> {
+        if !self.running {
+            return None;
+        }
+        let held = self.waiting.due().is_some();
+        let wanted = if held {
+            (self.wanted() + self.frames(HOLD), "held sound is due")
+        } else {
+            (self.low_water(), "the feed runs dry")
+        };
+        let left = self.span(reach.saturating_sub(wanted.0)).max(SHORTEST_WAIT);
+        let probe_at = self.card.probe_at(now);
+        if probe_at < now + left {
+            return Some((probe_at, "the card's block is measured"));
+        }
+        Some((now + left, wanted.1))
+    }
+
+    fn frames(&self, span: Duration) -> usize {
+        (span.as_micros() as usize * self.rate) / 1_000_000
+    }
+
+    fn span(&self, frames: usize) -> Duration {
+        Duration::from_micros((frames * 1_000_000 / self.rate) as u64)
+    }
+}
+
+/// Packets that can wait: more than a second at 10 ms.
+const N_PLACES: usize = 128;
+/// From a timer's due time until the sound is in the feed, on a busy machine.
+const WAKING: Duration = Duration::from_millis(3);
+/// What is concealed at once: little, so that a packet that comes after all is hardly delayed.
+const PIECE: Duration = Duration::from_millis(5);
+/// From here on a gap is a pause in the stream.
+const LONG_GAP: Duration = Duration::from_millis(60);
+/// More than this is never filled at once while there are packets to play.
+const LONGEST_BRIDGE: Duration = Duration::from_millis(200);
+/// So much of a late packet may be lost rather than delay all that follows.
+const SACRIFICE: Duration = Duration::from_millis(10);
+/// How much more than wanted may be in the feed before packets are held back.
+const HOLD: Duration = Duration::from_millis(4);
+const QUIET_SLOP: Duration = Duration::from_millis(2);
+const LOUD_SLOP: Duration = Duration::from_millis(6);
+/// A transit that differs by so much is another timeline, not a slow network.
+const JUMP: Duration = Duration::from_millis(1_000);
+/// A delay beyond the wanted that no squeezing will bring down in time.
+const MOST_SURPLUS: Duration = Duration::from_millis(500);
+/// Without a packet for so long, the feed may run dry.
+const GIVE_UP: Duration = Duration::from_secs(2);
+const SHORTEST_WAIT: Duration = Duration::from_micros(250);
+/// Quiet is 20 dB below speech, and anything below −60 dB.
+const QUIET: f32 = 0.1;
+const INAUDIBLE: f32 = 0.001;

@@ -1,0 +1,187 @@
+//! How does sound become the packets that we send?
+
+use std::time::Duration;
+
+use crate::base::Encoding;
+use crate::codec::Encoder;
+use crate::rtp::{EventPacket, EventTx, Header, Sent};
+
+/// What was agreed for the way from us to the peer, and where its counters start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderSettings {
+    pub encoding: Encoding,
+    pub payload_type: u8,
+    /// Keys as RFC 4733 events, if agreed.
+    pub event_payload_type: Option<u8>,
+    pub ptime: Duration,
+    /// The three below should be random (RFC 3550 §5.1).
+    pub ssrc: u32,
+    pub first_sequence: u16,
+    pub first_timestamp: u32,
+}
+
+/// Counts of what was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SenderReport {
+    pub packets: u64,
+    /// Of payload.
+    pub octets: u64,
+    pub keys: u64,
+}
+
+/// Makes one RTP packet for every `ptime` of sound.
+pub struct Sender {
+    settings: SenderSettings,
+    encoder: Encoder,
+    events: EventTx,
+    sequence: u16,
+    timestamp: u32,
+    /// The next packet of sound is the first after a pause.
+    fresh: bool,
+    datagram: Vec<u8>,
+    silence: Vec<f32>,
+    report: SenderReport,
+}
+
+impl Sender {
+    /// A sender that has sent nothing yet.
+    pub fn new(settings: SenderSettings) -> Self {
+        Self {
+            settings,
+            encoder: Encoder::new(settings.encoding),
+            events: EventTx::default(),
+            sequence: settings.first_sequence,
+            timestamp: settings.first_timestamp,
+            fresh: true,
+            datagram: Vec::new(),
+            silence: vec![0.0; frames_per_packet(&settings)],
+            report: SenderReport::default(),
+        }
+    }
+
+    /// Frames at the encoding's audio rate that make one packet.
+    pub fn frames_per_packet(&self) -> usize {
+        self.silence.len()
+    }
+
+    /// The next datagram. While a key is going out it takes the place of `pcm`, which should be
+    /// `frames_per_packet` long and counts for the time either way.
+    pub fn packet(&mut self, pcm: &[f32]) -> &[u8] {
+        let encoding = self.settings.encoding;
+        let scale = (encoding.audio_rate().hz() / encoding.clock_rate()).max(1);
+        let ticks = pcm.len() as u32 / scale;
+        let pause = self.ticks(PAUSE);
+        match self.events.step(self.timestamp, ticks, pause) {
+            Some(event) => self.write_event(&event),
+            None => self.write_sound(pcm),
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+        self.report.packets += 1;
+        &self.datagram
+    }
+
+    /// The next datagram with silence, or with the key that is going out.
+    pub fn silence(&mut self) -> &[u8] {
+        let silence = std::mem::take(&mut self.silence);
+        self.packet(&silence);
+        self.silence = silence;
+        &self.datagram
+    }
+
+    /// Queues a key (`0` to `9`, `*`, `#`, `A` to `D`), held for up to 8 s; `false` if it is none
+    /// of these or the peer takes no keys.
+    pub fn press(&mut self, digit: char, held_for: Duration) -> bool {
+        let ticks = self.ticks(held_for).min(u32::from(u16::MAX)) as u16;
+        let sent = self.settings.event_payload_type.is_some() && self.events.press(digit, ticks);
+        self.report.keys += u64::from(sent);
+        sent
+    }
+
+    /// Whether keys are going out or wait.
+    pub fn is_sending_keys(&self) -> bool {
+        self.events.is_busy()
+    }
+
+    /// Takes another agreement; sequence, timestamp and SSRC go on.
+    pub fn set_agreement(
+        &mut self,
+        encoding: Encoding,
+        payload_type: u8,
+        event_payload_type: Option<u8>,
+    ) {
+        if encoding != self.settings.encoding {
+            self.encoder = Encoder::new(encoding);
+        }
+        self.settings.encoding = encoding;
+        self.settings.payload_type = payload_type;
+        self.settings.event_payload_type = event_payload_type;
+        self.silence = vec![0.0; frames_per_packet(&self.settings)];
+        self.fresh = true;
+    }
+
+    /// The SSRC that the packets carry.
+    pub fn ssrc(&self) -> u32 {
+        self.settings.ssrc
+    }
+
+    /// Counts so far.
+    pub fn report(&self) -> SenderReport {
+        self.report
+    }
+
+    /// What a sender report says at `ntp`, when the next packet is about to go (RFC 3550 §6.4.1).
+    pub fn sent(&self, ntp: crate::rtp::NtpTime) -> Sent {
+        Sent {
+            ntp,
+            timestamp: self.timestamp,
+            packets: self.report.packets as u32,
+            octets: self.report.octets as u32,
+        }
+    }
+
+    fn write_sound(&mut self, pcm: &[f32]) {
+        let header = Header {
+            marker: std::mem::take(&mut self.fresh),
+            payload_type: self.settings.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            ssrc: self.settings.ssrc,
+        };
+        self.datagram.clear();
+        header.write(&mut self.datagram);
+        let start = self.datagram.len();
+        self.encoder.encode(pcm, &mut self.datagram);
+        self.report.octets += (self.datagram.len() - start) as u64;
+    }
+
+    fn write_event(&mut self, packet: &EventPacket) {
+        let header = Header {
+            marker: packet.marker,
+            payload_type: self.settings.event_payload_type.unwrap_or_default(),
+            sequence: self.sequence,
+            timestamp: packet.timestamp,
+            ssrc: self.settings.ssrc,
+        };
+        self.datagram.clear();
+        header.write(&mut self.datagram);
+        self.datagram.extend_from_slice(&packet.event.to_bytes());
+        self.report.octets += 4;
+        self.fresh = true;
+    }
+
+    fn ticks(&self, span: Duration) -> u32 {
+        (span.as_secs_f64() * f64::from(self.settings.encoding.clock_rate())) as u32
+    }
+}
+
+fn frames_per_packet(settings: &SenderSettings) -> usize {
+    settings
+        .encoding
+        .audio_rate()
+        .frames_in(settings.ptime)
+        .max(1)
+}
+
+/// Between two keys: receivers want at least 40 ms (ITU-T Q.24).
+const PAUSE: Duration = Duration::from_millis(60);

@@ -1,0 +1,4 @@
+//! Does the whole receive path hold what it promises, over an emulated network and card?
+
+mod network;
+mod rig;
