@@ -51,11 +51,12 @@ async fn run(hub: Arc<Hub>, dial: Dial, seat: Seat, mut inputs: mpsc::UnboundedR
     let plan = Plan::of(&hub, &dial);
     let found = match &plan {
         Ok(plan) => tokio::select! {
-            flow = hub.flow_to(&plan.hop) => flow.map_err(|why| (503, why)),
+            biased;
             () = wants_out(&mut inputs) => {
                 let (call, how) = (dial.call, HowEnded::ByUs);
                 return hub.tell(Event::Ended { call, how });
             }
+            flow = hub.flow_to(&plan.hop) => flow.map_err(|why| (503, why)),
         },
         Err(why) => Err(why.clone()),
     };

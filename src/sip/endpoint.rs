@@ -40,6 +40,7 @@ pub struct Endpoint {
     hub: Arc<Hub>,
     accounts: Mutex<BTreeMap<String, Keeper>>,
     listening: Vec<Listen>,
+    listeners: Vec<JoinHandle<()>>,
 }
 
 /// The task that keeps an account registered.
@@ -99,10 +100,11 @@ impl Endpoint {
         });
         tokio::spawn(async move { stack.inner.serve().await });
         tokio::spawn(incoming::run(hub.clone(), requests, new_streams, forks));
-        for listener in listeners {
-            tokio::spawn(stream::serve(listener, streams.clone(), opened.clone()));
-        }
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(stream::serve(listener, streams.clone(), opened.clone())));
         let endpoint = Self {
+            listeners: listeners.collect(),
             hub,
             accounts: Mutex::default(),
             listening,
@@ -213,7 +215,7 @@ impl Endpoint {
     }
 
     /// Hangs up all calls and un-registers all accounts; takes 1.5 s at most, then closes.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.hub.stopping.store(true, Ordering::Relaxed);
         self.hub.calls.command_all(|| Command::Stop);
         let keepers =
@@ -227,6 +229,11 @@ impl Endpoint {
         };
         // Who does not answer by then finds out by timeout.
         let _ = timeout(STOP_FOR, all).await;
+        self.hub.closing.cancel();
+        for listener in self.listeners.drain(..) {
+            // Its port is free once it is over.
+            let _ = listener.await;
+        }
     }
 
     /// The address that this machine sends from towards `remote`.

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use rsipstack::platform::net::UdpSocket as Socket;
+use socket2::SockRef;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
@@ -202,6 +203,8 @@ impl Wire {
     fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = std::net::UdpSocket::bind(address)?;
         socket.set_nonblocking(true)?;
+        // As much as the system grants: a burst must fit while other tasks have their turn.
+        let _ = SockRef::from(&socket).set_recv_buffer_size(BUFFER);
         let socket = UdpSocket::from_std(socket)?;
         let bound = socket.local_addr()?;
         Ok(Self { socket, bound })
@@ -224,6 +227,9 @@ impl Wire {
         self.bound.is_ipv4() == remote.is_ipv4()
     }
 }
+
+/// About a thousand INVITEs.
+const BUFFER: usize = 2 << 20;
 
 /// The longest UDP payload.
 const LONGEST: usize = 65_535;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod kamailio;
 mod oddities;
 mod parts;
+mod registrar;
 mod registration;

@@ -123,7 +123,7 @@ async fn sloppy_messages_are_understood() {
         }
     }
     let counts = phone.endpoint.counts();
-    assert!(counts.repaired >= 4, "{counts:?}");
+    assert!(counts.repaired >= 3, "{counts:?}");
 }
 
 #[tokio::test]
@@ -139,6 +139,8 @@ async fn garbage_changes_nothing() {
             })
             .collect();
         raw.send(&bytes).await;
+        // The receiver runs on this thread too, and the system's buffer is small.
+        tokio::task::yield_now().await;
     }
     raw.send([b'A'; 20_000]).await;
     let long = raw.request(

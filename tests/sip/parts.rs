@@ -132,14 +132,19 @@ impl Raw {
     }
 
     pub(crate) async fn receive(&self) -> String {
-        self.receive_from().await.0
-    }
-
-    pub(crate) async fn receive_from(&self) -> (String, SocketAddr) {
         let mut buffer = vec![0; 65_535];
         let received = timeout(PATIENCE, self.socket.recv_from(&mut buffer)).await;
-        let (length, from) = received.expect("a message in time").unwrap();
-        (String::from_utf8(buffer[..length].to_vec()).unwrap(), from)
+        let (length, _) = received.expect("a message in time").unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    }
+
+    /// Whether anything comes within that time.
+    pub(crate) async fn hears_within(&self, span: Duration) -> bool {
+        let mut buffer = [0; 2_048];
+        matches!(
+            timeout(span, self.socket.recv_from(&mut buffer)).await,
+            Ok(Ok(_))
+        )
     }
 
     /// The next message whose first line contains that.
@@ -150,10 +155,6 @@ impl Raw {
                 return text;
             }
         }
-    }
-
-    pub(crate) async fn reply_to(&self, to: SocketAddr, text: &str) {
-        self.socket.send_to(text.as_bytes(), to).await.unwrap();
     }
 
     /// A request; `extra` is more header lines.
