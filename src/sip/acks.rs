@@ -76,7 +76,7 @@ impl Acks {
         let tag = message::tag(&answer.headers, "To");
         if let Some(known) = answers.iter().find(|a| a.tag == tag) {
             return Some(match known.ack.clone() {
-                Some((ack, flow)) => Duty::Ack(Box::new(ack), flow),
+                Some(ack) => Duty::Ack(Box::new(ack)),
                 None => Duty::Nothing,
             });
         }
@@ -97,7 +97,7 @@ impl Acks {
 }
 
 enum Duty {
-    Ack(Box<Request>, Flow),
+    Ack(Box<(Request, Flow)>),
     Dismiss(Box<Fork>),
     Nothing,
 }
@@ -120,7 +120,10 @@ impl TransportEventInspector for Watch {
         };
         match duty {
             None => return Some(event),
-            Some(Duty::Ack(ack, flow)) => flow.send(*ack).await,
+            Some(Duty::Ack(ack)) => {
+                let (ack, flow) = *ack;
+                flow.send(ack).await;
+            }
             Some(Duty::Dismiss(fork)) => drop(self.0.forks.send(*fork)),
             Some(Duty::Nothing) => {}
         }

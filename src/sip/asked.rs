@@ -68,10 +68,10 @@ impl Asked {
         let makes_dialog = (101..300).contains(&status.code());
         let body = body.map(String::into_bytes);
         let mut response = hub.stack.make_response(&self.request, status, body);
-        if let Ok(to) = response.to_header_mut() {
-            if message::tag_of(to.value()).is_none() {
-                to.replace(format!("{};tag={}", to.value(), self.tag));
-            }
+        if let Ok(to) = response.to_header_mut()
+            && message::tag_of(to.value()).is_none()
+        {
+            to.replace(format!("{};tag={}", to.value(), self.tag));
         }
         if makes_dialog {
             // RFC 3261 §12.1.1: the peer finds its route in them.

@@ -252,6 +252,13 @@ impl Endpoint {
         self.hub.calls.n_dialogs()
     }
 
+    /// Transactions that are kept, the ones that are over and wait for late repeats included;
+    /// zero some 64 × T1 after the last call.
+    pub fn n_transactions(&self) -> usize {
+        let stats = self.hub.stack.get_stats();
+        stats.running_transactions + stats.finished_transactions + stats.waiting_ack
+    }
+
     /// What has arrived since the start.
     pub fn counts(&self) -> Counts {
         self.hub.counters.snapshot()
@@ -260,6 +267,7 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
+        self.hub.calls.command_all(|| Command::Stop);
         self.hub.closing.cancel();
         self.hub.wires.close();
     }

@@ -79,7 +79,7 @@ pub(super) struct Unacked {
 }
 
 enum Reoffer {
-    Invite(Asked, Instant),
+    Invite(Box<Asked>, Instant),
     Update(Box<Transaction>, Instant),
 }
 
@@ -289,7 +289,7 @@ impl Session {
         self.reoffer = Some(if is_update {
             Reoffer::Update(request, due)
         } else {
-            Reoffer::Invite(self.call.host(*request), due)
+            Reoffer::Invite(Box::new(self.call.host(*request)), due)
         });
         let call = self.call.id;
         self.call.hub.tell(Event::Reoffer { call, offer });

@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use super::address::{self, NameAddr};
 use super::backoff;
 use super::event::{AccountState, Event};
-use super::flow::{Flow, Hop};
+use super::flow::Flow;
 use super::hub::Hub;
 use super::message;
 use super::settings::Account;
@@ -109,6 +109,8 @@ struct Binding<'a> {
     seq: u32,
     /// The life to ask for; a registrar may have raised it.
     expires: Duration,
+    /// The route that an outbound proxy makes.
+    route: Option<String>,
     /// The way to the registrar and the Contact that it knows us by.
     bound: Option<(Flow, String)>,
 }
@@ -123,6 +125,7 @@ impl<'a> Binding<'a> {
             tag: random_text(TAG_LENGTH),
             seq: 0,
             expires: account.wanted_expires(),
+            route: None,
             bound: None,
         }
     }
@@ -233,10 +236,9 @@ impl<'a> Binding<'a> {
         }
     }
 
-    async fn way(&self) -> Result<Flow, String> {
-        let by = self.account.outbound_proxy.as_deref();
-        let by = by.unwrap_or(&self.account.domain);
-        let hop = Hop::parse(by, self.account.transport)?;
+    async fn way(&mut self) -> Result<Flow, String> {
+        let (hop, route) = self.account.first_hop()?;
+        self.route = route;
         self.hub.flow_to(&hop).await
     }
 
@@ -255,10 +257,8 @@ impl<'a> Binding<'a> {
             Header::Allow(message::ALLOW.into()),
             Header::UserAgent(self.hub.stack.user_agent.as_str().into()),
         ];
-        if let Some(proxy) = &self.account.outbound_proxy {
-            if let Ok(hop) = Hop::parse(proxy, self.account.transport) {
-                headers.push(Header::Route(hop.route().into()));
-            }
+        if let Some(route) = &self.route {
+            headers.push(Header::Route(route.as_str().into()));
         }
         let mut request = Request {
             method: Method::Register,
@@ -276,7 +276,7 @@ impl<'a> Binding<'a> {
 fn refused(response: &Response) -> Attempt {
     let status = response.status_code.code();
     let reason = message::reason(response);
-    if status < 500 || status >= 600 {
+    if !(500..600).contains(&status) {
         return Attempt::Refused(status, reason);
     }
     Attempt::Failed {

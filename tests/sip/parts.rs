@@ -99,15 +99,16 @@ impl Phone {
 
     /// Waits until no dialog is left.
     pub(crate) async fn settled(&self) {
-        let end = tokio::time::Instant::now() + PATIENCE;
-        while self.endpoint.n_dialogs() > 0 {
-            assert!(
-                tokio::time::Instant::now() < end,
-                "{} dialogs left",
-                self.endpoint.n_dialogs()
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        none_left("dialogs", || self.endpoint.n_dialogs()).await;
+    }
+}
+
+/// Waits until a count is zero.
+pub(crate) async fn none_left(what: &str, count: impl Fn() -> usize) {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while count() > 0 {
+        assert!(tokio::time::Instant::now() < end, "{} {what} left", count());
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
