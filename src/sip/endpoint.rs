@@ -16,7 +16,7 @@ use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::acks::{Acks, Watch};
 use super::counts::{Counters, Counts};
@@ -229,6 +229,7 @@ impl Endpoint {
         };
         // Who does not answer by then finds out by timeout.
         let _ = timeout(STOP_FOR, all).await;
+        sleep(FLUSH_FOR).await;
         self.hub.closing.cancel();
         for listener in self.listeners.drain(..) {
             // Its port is free once it is over.
@@ -345,3 +346,6 @@ impl DomainResolver for NoNames {
 
 /// Half of what a service manager grants before it kills, with room for the rest of the daemon.
 const STOP_FOR: Duration = Duration::from_millis(1_500);
+
+/// Last answers are still on their way to the socket when the call that gave them is over.
+const FLUSH_FOR: Duration = Duration::from_millis(20);

@@ -80,6 +80,15 @@ impl Flow {
         }
     }
 
+    /// Sends what keeps a NAT's mapping alive (RFC 5626 §3.5.1 has it for streams, and every
+    /// registrar takes it over UDP); streams have probes of the system.
+    pub(super) async fn keep_alive(&self) {
+        if let SipConnection::Udp(datagrams) = &self.connection {
+            // The next one will do as well.
+            let _ = datagrams.send_raw(b"\r\n\r\n", &self.sip_addr()).await;
+        }
+    }
+
     /// Sends a request outside of any transaction: an ACK.
     pub(super) async fn send(&self, request: Request) {
         let message = SipMessage::Request(request);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rsipstack::sip::{Header, Method, Request, Response, Version};
 use rsipstack::transaction::random_text;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::address::{self, NameAddr};
 use super::backoff;
@@ -137,19 +137,8 @@ impl<'a> Binding<'a> {
             match self.register().await {
                 Attempt::Granted(life) => {
                     (n_failed, n_refused) = (0, 0);
-                    state.report(AccountState::Registered { r#for: life });
-                    let refresh = sleep(backoff::refresh_after(life, chance()));
-                    match &self.bound {
-                        // Calls come along the stream; without it nobody finds us.
-                        Some((flow, _)) => tokio::select! {
-                            () = refresh => {}
-                            () = flow.gone() => {
-                                let pause = (timing.retry_first, timing.retry_longest);
-                                sleep(backoff::wait(pause.0, pause.1, 0, chance())).await;
-                            }
-                        },
-                        None => refresh.await,
-                    }
+                    state.report(AccountState::Registered { expires: life });
+                    self.stay(backoff::refresh_after(life, chance())).await;
                 }
                 Attempt::Refused(status, reason) => {
                     // What was learnt may be what is wrong.
@@ -172,6 +161,27 @@ impl<'a> Binding<'a> {
                     n_failed += 1;
                     state.report(AccountState::Unreachable { why, retry_in });
                     sleep(retry_in).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for the time to refresh, or for the end of the stream that calls come along.
+    async fn stay(&self, refresh_after: Duration) {
+        let timing = self.hub.timing;
+        let Some((flow, _)) = &self.bound else {
+            return sleep(refresh_after).await;
+        };
+        let mut beat = interval_at(Instant::now() + timing.keep_alive, timing.keep_alive);
+        let refresh = sleep(refresh_after);
+        tokio::pin!(refresh);
+        loop {
+            tokio::select! {
+                () = &mut refresh => return,
+                _ = beat.tick() => flow.keep_alive().await,
+                () = flow.gone() => {
+                    let (first, longest) = (timing.retry_first, timing.retry_longest);
+                    return sleep(backoff::wait(first, longest, 0, chance())).await;
                 }
             }
         }

@@ -22,6 +22,7 @@ pub(crate) const QUICK: Timing = Timing {
     t1: Duration::from_millis(20),
     retry_first: Duration::from_millis(100),
     retry_longest: Duration::from_millis(400),
+    keep_alive: Duration::from_millis(150),
     refused_first: Duration::from_millis(600),
     refused_longest: Duration::from_millis(1_200),
 };
@@ -74,6 +75,10 @@ impl Phone {
     pub(crate) async fn event(&mut self) -> Event {
         let event = timeout(PATIENCE, self.events.recv()).await;
         event.expect("an event in time").expect("events go on")
+    }
+
+    pub(crate) fn event_at_hand(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 
     pub(crate) async fn quiet_for(&mut self, span: Duration) {

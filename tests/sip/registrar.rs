@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -46,6 +47,8 @@ pub(crate) struct Seen {
     pub(crate) expires: u64,
     pub(crate) authorization: Option<String>,
     pub(crate) contact: String,
+    pub(crate) uri: String,
+    pub(crate) route: Option<String>,
     pub(crate) status: u16,
 }
 
@@ -53,6 +56,7 @@ pub(crate) struct Registrar {
     pub(crate) address: SocketAddr,
     mood: Arc<Mutex<Mood>>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    pub(crate) n_beats: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -61,11 +65,14 @@ impl Registrar {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let (mood, seen) = (Arc::new(Mutex::new(mood)), Arc::default());
-        let task = tokio::spawn(serve(socket, mood.clone(), Arc::clone(&seen)));
+        let n_beats = Arc::new(AtomicUsize::new(0));
+        let serving = serve(socket, mood.clone(), Arc::clone(&seen), n_beats.clone());
+        let task = tokio::spawn(serving);
         Self {
             address,
             mood,
             seen,
+            n_beats,
             task,
         }
     }
@@ -100,12 +107,20 @@ impl Drop for Registrar {
     }
 }
 
-async fn serve(socket: UdpSocket, mood: Arc<Mutex<Mood>>, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(
+    socket: UdpSocket,
+    mood: Arc<Mutex<Mood>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    n_beats: Arc<AtomicUsize>,
+) {
     let mut buffer = vec![0; 65_535];
     loop {
         let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
         let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
         let mood = mood.lock().unwrap().clone();
+        if text == "\r\n\r\n" {
+            n_beats.fetch_add(1, Ordering::Relaxed);
+        }
         if mood.silent || !text.starts_with("REGISTER ") {
             continue;
         }
@@ -115,6 +130,8 @@ async fn serve(socket: UdpSocket, mood: Arc<Mutex<Mood>>, seen: Arc<Mutex<Vec<Se
             expires: header(&text, "Expires").unwrap().parse().unwrap(),
             authorization: header(&text, "Authorization").map(str::to_owned),
             contact: header(&text, "Contact").unwrap().to_owned(),
+            uri: text.split(' ').nth(1).unwrap().to_owned(),
+            route: header(&text, "Route").map(str::to_owned),
             status: status[..3].parse().unwrap(),
         });
         let mut answer = format!("SIP/2.0 {status}\r\n");

@@ -1,8 +1,9 @@
 //! Does an account stay registered, whatever its registrar does?
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use paging::sip::{AccountState, Event, Secret, Transport};
+use paging::sip::{Account, AccountState, Event, Secret, Transport};
 use tokio::time::sleep;
 
 use crate::parts::{Named, Phone, Raw};
@@ -18,7 +19,7 @@ impl Phone {
 
     async fn registered(&mut self) -> Duration {
         match self.account_state().await {
-            AccountState::Registered { r#for } => r#for,
+            AccountState::Registered { expires } => expires,
             other => panic!("{other:?}"),
         }
     }
@@ -86,6 +87,15 @@ async fn a_registration_is_refreshed_in_time_and_quietly() {
 }
 
 #[tokio::test]
+async fn a_nat_is_kept_open_between_refreshes() {
+    let (registrar, mut phone) = registering(Mood::default()).await;
+    phone.registered().await;
+    phone.quiet_for(Duration::from_millis(500)).await;
+    let n_beats = registrar.n_beats.load(Ordering::Relaxed);
+    assert!((2..=4).contains(&n_beats), "{n_beats}");
+}
+
+#[tokio::test]
 async fn a_registrar_may_ask_for_a_longer_life() {
     let mood = Mood {
         least_expires: 1_800,
@@ -120,6 +130,47 @@ async fn a_wrong_password_is_said_once_and_tried_seldom() {
     assert!((3..=4).contains(&seen.len()), "{seen:?}");
     registrar.mood(|mood| mood.password = "s3%cret");
     phone.registered().await;
+}
+
+#[tokio::test]
+async fn names_are_looked_up_and_proxies_are_used() {
+    let registrar = Registrar::start(Mood::default()).await;
+    let (named, mut proxied) = (
+        Account {
+            domain: format!("localhost:{}", registrar.address.port()),
+            ..registrar.account()
+        },
+        registrar.account(),
+    );
+    proxied.domain = "office.invalid".to_owned();
+    proxied.outbound_proxy = Some(format!("sip:{};lr", registrar.address));
+    for (account, uri, routed) in [
+        (named.clone(), format!("sip:{}", named.domain), false),
+        (proxied, "sip:office.invalid".to_owned(), true),
+    ] {
+        registrar.forget();
+        let mut phone = Phone::with(vec![account]).await;
+        assert_eq!(phone.account_state().await, AccountState::Registering);
+        phone.registered().await;
+        let seen = registrar.seen().remove(0);
+        assert_eq!((seen.uri, seen.route.is_some()), (uri, routed));
+        drop(phone);
+    }
+    let nobody = Account {
+        domain: "no.such.name.invalid".to_owned(),
+        ..registrar.account()
+    };
+    let mut phone = Phone::with(vec![nobody]).await;
+    assert_eq!(phone.account_state().await, AccountState::Registering);
+    match phone.account_state().await {
+        AccountState::Unreachable { why, .. } => {
+            assert!(
+                why.starts_with("cannot find \"no.such.name.invalid\""),
+                "{why}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
