@@ -9,7 +9,9 @@ use crate::config::model::Config;
 /// What the first line of a dump says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Title {
+    /// `Default configuration options`
     Defaults,
+    /// `Current configuration options`
     Current,
 }
 
@@ -19,6 +21,7 @@ pub enum Secrets {
     /// A comment stands in their place, so that the dump read after the original file
     /// leaves the password of that file as it is.
     Hidden,
+    /// As in the file.
     Shown,
 }
 

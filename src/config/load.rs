@@ -14,6 +14,7 @@ use crate::config::place::{Mistake, Place, Remark, Warning};
 /// One file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
+    /// As it is named in messages.
     pub path: PathBuf,
     /// Its absence is a mistake.
     pub is_required: bool,
@@ -22,9 +23,11 @@ pub struct Source {
 /// The value of a key from the command line, which counts before all files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
+    /// As in the table.
     pub section: &'static str,
     /// As in the table.
     pub key: &'static str,
+    /// As it would stand in a file.
     pub value: String,
     /// The option it came from, as `--debug`.
     pub option: &'static str,
@@ -37,6 +40,7 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// In the order of the files.
     pub mistakes: Vec<Mistake>,
+    /// In the order of the files.
     pub warnings: Vec<Warning>,
     /// The files that were there, in the order of reading.
     pub files: Vec<PathBuf>,
@@ -175,21 +179,11 @@ impl Loading {
             .map(|(section, place)| (section.to_owned(), place.clone()))
             .collect();
         for (section, place) in sections {
-            let name = section[ACCOUNT.len()..].trim();
-            let mut account = Account::blank(name);
-            for key in keys::all().filter(|key| key.is_of_account()) {
-                let value = self.value(&section, key);
-                let set = |text: &str, remarks: &mut Vec<String>| {
-                    key.set_account(&mut account, text, remarks)
-                };
-                if let Some(written) = self.apply(&section, key, value, set) {
-                    let at = (section.clone(), key.name.to_owned());
-                    config.places.insert(at, written);
-                }
-            }
-            let text = if name.is_empty() || name == MAIN {
+            let account = self.account(&section, config);
+            let name = account.name.trim();
+            let text = if name.is_empty() || name == MAIN || name != account.name {
                 "needs another name after the colon; write e.g. [sip:office]"
-            } else if account.domain.is_empty() {
+            } else if account.domain.is_empty() && !config.is_filled(&section, "domain") {
                 "has no domain; write domain = HOST into it"
             } else {
                 config.sip.further.push(account);
@@ -201,6 +195,21 @@ impl Loading {
                 text: text.to_owned(),
             }));
         }
+    }
+
+    fn account(&mut self, section: &str, config: &mut Config) -> Account {
+        let mut account = Account::blank(&section[ACCOUNT.len()..]);
+        for key in keys::all().filter(|key| key.is_of_account()) {
+            let value = self.value(section, key);
+            let set = |text: &str, remarks: &mut Vec<String>| {
+                key.set_account(&mut account, text, remarks)
+            };
+            if let Some(written) = self.apply(section, key, value, set) {
+                let at = (section.to_owned(), key.name.to_owned());
+                config.places.insert(at, written);
+            }
+        }
+        account
     }
 
     fn value(&mut self, section: &str, key: &Key) -> Option<Value> {
@@ -238,6 +247,9 @@ impl Loading {
         };
         let written = value.written(section, key);
         let mut remarks = Vec::new();
+        if value.text.as_ref().is_ok_and(|text| is_quoted(text)) {
+            remarks.push("the quotes are part of the value; remove them if not meant".to_owned());
+        }
         let result = value.text.and_then(|text| set(&text, &mut remarks));
         let remark = |text| Remark {
             place: Some(written.place.clone()),
@@ -311,6 +323,13 @@ impl Value {
     }
 }
 
+fn is_quoted(text: &str) -> bool {
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    inner.is_some_and(|inner| !inner.contains('"'))
+}
+
 /// The first line, cut where it gets too long to read in a message.
 fn excerpt(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
@@ -322,15 +341,15 @@ fn excerpt(text: &str) -> String {
 }
 
 fn unreadable_text(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "exists but must not be read by this user; make it readable, \
-             e.g. as root:paging with mode 0640"
-                .to_owned()
-        }
-        io::ErrorKind::IsADirectory => "is a directory; name a file".to_owned(),
-        _ => format!("cannot be read: {error}"),
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return "exists but must not be read by this user; make it readable, \
+                e.g. as root:paging with mode 0640"
+            .to_owned();
     }
+    if error.kind() == io::ErrorKind::IsADirectory {
+        return "is a directory; name a file".to_owned();
+    }
+    format!("cannot be read: {error}")
 }
 
 /// Says nothing of the text, which is a password.

@@ -70,6 +70,7 @@ pub struct Account {
     pub domain: String,
     /// The user part of our address; may be empty.
     pub user: String,
+    /// The digest password; may be empty.
     pub password: Secret,
     /// The name in digest answers; the user unless set.
     pub auth_user: String,
@@ -77,6 +78,7 @@ pub struct Account {
     pub display_name: String,
     /// As `host` or `host:port`.
     pub outbound_proxy: Option<String>,
+    /// How the registrar is reached.
     pub transport: Transport,
     /// How long a registration shall last.
     pub expires: Duration,
@@ -99,6 +101,7 @@ pub struct Listen {
 /// Sound: what plays it, and what is played.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Audio {
+    /// The clock of all sound.
     pub backend: Backend,
     /// The sound device of the device backend; `None` is the system's default.
     pub device: Option<Device>,
@@ -106,31 +109,42 @@ pub struct Audio {
     pub sample_rate: Option<SampleRate>,
     /// Frames a callback; `None` takes the device's or server's own.
     pub period: Option<usize>,
+    /// The file to play before each page; not looked for yet.
     pub klaxon: Option<PathBuf>,
     /// `None` plays it to its end.
     pub klaxon_max_length: Option<Duration>,
     /// Seconds from the klaxon's end to the answer; negative answers before its end.
     pub klaxon_padding_s: f64,
+    /// What is added to the music's level while somebody is heard; 0 dB or less.
     pub duck: Db,
+    /// From full music to ducked.
     pub duck_attack: Duration,
+    /// From ducked music to full.
     pub duck_release: Duration,
+    /// The level of music between pages.
     pub volume_music: Volume,
+    /// The level of the klaxon.
     pub volume_klaxon: Volume,
+    /// The level of callers.
     pub volume_call: Volume,
+    /// The JACK client, whether or not the backend is JACK.
     pub jack: Jack,
 }
 
 /// How we are a client of JACK and what we connect there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Jack {
+    /// Whether to start a server if none runs.
     pub autostart: bool,
     /// `None` lets JACK choose.
     pub server_name: Option<String>,
+    /// Never empty.
     pub client_name: String,
     /// Searched in full port names; `None` takes every audio input port.
     pub output_ports: Option<Pattern>,
     /// Searched in full port names; a group is the short name that links use.
     pub music_client: Pattern,
+    /// A music port that none names is not connected.
     pub music_links: Vec<Link>,
 }
 
@@ -146,9 +160,13 @@ pub struct Link {
 /// What turns frames into sound, and is the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
+    /// The first of the others that is there.
     Auto,
+    /// A JACK or PipeWire server.
     Jack,
+    /// A sound device of the system.
     Device,
+    /// No sound hardware at all.
     Timer,
 }
 
@@ -168,6 +186,7 @@ pub enum Volume {
     Untouched,
     /// As PulseAudio counts: 100 is unchanged, 50 is −18 dB, 0 is silence.
     Percent(f32),
+    /// In decibels.
     Level(Db),
 }
 
@@ -189,7 +208,9 @@ pub struct Calls {
     pub hang_up_after: Option<Duration>,
     /// Pages wait their turn; otherwise they are mixed.
     pub hold_concurrent: bool,
+    /// How long it rings before anything happens.
     pub answer_delay: Duration,
+    /// The klaxon sounds while the caller hears ringing; otherwise after the answer.
     pub klaxon_before_answer: bool,
     /// A call without RTP for so long is ended; `None` waits for ever.
     pub rtp_timeout: Option<Duration>,
@@ -198,6 +219,7 @@ pub struct Calls {
 /// The process itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
+    /// Log everything that happens.
     pub debug: bool,
     /// 0 to 10; above 0 the log tells about SIP messages.
     pub sip_log_level: u8,

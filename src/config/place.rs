@@ -54,9 +54,11 @@ impl fmt::Display for Place {
 /// One thing to say about the configuration: where, about what, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Remark {
+    /// Where it was written; `None` for a default.
     pub place: Option<Place>,
     /// What it is about, as `[audio] klaxon = x.wav`; empty when the text says it.
     pub subject: String,
+    /// What is wrong, and after a semicolon what to write instead.
     pub text: String,
 }
 

@@ -7,10 +7,12 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
+    /// From the text itself.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -26,7 +26,7 @@ impl Core {
     pub fn new(policy: Policy, now: Instant) -> Self {
         Self {
             policy,
-            pages: Machine::new(page::Sound::Down),
+            pages: Machine::new(page::Output::Down),
             calls: BTreeMap::new(),
             health: Health::new(now),
             stopping: false,
@@ -35,9 +35,9 @@ impl Core {
         }
     }
 
-    /// Takes in one thing that happened at `now`; what was due by then is done before.
+    /// Takes in one thing that happened at `now`, then does what is due by then: news that comes
+    /// with a late tick counts already, so nobody is answered who has just hung up.
     pub fn handle(&mut self, input: Input, now: Instant) {
-        self.run_due(now);
         self.apply(input, now);
         self.follow_pages(now);
         self.run_due(now);
@@ -54,7 +54,7 @@ impl Core {
         of_calls.into_iter().chain(self.pages.poll_timeout()).min()
     }
 
-    /// How things stand.
+    /// How things stand; valid whenever everything is drained.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             stopping: self.stopping,
@@ -161,14 +161,14 @@ impl Core {
         let note = self.health.sound_up(now);
         self.log(note);
         self.restate();
-        self.pages.handle_sound(page::Sound::Up);
+        self.pages.handle_output(page::Output::Up);
     }
 
     /// Calls stay: who is answered keeps the line, who waits waits a little longer.
     fn sound_down(&mut self, why: String, now: Instant) {
         let note = self.health.sound_down(why, now);
         self.log(note);
-        self.pages.handle_sound(page::Sound::Down);
+        self.pages.handle_output(page::Output::Down);
     }
 
     fn configure(&mut self, policy: Policy) {

@@ -8,7 +8,9 @@ use super::{Level, Note};
 /// Whether anything reaches a loudspeaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SoundState {
+    /// The engine's callback runs.
     Up { since: Instant },
+    /// Nobody can be heard; `why` in the words of the sound side.
     Down { since: Instant, why: String },
 }
 
@@ -18,6 +20,7 @@ pub struct Account {
     /// Calls can reach us through it.
     pub ok: bool,
     pub text: String,
+    /// When `ok` changed last.
     pub since: Instant,
 }
 

@@ -8,11 +8,13 @@ use crate::page::{self, Ask, Busy};
 /// The rules of a site, as its configuration states them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
+    /// Zones are numbered from 0 to below this.
     pub n_zones: usize,
     /// Calls beyond this number are refused as busy.
     pub max_calls: usize,
     /// Pages wait their turn; otherwise they mix.
     pub hold_concurrent: bool,
+    /// What warns the listeners, if anything does.
     pub klaxon: Option<Klaxon>,
     /// The klaxon is cut here.
     pub klaxon_max: Option<Duration>,
@@ -27,15 +29,20 @@ pub struct Policy {
     pub hang_up_after: Option<Duration>,
     /// The level of music while somebody is heard.
     pub duck: Db,
+    /// How long music takes to get down there.
     pub duck_attack: Duration,
+    /// How long music takes to come back.
     pub duck_release: Duration,
+    /// The gain of klaxons.
     pub volume_klaxon: Db,
+    /// The gain of voices.
     pub volume_call: Db,
 }
 
 /// The tone before an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Klaxon {
+    /// How long it is by itself.
     pub duration: Duration,
 }
 

@@ -12,9 +12,11 @@ use crate::base::{CallId, ZoneSet};
 pub struct Snapshot {
     /// A shutdown was asked for.
     pub stopping: bool,
+    /// Whether anybody can be heard.
     pub sound: SoundState,
     /// In the order of arrival.
     pub calls: Vec<CallStatus>,
+    /// By name, as configured.
     pub accounts: BTreeMap<String, Account>,
     /// Zones whose music is down.
     pub ducked: ZoneSet,

@@ -86,6 +86,7 @@ pub enum Effect {
 /// Sounds that a page may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sound {
+    /// The warning tone before an announcement.
     Klaxon,
 }
 
@@ -96,6 +97,7 @@ pub enum Refusal {
     Busy,
     /// Nobody would hear the caller.
     NoSound,
+    /// The daemon is about to end.
     ShuttingDown,
 }
 
@@ -129,6 +131,7 @@ impl Refusal {
 /// How much a line in the log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
+    /// It happened as it should.
     Info,
     /// An operator should look.
     Warn,

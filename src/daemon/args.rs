@@ -16,7 +16,6 @@ use crate::config::{Override, Secret, Source, default_sources};
 #[command(
     name = "paging",
     version,
-    about,
     after_help = EXAMPLES,
     infer_long_args = true,
     args_conflicts_with_subcommands = true,
@@ -104,7 +103,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(after_help = CALL_EXAMPLES)]
 pub struct Call {
-    /// Whom to call, as sip:USER@HOST[:PORT][;transport=tcp]
+    /// Whom to call, as sip:USER@HOST:PORT, with ;transport=tcp behind it for TCP
     #[arg(value_name = "URI", value_parser = sip_uri)]
     pub uri: String,
 
@@ -136,7 +135,7 @@ pub struct Call {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
 
-    /// Log in as an account of the configuration: sip for [sip], NAME for [sip:NAME]
+    /// Log in as an account of the configuration: sip, or the name of a further account
     #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "pass"])]
     pub account: Option<String>,
 

@@ -7,8 +7,10 @@
 use std::fmt;
 
 use jiff::Zoned;
+use sentry::integrations::tracing::{BreadcrumbLayer, ErrorLayer};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -18,28 +20,28 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(super) enum Format {
     Text,
     Json,
 }
 
 /// What is logged, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    pub format: Format,
+pub(super) struct Settings {
+    pub(super) format: Format,
     /// Everything we know how to say, instead of one line per thing that happened.
-    pub debug: bool,
+    pub(super) debug: bool,
     /// 0 to 10 as the old program counted; 3 shows what the SIP stack warns of, 5 its notes, 6 and
     /// more everything but message bodies.
-    pub sip_level: u8,
+    pub(super) sip_level: u8,
     /// The journal writes the time itself.
-    pub timestamps: bool,
+    pub(super) timestamps: bool,
 }
 
 /// Sends every event of this process to standard error from now on.
 ///
 /// A second call in one process changes nothing.
-pub fn start(settings: Settings) {
+pub(super) fn start(settings: Settings) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match settings.format {
         Format::Json => lines.json().flatten_event(true).boxed(),
@@ -47,7 +49,8 @@ pub fn start(settings: Settings) {
     };
     let registry = tracing_subscriber::registry()
         .with(lines.with_filter(EnvFilter::new(directives(settings))))
-        .with(sentry::integrations::tracing::layer());
+        .with(BreadcrumbLayer::new().with_filter(EnvFilter::new("off,paging=info,call=info")))
+        .with(ErrorLayer::new().with_filter(LevelFilter::ERROR));
     // A test may have started logging already; its subscriber serves as well.
     let _already = registry.try_init();
 }
@@ -61,7 +64,7 @@ fn directives(settings: Settings) -> String {
         3..=4 => "warn",
         _ => "warn,rsipstack::dialog=debug,rsipstack::transaction=debug",
     };
-    format!("warn,paging={ours},jack=warn,rsipstack={stack}")
+    format!("warn,paging={ours},call={ours},rsipstack={stack}")
 }
 
 struct Text {

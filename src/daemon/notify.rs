@@ -9,15 +9,15 @@ use sd_notify::NotifyState;
 
 /// The counters that must all rise for the daemon to count as alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Beats {
+pub(super) struct Beats {
     /// Turns of the media thread.
-    pub media: u64,
+    pub(super) media: u64,
     /// Runs of the sound callback, or tries to get one running while the sound is gone.
-    pub sound: u64,
+    pub(super) sound: u64,
 }
 
 /// The line to systemd; without one, nothing is sent and nothing is missed.
-pub struct Notify {
+pub(super) struct Notify {
     watchdog: Option<Watchdog>,
     status: String,
     ready: bool,
@@ -30,7 +30,7 @@ struct Watchdog {
 }
 
 impl Notify {
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         // Half the time systemd allows, as its manual advises.
         let watchdog = sd_notify::watchdog_enabled().map(|limit| Watchdog {
             interval: limit / 2,
@@ -41,37 +41,37 @@ impl Notify {
     }
 
     /// Says once that calls will be answered and heard.
-    pub fn ready(&mut self) {
+    pub(super) fn ready(&mut self) {
         if !std::mem::replace(&mut self.ready, true) {
             send(&[NotifyState::Ready]);
         }
     }
 
     /// One sentence for `systemctl status`; sent only when it changed.
-    pub fn status(&mut self, text: &str) {
+    pub(super) fn status(&mut self, text: &str) {
         if self.status != text {
             text.clone_into(&mut self.status);
             send(&[NotifyState::Status(text)]);
         }
     }
 
-    pub fn reloading(&self) {
+    pub(super) fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             Ok(stamp) => send(&[NotifyState::Reloading, stamp]),
             Err(error) => tracing::debug!("no monotonic clock for systemd: {error}"),
         }
     }
 
-    pub fn reloaded(&self) {
+    pub(super) fn reloaded(&self) {
         send(&[NotifyState::Ready]);
     }
 
-    pub fn stopping(&self) {
+    pub(super) fn stopping(&self) {
         send(&[NotifyState::Stopping]);
     }
 
     /// Pings the watchdog if it is time and every beat has moved since the last ping.
-    pub fn beat(&mut self, beats: Beats, now: Instant) {
+    pub(super) fn beat(&mut self, beats: Beats, now: Instant) {
         let Some(watchdog) = &mut self.watchdog else { return };
         if watchdog.ping_is_due(beats, now) {
             send(&[NotifyState::Watchdog]);

@@ -3,8 +3,6 @@
 //! Error reports go to Sentry only when a DSN is configured, and never with a secret, a SIP
 //! message or the host's name in them: [`Scrub`] is the last thing that sees a report.
 
-use std::sync::Arc;
-
 use sentry::protocol::{Event, Value};
 use sentry::{ClientInitGuard, ClientOptions};
 
@@ -12,19 +10,17 @@ use sentry::{ClientInitGuard, ClientOptions};
 ///
 /// # Errors
 /// Text that is no DSN.
-pub fn start(dsn: &str, secrets: Vec<String>) -> Result<ClientInitGuard, String> {
+pub(super) fn start(dsn: &str, secrets: Vec<String>) -> Result<ClientInitGuard, String> {
     let dsn: sentry::types::Dsn = dsn
         .parse()
         .map_err(|e| format!("sentry_dsn is not a DSN ({e}); write https://KEY@HOST/PROJECT"))?;
     let scrub = Scrub { secrets };
-    Ok(sentry::init(ClientOptions {
-        dsn: Some(dsn),
-        release: Some(concat!("paging@", env!("CARGO_PKG_VERSION")).into()),
-        server_name: Some("paging".into()),
-        send_default_pii: false,
-        before_send: Some(Arc::new(move |event| Some(scrub.event(event)))),
-        ..ClientOptions::default()
-    }))
+    let options = ClientOptions::new()
+        .release(concat!("paging@", env!("CARGO_PKG_VERSION")))
+        .server_name("paging")
+        .send_default_pii(false)
+        .before_send(move |event| Some(scrub.event(event)));
+    Ok(sentry::init((dsn, options)))
 }
 
 /// Takes out of a report what is nobody else's business.

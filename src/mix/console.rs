@@ -180,6 +180,12 @@ impl Console {
         None
     }
 
+    /// Whether the engine has something to report before long: a sound that plays or a voice that
+    /// leaves.
+    pub fn is_awaiting(&self) -> bool {
+        !self.plays.is_empty() || self.voices.values().any(|latest| latest.leaving)
+    }
+
     /// The engine's counters.
     pub fn vitals(&self) -> &Vitals {
         &self.vitals

@@ -48,9 +48,8 @@ impl Klaxon {
     }
 
     pub(super) fn padding(&self) -> Padding {
-        let span = Duration::try_from_secs_f64(self.padding_s.abs())
-            .unwrap_or_default()
-            .min(LONGEST_PADDING);
+        let seconds = self.padding_s.abs().clamp(0.0, LONGEST_PADDING_S);
+        let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         if self.padding_s < 0.0 {
             return Padding::Before(span);
         }
@@ -105,11 +104,12 @@ impl Announcement {
         self.state == State::Queued
     }
 
-    /// Something of the page sounds in its zones, or would if there were sound.
+    /// Something of the page sounds, or would if there were sound. The tail of a klaxon needs no
+    /// word: it follows `Klaxon`, and what is ducked stays so while the page holds its zones.
     pub(super) fn is_heard(&self) -> bool {
         match self.state {
             State::Klaxon { .. } | State::Live => true,
-            State::Queued | State::Granted | State::Open => self.playing.is_some(),
+            State::Queued | State::Granted | State::Open => false,
         }
     }
 
@@ -152,4 +152,4 @@ impl Announcement {
 /// periods, and a clock that starts late.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// A padding above an hour is a mistake; the bound keeps sums of times in range.
-const LONGEST_PADDING: Duration = Duration::from_secs(3600);
+const LONGEST_PADDING_S: f64 = 3600.0;

@@ -51,8 +51,10 @@ pub enum Event {
 
 /// Whether what is played reaches a loudspeaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sound {
+pub enum Output {
+    /// Pages are granted and klaxons played.
     Up,
+    /// The queue stands still.
     Down,
 }
 
@@ -62,17 +64,18 @@ pub struct Machine {
     /// In the order of asking.
     pages: Vec<Announcement>,
     ducked: ZoneSet,
-    sound: Sound,
+    output: Output,
     n_plays: u64,
     events: VecDeque<Event>,
 }
 
 impl Machine {
-    pub fn new(sound: Sound) -> Self {
+    /// No pages, and all music up.
+    pub fn new(output: Output) -> Self {
         Self {
             pages: Vec::new(),
             ducked: ZoneSet::EMPTY,
-            sound,
+            output,
             n_plays: 0,
             events: VecDeque::new(),
         }
@@ -82,12 +85,11 @@ impl Machine {
     pub fn handle_ask(&mut self, page: PageId, ask: Ask) {
         self.pages.push(Announcement::new(page, ask));
         self.settle();
-        if let Some(at) = self
-            .pages
-            .iter()
-            .position(|p| p.id == page && p.is_queued())
-        {
-            let n_before = self.n_before(at);
+        let (last, before) = self.pages.split_last().expect("the page was just pushed");
+        if last.is_queued() {
+            let zones = last.ask.zones;
+            let rivals = before.iter().filter(|p| p.ask.zones.intersects(&zones));
+            let n_before = rivals.count();
             self.events.push_back(Event::Queued { page, n_before });
         }
     }
@@ -103,7 +105,7 @@ impl Machine {
     /// The granted page begins: its klaxon sounds; without one it opens at once.
     pub fn handle_begin(&mut self, page: PageId, now: Instant) {
         let play = PlayId(self.n_plays + 1);
-        let audible = self.sound == Sound::Up;
+        let audible = self.output == Output::Up;
         let Some(granted) = self.find(page).filter(|p| p.state == State::Granted) else {
             return;
         };
@@ -160,9 +162,9 @@ impl Machine {
     }
 
     /// Sound came or went. Tones do not outlast its loss: they would sound too late.
-    pub fn handle_sound(&mut self, sound: Sound) {
-        self.sound = sound;
-        if sound == Sound::Down {
+    pub fn handle_output(&mut self, output: Output) {
+        self.output = output;
+        if output == Output::Down {
             for playing in self.pages.iter_mut().filter_map(|p| p.playing.take()) {
                 let play = playing.play;
                 self.events.push_back(Event::StopPlay { play });
@@ -189,17 +191,18 @@ impl Machine {
     /// Says once more which music is ducked and which voices belong where, for an engine that may
     /// have forgotten it.
     pub fn restate(&mut self) {
+        let zones = self.ducked;
+        if !zones.is_empty() {
+            self.events.push_back(Event::Ducked { zones });
+        }
         let live = self.pages.iter().filter(|p| p.state == State::Live);
         self.events.extend(live.map(|p| Event::Voice {
             page: p.id,
             zones: p.ask.zones,
         }));
-        let zones = self.ducked;
-        if !zones.is_empty() {
-            self.events.push_back(Event::Ducked { zones });
-        }
     }
 
+    /// The next event, in the order in which things happened; call until `None`.
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -218,21 +221,9 @@ impl Machine {
         self.pages.iter_mut().find(|p| p.id == page)
     }
 
-    /// How many pages have to end before the waiting one at `at` can start.
-    fn n_before(&self, at: usize) -> usize {
-        let zones = self.pages[at].ask.zones;
-        let before = |(i, p): &(usize, &Announcement)| *i < at || !p.is_queued();
-        self.pages
-            .iter()
-            .enumerate()
-            .filter(before)
-            .filter(|(_, p)| p.ask.zones.intersects(&zones))
-            .count()
-    }
-
     /// Everything that follows from the states of the pages, worked out afresh.
     fn settle(&mut self) {
-        if self.sound == Sound::Up {
+        if self.output == Output::Up {
             self.grant();
         }
         self.duck();

@@ -6,4 +6,4 @@ mod machine;
 mod tests;
 
 pub use announcement::{Ask, Busy, Klaxon, PageId};
-pub use machine::{Event, Machine, Sound};
+pub use machine::{Event, Machine, Output};

@@ -105,6 +105,17 @@ impl Jackd {
     }
 }
 
+impl Drop for Jackd {
+    /// A server that is killed keeps one of the eight places in the table of servers until one of
+    /// the same name comes.
+    fn drop(&mut self) {
+        if self.server.is_running() {
+            self.server.signal("TERM");
+            self.server.wait(Duration::from_secs(2));
+        }
+    }
+}
+
 /// What a JACK client needs in its environment to find `server`.
 pub fn client_environment(server: &str) -> [(&'static str, String); 2] {
     [

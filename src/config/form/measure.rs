@@ -91,7 +91,7 @@ fn seconds_text(span: Duration) -> String {
 
 fn minutes_text(span: Duration) -> String {
     let tenths = span.as_micros() / 6_000_000;
-    if span.as_micros() % 6_000_000 == 0 {
+    if span.as_micros().is_multiple_of(6_000_000) {
         return format!("{}.{}", tenths / 10, tenths % 10);
     }
     format!("{}s", seconds_text(span))

@@ -29,6 +29,7 @@ pub struct Key {
     pub default: &'static str,
     /// What it does, in one to four lines.
     pub doc: &'static str,
+    /// What has to be told when it changes.
     pub part: Part,
     /// Never shown unless asked for.
     pub is_secret: bool,

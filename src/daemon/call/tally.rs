@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::daemon::phone::{End, Outcome};
+use crate::daemon::call::phone::{End, Outcome};
 
 /// The sums over calls that are over.
 #[derive(Clone, Debug, Default)]
@@ -168,7 +168,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::daemon::phone::{Moment, Step};
+    use crate::daemon::call::phone::{Moment, Step};
     use crate::media;
 
     const MS: Duration = Duration::from_millis(1);

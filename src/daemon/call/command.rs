@@ -1,4 +1,4 @@
-//! `paging call`: a test phone and a load generator.
+//! What does `paging call` do with its arguments?
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,44 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::base::{Encoding, Pcm, SampleRate};
-use crate::config::Secret;
-use crate::daemon::args::Call;
-use crate::daemon::phone::{Moment, Outcome, Phone, PhoneSettings, Script, Step, host_port};
-use crate::daemon::tally::Tally;
-use crate::daemon::wav;
+use crate::config::{self, Secret};
+use crate::daemon::args::{Args, Call};
+use crate::daemon::call::phone::{Moment, Outcome, Phone, PhoneSettings, Script, Step, host_port};
+use crate::daemon::call::tally::Tally;
+use crate::daemon::{exit, settings, wav};
 use crate::{dsp, sip, sounds};
 
 /// Between two lines of progress.
 const PROGRESS: Duration = Duration::from_secs(5);
+
+/// The whole of `paging call`, for a thread without a runtime; `all` names the configuration,
+/// which counts for `--account` only.
+pub fn main(args: &Call, all: &Args) -> ExitCode {
+    let account = match account(args, all) {
+        Ok(account) => account,
+        Err(code) => return code,
+    };
+    exit::runtime()
+        .and_then(|runtime| runtime.block_on(run(args.clone(), account)))
+        .unwrap_or_else(|error| exit::failure(&error))
+}
+
+/// The account of the configuration that `--account` names.
+fn account(args: &Call, all: &Args) -> Result<Option<sip::Account>, ExitCode> {
+    let Some(name) = &args.account else {
+        return Ok(None);
+    };
+    let (config, _) = config::load(&all.sources(), &all.overrides())
+        .map_err(|mistakes| exit::mistakes(&mistakes))?;
+    let found = settings::accounts(&config)
+        .into_iter()
+        .find(|account| account.name == *name);
+    let Some(account) = found else {
+        say(&format!("the configuration has no account {name:?}"));
+        return Err(ExitCode::from(exit::MISTAKE));
+    };
+    Ok(Some(account))
+}
 
 /// Makes the calls that `args` asks for and prints how they went; the exit code is 0 if each was
 /// answered and ended as it should. `account` is the one that `args.account` names.
@@ -89,6 +118,7 @@ impl Run {
         let mut stopping = self.stopping.clone();
         let mut next_at = Instant::now();
         let mut calls = JoinSet::new();
+        let mut written = Ok(());
         let progress = (self.n_calls > 1).then(|| tokio::spawn(self.clone().show_progress()));
         for number in 1..=self.n_calls {
             let turn = async {
@@ -102,6 +132,9 @@ impl Run {
             };
             // Time lost waiting for a place is not made up by a burst.
             next_at = (next_at + apart).max(Instant::now());
+            while let Some(call) = calls.try_join_next() {
+                written = written.and(call.context("a call broke down")?);
+            }
             let run = self.clone();
             calls.spawn(async move {
                 let written = run.one(number).await;
@@ -109,7 +142,6 @@ impl Run {
                 written
             });
         }
-        let mut written = Ok(());
         while let Some(call) = calls.join_next().await {
             written = written.and(call.context("a call broke down")?);
         }
@@ -143,7 +175,8 @@ impl Run {
             return Ok(());
         };
         let heard = std::mem::take(&mut outcome.heard);
-        wav::write_mono(&numbered(path, number), SampleRate::HZ_8000, heard)
+        let pcm = Pcm::mono(SampleRate::HZ_8000, heard);
+        wav::write(&numbered(path, number), &pcm)
     }
 
     fn line(&self, step: &Step) -> String {
@@ -253,4 +286,55 @@ fn say(line: &str) {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn args(line: &[&str]) -> Call {
+        use clap::Parser;
+        let all = ["paging", "call"].iter().chain(line);
+        let Some(crate::daemon::args::Command::Call(call)) = Args::parse_from(all).command else {
+            panic!("a call was asked for");
+        };
+        call
+    }
+
+    #[test]
+    fn without_a_name_there_is_no_account() {
+        assert_eq!(account_of(&args(&["sip:100@192.0.2.1"])), None);
+    }
+
+    #[test]
+    fn a_name_and_password_are_for_the_target() {
+        let args = args(&["sip:100@[2001:db8::1]:5070", "--user", "bob", "--pass", "x"]);
+        let account = account_of(&args).unwrap();
+        assert_eq!(account.domain, "[2001:db8::1]:5070");
+        assert_eq!(
+            (account.user.as_str(), account.outbound_proxy),
+            ("bob", None)
+        );
+        assert_eq!(account.password.reveal(), "x");
+    }
+
+    #[test]
+    fn another_domain_is_reached_by_way_of_the_target() {
+        let uri = "sip:100@192.0.2.1;transport=TCP";
+        let args = args(&[uri, "--from", "sip:ann@example.com", "--user", "bob"]);
+        let account = account_of(&args).unwrap();
+        assert_eq!(account.domain, "example.com");
+        assert_eq!(
+            (account.user.as_str(), account.auth_user.as_deref()),
+            ("ann", Some("bob"))
+        );
+        assert_eq!(
+            account.outbound_proxy.as_deref(),
+            Some("sip:192.0.2.1;transport=tcp")
+        );
+    }
+
+    #[test]
+    fn recordings_are_numbered_from_the_second_on() {
+        let name = |n| numbered(Path::new("/x/heard.wav"), n).display().to_string();
+        assert_eq!([name(1), name(2)], ["/x/heard.wav", "/x/heard-2.wav"]);
+        assert_eq!(numbered(Path::new("a"), 3), Path::new("a-3"));
+    }
+}
