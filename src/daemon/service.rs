@@ -22,6 +22,7 @@ use crate::base::{CallId, Db, Pcm, ZoneSet};
 use crate::config::{self, Config, Part};
 use crate::control::{Core, Effect, Input, Level, Note, Sound};
 use crate::daemon::legs::{Legs, Turned};
+use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
 use crate::daemon::{klaxon, settings, words};
 use crate::mix::{self, Console};
@@ -44,6 +45,8 @@ pub(super) struct Service {
     output: Supervisor,
     klaxon: Option<Arc<Pcm>>,
     notify: Notify,
+    rest: Rest,
+    look_after_at: Instant,
     is_ready: bool,
     sound_attempts: u64,
     sip_events: UnboundedReceiver<sip::Event>,
@@ -122,6 +125,8 @@ impl Service {
             output,
             klaxon,
             notify: Notify::new(now),
+            rest: Rest::default(),
+            look_after_at: now,
             is_ready: false,
             sound_attempts: 0,
             sip_events,
@@ -202,16 +207,23 @@ impl Service {
                 self.carry_out(effect, now);
             }
         }
-        self.tell_systemd(now);
+        self.look_after(now);
     }
 
-    fn tell_systemd(&mut self, now: Instant) {
+    /// Tells systemd how things stand; not for every event of a rush.
+    fn look_after(&mut self, now: Instant) {
         let callbacks = self.console.vitals().callbacks();
         if !self.is_ready && callbacks > 0 {
             self.is_ready = true;
             self.notify.ready();
         }
-        self.notify.status(&self.core.snapshot().summary(now));
+        if now < self.look_after_at {
+            return;
+        }
+        self.look_after_at = now + LOOK_AFTER;
+        let snapshot = self.core.snapshot();
+        self.notify.status(&snapshot.summary(now));
+        self.rest.watch(snapshot.calls.len(), now);
         // While the sound is gone, the tries to get it back are what must move.
         let sound = callbacks.wrapping_add(self.sound_attempts);
         self.notify.beat(
@@ -477,6 +489,9 @@ impl Service {
 
 /// How often to look for word from the engine while there will be some; well below a packet.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// How often to tell how things stand at most.
+const LOOK_AFTER: Duration = Duration::from_millis(200);
 
 /// How often to look after everything while nothing happens.
 const REST: Duration = Duration::from_secs(1);

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::base::{Pcm, SampleRate};
+use crate::base::Pcm;
 
 /// Writes 16-bit samples; what exceeds full scale is clipped.
-pub fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
+pub(super) fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
     let spec = hound::WavSpec {
         channels: pcm.channels as u16,
         sample_rate: pcm.rate.hz(),
@@ -22,11 +22,6 @@ pub fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
     writer.finalize().with_context(about)
 }
 
-/// Writes mono sound.
-pub fn write_mono(path: &Path, rate: SampleRate, samples: Vec<f32>) -> anyhow::Result<()> {
-    write(path, &Pcm::mono(rate, samples))
-}
-
 /// `as` saturates, and makes silence of what is no number.
 fn level(sample: f32) -> i16 {
     (sample * 32_767.0).round() as i16
@@ -35,6 +30,7 @@ fn level(sample: f32) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::SampleRate;
 
     #[test]
     fn samples_are_scaled_and_clipped() {
@@ -45,7 +41,8 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_written_is_named() {
         let path = Path::new("/nowhere/at/all.wav");
-        let error = write_mono(path, SampleRate::HZ_8000, Vec::new()).unwrap_err();
+        let pcm = Pcm::mono(SampleRate::HZ_8000, Vec::new());
+        let error = write(path, &pcm).unwrap_err();
         assert_eq!(error.to_string(), "cannot write /nowhere/at/all.wav");
     }
 }

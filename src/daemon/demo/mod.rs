@@ -28,7 +28,7 @@ use crate::base::{Db, Encoding, Pcm, SampleRate};
 use crate::config::{self, Config};
 use crate::control::Note;
 use crate::daemon::args::Demo;
-use crate::daemon::phone::{Outcome, Phone, PhoneSettings, Script};
+use crate::daemon::call::{Outcome, Phone, PhoneSettings, Script};
 use crate::daemon::service::{Extras, Handle, Request, Service};
 use crate::daemon::{exit, wav};
 use crate::dsp::tones;
@@ -158,7 +158,7 @@ fn report(
     let hearing = Hearing::of(&room.heard, &room.music, RATE);
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let (sound, drawing) = (dir.join("demo.wav"), dir.join("demo.svg"));
-    wav::write_mono(&sound, RATE, room.heard)?;
+    wav::write(&sound, &Pcm::mono(RATE, room.heard))?;
     let layers = [
         Layer {
             name: "music",
