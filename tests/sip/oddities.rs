@@ -161,7 +161,7 @@ async fn garbage_changes_nothing() {
 
 #[tokio::test]
 async fn mutilated_messages_leave_the_endpoint_whole() {
-    let mut phone = Phone::new().await;
+    let mut phone = Phone::quick().await;
     let raw = Raw::towards(phone.address(Transport::Udp)).await;
     let mut seed = 7_u32;
     let mut random = move |below: usize| {

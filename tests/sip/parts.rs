@@ -46,11 +46,21 @@ impl Phone {
         Self { endpoint, events }
     }
 
+    /// With the usual timers: nothing is sent twice however busy the machine is.
     pub(crate) async fn new() -> Self {
+        Self::timed(Timing::default(), Vec::new()).await
+    }
+
+    /// With timers that run out while a test waits.
+    pub(crate) async fn quick() -> Self {
         Self::with(Vec::new()).await
     }
 
     pub(crate) async fn with(accounts: Vec<Account>) -> Self {
+        Self::timed(QUICK, accounts).await
+    }
+
+    async fn timed(timing: Timing, accounts: Vec<Account>) -> Self {
         Self::start(Settings {
             listen: vec![
                 on(Transport::Udp, "127.0.0.1:0"),
@@ -58,7 +68,7 @@ impl Phone {
             ],
             accounts,
             user_agent: "paging/test".to_owned(),
-            timing: QUICK,
+            timing,
             ..Settings::default()
         })
         .await
