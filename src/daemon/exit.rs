@@ -29,7 +29,9 @@ pub(super) fn failure(error: &anyhow::Error) -> ExitCode {
 
 /// One thread runs signalling and control; nothing on it waits.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
 }
 
 /// The last words of a program that did not work belong on standard error, log or no log.

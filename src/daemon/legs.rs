@@ -61,7 +61,12 @@ impl Legs {
     pub(super) fn new(settings: Settings, media: Media) -> Self {
         let ports = PortPairs::new(settings.ports.clone());
         media.set_timeout(settings.rtp_timeout);
-        Self { settings, ports, media, legs: BTreeMap::new() }
+        Self {
+            settings,
+            ports,
+            media,
+            legs: BTreeMap::new(),
+        }
     }
 
     /// Turns of the media thread so far.
@@ -99,7 +104,16 @@ impl Legs {
         if let Some(offer) = &offer {
             sdp::answer(offer, &ours).map_err(|refusal| turned(&refusal, &ours))?;
         }
-        self.legs.insert(call, Leg { ours, offer, sockets: None, agreed: None, voice: None });
+        self.legs.insert(
+            call,
+            Leg {
+                ours,
+                offer,
+                sockets: None,
+                agreed: None,
+                voice: None,
+            },
+        );
         Ok(())
     }
 
@@ -110,10 +124,17 @@ impl Legs {
     /// No free ports.
     pub(super) fn answer(&mut self, call: CallId) -> Result<String, Turned> {
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
-        let sockets = self.ports.bind(any_address(leg.ours.address)).map_err(|error| {
-            tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
-            Turned { status: 503, reason: "No RTP Ports", warning: None }
-        })?;
+        let sockets = self
+            .ports
+            .bind(any_address(leg.ours.address))
+            .map_err(|error| {
+                tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
+                Turned {
+                    status: 503,
+                    reason: "No RTP Ports",
+                    warning: None,
+                }
+            })?;
         leg.ours.port = sockets.rtp_port();
         leg.sockets = Some(sockets);
         let Some(offer) = leg.offer.take() else {
@@ -143,7 +164,10 @@ impl Legs {
     /// An offer that we cannot answer; the session stays as it was.
     pub(super) fn reoffer(&mut self, call: CallId, offer: Option<&str>) -> Result<String, Turned> {
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
-        let next = Ours { version: leg.ours.version + 1, ..leg.ours.clone() };
+        let next = Ours {
+            version: leg.ours.version + 1,
+            ..leg.ours.clone()
+        };
         let Some(offer) = offer else {
             leg.ours = next;
             return Ok(sdp::offer(&leg.ours));
@@ -162,20 +186,28 @@ impl Legs {
 
     /// The call is over: its ports become free.
     pub(super) fn end(&mut self, call: CallId) {
-        if self.legs.remove(&call).is_some_and(|leg| leg.agreed.is_some()) {
+        if self
+            .legs
+            .remove(&call)
+            .is_some_and(|leg| leg.agreed.is_some())
+        {
             self.media.close(call);
         }
     }
 
     /// Opens the media, or turns it to what is now agreed.
     fn agree(&mut self, call: CallId, agreed: Agreed) {
-        let Some(leg) = self.legs.get_mut(&call) else { return };
+        let Some(leg) = self.legs.get_mut(&call) else {
+            return;
+        };
         let before = leg.agreed.replace(agreed);
         if before.is_some() {
             self.media.redirect(call, redirect(&agreed));
             return;
         }
-        let Some(sockets) = leg.sockets.take() else { return };
+        let Some(sockets) = leg.sockets.take() else {
+            return;
+        };
         let rate = agreed.encoding.audio_rate();
         let (tx, rx) = feed(rate, rate.frames_in(LONGEST_FEED));
         leg.voice = Some(rx);
@@ -203,7 +235,11 @@ pub(super) fn redirect(agreed: &Agreed) -> Redirect {
         } else {
             Tx::Paused
         },
-        rx: if agreed.direction.receives() { Rx::Expected } else { Rx::Paused },
+        rx: if agreed.direction.receives() {
+            Rx::Expected
+        } else {
+            Rx::Paused
+        },
     }
 }
 
@@ -247,8 +283,11 @@ fn any_address(family: IpAddr) -> IpAddr {
     }
 }
 
-const GONE: Turned =
-    Turned { status: 481, reason: "Call Does Not Exist", warning: None };
+const GONE: Turned = Turned {
+    status: 481,
+    reason: "Call Does Not Exist",
+    warning: None,
+};
 
 /// The port in a description that is only tried out; discard (RFC 863).
 const UNBOUND: u16 = 9;

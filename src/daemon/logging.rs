@@ -45,7 +45,11 @@ pub(super) fn start(settings: Settings) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match settings.format {
         Format::Json => lines.json().flatten_event(true).boxed(),
-        Format::Text => lines.event_format(Text { timestamps: settings.timestamps }).boxed(),
+        Format::Text => lines
+            .event_format(Text {
+                timestamps: settings.timestamps,
+            })
+            .boxed(),
     };
     let registry = tracing_subscriber::registry()
         .with(lines.with_filter(EnvFilter::new(directives(settings))))
@@ -86,8 +90,16 @@ where
             write!(writer, "{} :: ", Zoned::now().strftime("%Y-%m-%d %H:%M:%S"))?;
         }
         let meta = event.metadata();
-        write!(writer, "{} {} :: ", room(meta.target()), level_name(*meta.level()))?;
-        let mut line = Line { text: String::new(), fields: String::new() };
+        write!(
+            writer,
+            "{} {} :: ",
+            room(meta.target()),
+            level_name(*meta.level())
+        )?;
+        let mut line = Line {
+            text: String::new(),
+            fields: String::new(),
+        };
         event.record(&mut line);
         writeln!(writer, "{}{}", line.text, line.fields)
     }
@@ -127,7 +139,9 @@ impl Visit for Line {
 }
 
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -143,9 +157,20 @@ mod tests {
 
     #[test]
     fn the_stack_is_quiet_unless_asked() {
-        let quiet = Settings { format: Format::Text, debug: true, sip_level: 0, timestamps: true };
+        let quiet = Settings {
+            format: Format::Text,
+            debug: true,
+            sip_level: 0,
+            timestamps: true,
+        };
         assert!(directives(quiet).ends_with("rsipstack=error"));
-        assert!(directives(Settings { sip_level: 3, ..quiet }).ends_with("rsipstack=warn"));
+        assert!(
+            directives(Settings {
+                sip_level: 3,
+                ..quiet
+            })
+            .ends_with("rsipstack=warn")
+        );
     }
 
     #[test]

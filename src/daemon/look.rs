@@ -1,5 +1,8 @@
 //! What can be looked at without serving calls?
-#![expect(clippy::print_stdout, reason = "printing is what these options ask for")]
+#![expect(
+    clippy::print_stdout,
+    reason = "printing is what these options ask for"
+)]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,12 +19,19 @@ use crate::mix::{self, Console, Event};
 use crate::output;
 
 pub(super) fn dump_defaults() -> ExitCode {
-    print!("{}", config::dump(&Config::default(), Title::Defaults, Secrets::Hidden));
+    print!(
+        "{}",
+        config::dump(&Config::default(), Title::Defaults, Secrets::Hidden)
+    );
     ExitCode::SUCCESS
 }
 
 pub(super) fn dump(args: &Args) -> ExitCode {
-    let secrets = if args.show_secrets { Secrets::Shown } else { Secrets::Hidden };
+    let secrets = if args.show_secrets {
+        Secrets::Shown
+    } else {
+        Secrets::Hidden
+    };
     with_config(args, |config| {
         print!("{}", config::dump(config, Title::Current, secrets));
         Ok(())
@@ -52,7 +62,10 @@ pub(super) fn conference_ports() -> ExitCode {
 
 pub(super) fn jack_ports(args: &Args) -> ExitCode {
     with_config(args, |config| {
-        print!("{}", output::list_jack_ports(config.audio.jack.server_name.as_deref())?);
+        print!(
+            "{}",
+            output::list_jack_ports(config.audio.jack.server_name.as_deref())?
+        );
         Ok(())
     })
 }
@@ -77,7 +90,9 @@ fn play_klaxon(config: &Config) -> anyhow::Result<()> {
     let heard = loop {
         while let Ok(event) = events.try_recv() {
             match event {
-                output::Event::Up { described, rate, .. } => {
+                output::Event::Up {
+                    described, rate, ..
+                } => {
                     println!("playing {} to {described}", config_klaxon(config));
                     console.set_rate(rate);
                     is_playing = true;
@@ -88,8 +103,10 @@ fn play_klaxon(config: &Config) -> anyhow::Result<()> {
             }
         }
         if is_playing && console.vitals().callbacks() > 0 {
-            let (gain, longest) =
-                (config.audio.volume_klaxon.level(), config.audio.klaxon_max_length);
+            let (gain, longest) = (
+                config.audio.volume_klaxon.level(),
+                config.audio.klaxon_max_length,
+            );
             let zones = ZoneSet::first(settings::N_ZONES);
             console.play(PlayId(1), &pcm, zones, gain, longest)?;
             break wait_for_end(&mut console, pcm.duration() + PATIENCE);
@@ -100,11 +117,20 @@ fn play_klaxon(config: &Config) -> anyhow::Result<()> {
         std::thread::sleep(LOOK);
     };
     output.stop();
-    if heard { Ok(()) } else { bail!("the sound stopped before its end") }
+    if heard {
+        Ok(())
+    } else {
+        bail!("the sound stopped before its end")
+    }
 }
 
 fn config_klaxon(config: &Config) -> String {
-    config.audio.klaxon.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
+    config
+        .audio
+        .klaxon
+        .as_deref()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default()
 }
 
 fn wait_for_end(console: &mut Console, longest: Duration) -> bool {

@@ -19,10 +19,10 @@ mod words;
 
 mod legs;
 mod service;
+
 mod wav;
 
-
-
+mod demo;
 mod look;
 mod run;
 
@@ -35,7 +35,10 @@ use clap::Parser;
 pub fn main() -> ExitCode {
     let args = Args::parse();
     // Two crates bring TLS; without one provider chosen here they would refuse to choose.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         tracing::debug!("a TLS provider was already installed");
     }
     match args.task() {
@@ -47,7 +50,7 @@ pub fn main() -> ExitCode {
         Task::DumpJackPorts => look::jack_ports(&args),
         Task::TestAudioFile(path) => look::test_audio_file(&args, path),
         Task::Call(call) => call::main(call, &args),
-        Task::Demo(_) => ExitCode::from(1),
+        Task::Demo(asked) => demo::main(asked),
         Task::Run => run::run(&args),
     }
 }

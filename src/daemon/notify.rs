@@ -37,7 +37,11 @@ impl Notify {
             due_at: now,
             last: Beats::default(),
         });
-        Self { watchdog, status: String::new(), ready: false }
+        Self {
+            watchdog,
+            status: String::new(),
+            ready: false,
+        }
     }
 
     /// Says once that calls will be answered and heard.
@@ -72,7 +76,9 @@ impl Notify {
 
     /// Pings the watchdog if it is time and every beat has moved since the last ping.
     pub(super) fn beat(&mut self, beats: Beats, now: Instant) {
-        let Some(watchdog) = &mut self.watchdog else { return };
+        let Some(watchdog) = &mut self.watchdog else {
+            return;
+        };
         if watchdog.ping_is_due(beats, now) {
             send(&[NotifyState::Watchdog]);
         }
@@ -102,7 +108,11 @@ mod tests {
     use super::*;
 
     fn watchdog(now: Instant) -> Watchdog {
-        Watchdog { interval: Duration::from_secs(15), due_at: now, last: Beats::default() }
+        Watchdog {
+            interval: Duration::from_secs(15),
+            due_at: now,
+            last: Beats::default(),
+        }
     }
 
     #[test]
@@ -111,9 +121,18 @@ mod tests {
         let later = |s| now + Duration::from_secs(s);
         let mut dog = watchdog(now);
         assert!(dog.ping_is_due(Beats { media: 1, sound: 1 }, now));
-        assert!(!dog.ping_is_due(Beats { media: 2, sound: 2 }, later(14)), "not yet due");
-        assert!(!dog.ping_is_due(Beats { media: 1, sound: 9 }, later(16)), "media stands still");
-        assert!(!dog.ping_is_due(Beats { media: 9, sound: 1 }, later(17)), "sound stands still");
+        assert!(
+            !dog.ping_is_due(Beats { media: 2, sound: 2 }, later(14)),
+            "not yet due"
+        );
+        assert!(
+            !dog.ping_is_due(Beats { media: 1, sound: 9 }, later(16)),
+            "media stands still"
+        );
+        assert!(
+            !dog.ping_is_due(Beats { media: 9, sound: 1 }, later(17)),
+            "sound stands still"
+        );
         assert!(dog.ping_is_due(Beats { media: 9, sound: 9 }, later(18)));
     }
 }

@@ -82,27 +82,48 @@ mod tests {
 
     #[test]
     fn secrets_and_messages_never_leave() {
-        let scrub = Scrub { secrets: vec!["geheim".into()] };
-        assert_eq!(scrub.text("password geheim refused"), "password *** refused");
+        let scrub = Scrub {
+            secrets: vec!["geheim".into()],
+        };
+        assert_eq!(
+            scrub.text("password geheim refused"),
+            "password *** refused"
+        );
         let text = scrub.text("bad answer: SIP/2.0 401 Unauthorized\r\nAuthorization: x");
         assert_eq!(text, "bad answer: [SIP message removed]");
     }
 
     #[test]
     fn every_text_of_a_report_is_scrubbed() {
-        let scrub = Scrub { secrets: vec!["geheim".into()] };
-        let mut event = Event { message: Some("geheim".into()), ..Event::default() };
+        let scrub = Scrub {
+            secrets: vec!["geheim".into()],
+        };
+        let mut event = Event {
+            message: Some("geheim".into()),
+            ..Event::default()
+        };
         event.server_name = Some("box-in-the-school".into());
-        event.extra.insert("a".into(), Value::Array(vec![Value::String("x geheim".into())]));
-        let crumb = sentry::Breadcrumb { message: Some("geheim".into()), ..Default::default() };
+        event.extra.insert(
+            "a".into(),
+            Value::Array(vec![Value::String("x geheim".into())]),
+        );
+        let crumb = sentry::Breadcrumb {
+            message: Some("geheim".into()),
+            ..Default::default()
+        };
         event.breadcrumbs.values.push(crumb);
         let out = format!("{:?}", scrub.event(event));
-        assert!(!out.contains("geheim") && !out.contains("box-in-the-school"), "{out}");
+        assert!(
+            !out.contains("geheim") && !out.contains("box-in-the-school"),
+            "{out}"
+        );
     }
 
     #[test]
     fn a_wrong_dsn_is_an_error_with_a_remedy() {
-        let Err(why) = start("nonsense", Vec::new()) else { panic!("accepted nonsense") };
+        let Err(why) = start("nonsense", Vec::new()) else {
+            panic!("accepted nonsense")
+        };
         assert!(why.contains("https://KEY@HOST/PROJECT"), "{why}");
     }
 }

@@ -38,7 +38,11 @@ async fn serve(config: Config, args: &Args) -> anyhow::Result<()> {
     }
     let (service, handle) = Service::start(config, Extras::default()).await?;
     for listen in service.listening() {
-        tracing::info!("answering calls at sip:{};transport={}", listen.address, listen.transport);
+        tracing::info!(
+            "answering calls at sip:{};transport={}",
+            listen.address,
+            listen.transport
+        );
     }
     let life = service.run();
     tokio::pin!(life);
@@ -55,7 +59,11 @@ fn start_reports(config: &Config) -> Result<Option<sentry::ClientInitGuard>, Mis
     if dsn.is_empty() {
         return Ok(None);
     }
-    let secrets = config.sip.accounts().map(|a| a.password.reveal().to_owned()).collect();
+    let secrets = config
+        .sip
+        .accounts()
+        .map(|a| a.password.reveal().to_owned())
+        .collect();
     match reports::start(dsn, secrets) {
         Ok(guard) => Ok(Some(guard)),
         Err(why) => Err(config.mistake("server", "sentry_dsn", why)),

@@ -80,6 +80,8 @@ pub(super) struct Extras {
     pub(super) tap: Option<Tap>,
     /// Every line about a caller, as it happens.
     pub(super) watcher: Option<UnboundedSender<(Instant, Note)>>,
+    /// A klaxon that is no file.
+    pub(super) klaxon: Option<Arc<Pcm>>,
 }
 
 enum Happening {
@@ -97,7 +99,9 @@ impl Service {
     /// A klaxon that cannot be played, a device that is not there, an address in use.
     pub(super) async fn start(config: Config, extras: Extras) -> anyhow::Result<(Self, Handle)> {
         let now = Instant::now();
-        let klaxon = klaxon::load(&config)?;
+        let klaxon = extras
+            .klaxon
+            .map_or_else(|| klaxon::load(&config), |it| Ok(Some(it)))?;
         let (console, engine) = mix::engine(settings::engine(&config));
         let (net_tx, net_events) = unbounded_channel();
         let media = Media::spawn(net_tx).context("the media thread does not start")?;
@@ -165,7 +169,11 @@ impl Service {
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
         // The engine cannot wake us: while we await word from it we look often, and else seldom.
-        let look = if self.console.is_awaiting() || !self.is_ready { LOOK } else { REST };
+        let look = if self.console.is_awaiting() || !self.is_ready {
+            LOOK
+        } else {
+            REST
+        };
         let due = self.core.poll_timeout().map(|(at, _)| at);
         due.map_or(now + look, |at| at.min(now + look))
     }
@@ -206,12 +214,25 @@ impl Service {
         self.notify.status(&self.core.snapshot().summary(now));
         // While the sound is gone, the tries to get it back are what must move.
         let sound = callbacks.wrapping_add(self.sound_attempts);
-        self.notify.beat(Beats { media: self.legs.beat(), sound }, now);
+        self.notify.beat(
+            Beats {
+                media: self.legs.beat(),
+                sound,
+            },
+            now,
+        );
     }
 
     fn sip_event(&mut self, event: sip::Event) {
         match event {
-            sip::Event::Incoming { call, caller, dialled, source, offer, account: _ } => {
+            sip::Event::Incoming {
+                call,
+                caller,
+                dialled,
+                source,
+                offer,
+                account: _,
+            } => {
                 let local = self.endpoint.address_for(source);
                 match self.legs.arrive(call, offer, local) {
                     Ok(()) => self.inputs.push_back(Input::CallArrived {
@@ -245,7 +266,8 @@ impl Service {
             }
             sip::Event::Reoffer { call, offer } => {
                 let answer = self.legs.reoffer(call, offer.as_deref());
-                self.endpoint.answer_offer(call, answer.map_err(|turned| turned.status));
+                self.endpoint
+                    .answer_offer(call, answer.map_err(|turned| turned.status));
             }
             sip::Event::Ended { call, how } => self.call_over(call, words::ended(&how)),
             sip::Event::Account { name, state } => {
@@ -264,7 +286,8 @@ impl Service {
 
     fn turn_away(&mut self, call: CallId, turned: Turned) {
         self.legs.end(call);
-        self.endpoint.refuse(call, turned.status, turned.reason, turned.warning, None);
+        self.endpoint
+            .refuse(call, turned.status, turned.reason, turned.warning, None);
     }
 
     fn net_event(&mut self, event: net::Event) {
@@ -275,7 +298,12 @@ impl Service {
             net::Event::Silent { call, .. } => self.inputs.push_back(Input::CallSilent { call }),
             net::Event::Key { call, key } => tracing::debug!("call {call}: key {key:?}"),
             net::Event::Played { .. } => {}
-            net::Event::Closed { call, report, n_foreign, .. } => {
+            net::Event::Closed {
+                call,
+                report,
+                n_foreign,
+                ..
+            } => {
                 tracing::info!("call {call}: {}", words::audio(&report, n_foreign));
             }
         }
@@ -283,7 +311,12 @@ impl Service {
 
     fn output_event(&mut self, event: output::Event) {
         match event {
-            output::Event::Up { backend, rate, period, described } => {
+            output::Event::Up {
+                backend,
+                rate,
+                period,
+                described,
+            } => {
                 tracing::info!("sound: {described} ({backend}, {rate}, {period} frames a period)");
                 self.console.set_rate(rate);
                 self.inputs.push_back(Input::SoundUp);
@@ -319,7 +352,8 @@ impl Service {
             Effect::Refuse { call, why } => {
                 self.legs.end(call);
                 let retry = why.retry_after();
-                self.endpoint.refuse(call, why.status(), why.phrase(), None, retry);
+                self.endpoint
+                    .refuse(call, why.status(), why.phrase(), None, retry);
             }
             Effect::HangUp { call, why } => {
                 self.legs.end(call);
@@ -333,10 +367,17 @@ impl Service {
                 self.wanted.remove(&call);
                 self.console.remove_voice(call);
             }
-            Effect::Play { play, sound: Sound::Klaxon, zones, gain, longest } => {
-                let played = self.klaxon.as_ref().map(|pcm| {
-                    self.console.play(play, pcm, zones, gain, longest)
-                });
+            Effect::Play {
+                play,
+                sound: Sound::Klaxon,
+                zones,
+                gain,
+                longest,
+            } => {
+                let played = self
+                    .klaxon
+                    .as_ref()
+                    .map(|pcm| self.console.play(play, pcm, zones, gain, longest));
                 if !matches!(played, Some(Ok(()))) {
                     tracing::error!("the klaxon cannot be played now");
                     self.inputs.push_back(Input::PlayEnded { play });
@@ -352,8 +393,12 @@ impl Service {
     /// Gives a voice that is wanted to the engine once there is one; after a late offer that is
     /// with the ACK. A voice that the engine has already stays there.
     fn hand_over(&mut self, call: CallId) {
-        let Some(&(zones, gain)) = self.wanted.get(&call) else { return };
-        let Some(voice) = self.legs.take_voice(call) else { return };
+        let Some(&(zones, gain)) = self.wanted.get(&call) else {
+            return;
+        };
+        let Some(voice) = self.legs.take_voice(call) else {
+            return;
+        };
         if let Err(refusal) = self.console.add_voice(call, voice, zones, gain) {
             tracing::error!("call {call} cannot be heard: {refusal}");
         }
@@ -403,10 +448,13 @@ impl Service {
         }
         let at_start = [Part::Listen, Part::Logging, Part::Process];
         if at_start.into_iter().any(|part| changes.concern(part)) {
-            tracing::warn!("addresses to listen at, logging and reports change with a restart only");
+            tracing::warn!(
+                "addresses to listen at, logging and reports change with a restart only"
+            );
         }
         let klaxon = self.klaxon.as_ref().map(|pcm| pcm.duration());
-        self.inputs.push_back(Input::Configure(settings::policy(&self.config, klaxon)));
+        self.inputs
+            .push_back(Input::Configure(settings::policy(&self.config, klaxon)));
         self.notify.reloaded();
     }
 

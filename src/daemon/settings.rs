@@ -75,7 +75,10 @@ fn account(from: &config::Account) -> sip::Account {
 }
 
 fn listen(from: &config::Listen) -> sip::Listen {
-    sip::Listen { transport: transport(from.transport), address: from.address }
+    sip::Listen {
+        transport: transport(from.transport),
+        address: from.address,
+    }
 }
 
 fn transport(from: config::Transport) -> sip::Transport {
@@ -126,7 +129,10 @@ pub(super) fn output(config: &Config) -> output::Settings {
             autostart: jack.autostart,
             server_name: jack.server_name.clone(),
             client_name: jack.client_name.clone(),
-            output_ports: jack.output_ports.as_ref().map(|ports| ports.regex().clone()),
+            output_ports: jack
+                .output_ports
+                .as_ref()
+                .map(|ports| ports.regex().clone()),
             music_client: jack.music_client.regex().clone(),
             music_links: jack.music_links.iter().map(link).collect(),
         },

@@ -14,7 +14,11 @@ pub(super) fn caller(caller: &Caller) -> String {
 
 /// The number that was dialled; a call to the bare host dials none.
 pub(super) fn dialled(user: &str) -> String {
-    if user.is_empty() { "no number".to_owned() } else { user.to_owned() }
+    if user.is_empty() {
+        "no number".to_owned()
+    } else {
+        user.to_owned()
+    }
 }
 
 /// Completes "call … ended: ".
@@ -41,7 +45,10 @@ pub(super) fn account(name: String, state: AccountState) -> Option<Input> {
                 404 => "; check user and domain",
                 _ => "",
             };
-            (false, format!("the registrar refuses us: {status} {reason}{hint}"))
+            (
+                false,
+                format!("the registrar refuses us: {status} {reason}{hint}"),
+            )
         }
         AccountState::Unreachable { why, .. } => {
             (false, format!("the registrar does not answer: {why}"))
@@ -81,9 +88,19 @@ mod tests {
     #[test]
     fn callers_are_named_as_well_as_they_name_themselves() {
         let uri = "sip:7@host".to_owned();
-        let alice = Caller { uri, user: "7".into(), display: Some(" Alice ".into()) };
+        let alice = Caller {
+            uri,
+            user: "7".into(),
+            display: Some(" Alice ".into()),
+        };
         assert_eq!(caller(&alice), "Alice <sip:7@host>");
-        assert_eq!(caller(&Caller { display: Some("  ".into()), ..alice }), "sip:7@host");
+        assert_eq!(
+            caller(&Caller {
+                display: Some("  ".into()),
+                ..alice
+            }),
+            "sip:7@host"
+        );
         assert_eq!(dialled(""), "no number");
     }
 
@@ -91,11 +108,20 @@ mod tests {
     fn a_refused_account_gets_a_hint() {
         let reason = "Forbidden".to_owned();
         let retry_in = std::time::Duration::from_secs(60);
-        let state = AccountState::Refused { status: 403, reason, retry_in };
-        let Some(Input::AccountChanged { ok: false, text, .. }) = account("sip".into(), state)
+        let state = AccountState::Refused {
+            status: 403,
+            reason,
+            retry_in,
+        };
+        let Some(Input::AccountChanged {
+            ok: false, text, ..
+        }) = account("sip".into(), state)
         else {
             panic!("a refusal is news");
         };
-        assert!(text.contains("403 Forbidden; check user and pass"), "{text}");
+        assert!(
+            text.contains("403 Forbidden; check user and pass"),
+            "{text}"
+        );
     }
 }

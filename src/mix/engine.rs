@@ -177,31 +177,35 @@ impl Engine {
     /// Makes the next `frames` of every output; any number, also none.
     pub fn process(&mut self, frames: usize, ports: &mut impl Ports) {
         self.take_commands();
+        self.voices
+            .iter_mut()
+            .flatten()
+            .for_each(|voice| voice.begin(frames));
         let mut at = 0;
         while at < frames {
             let n = MAX_BLOCK.min(frames - at);
-            self.block(at, n, frames - at, ports);
+            self.block(at, n, ports);
             at += n;
         }
         self.give_back_what_is_spent();
         self.vitals.count_callback(frames);
     }
 
-    /// `n` frames from `at` on; the callback wants `left` more, these included.
-    fn block(&mut self, at: usize, n: usize, left: usize, ports: &mut impl Ports) {
+    /// `n` frames from `at` on.
+    fn block(&mut self, at: usize, n: usize, ports: &mut impl Ports) {
         self.routing.begin(n, self.rate.frames_in(ROUTE_FADE));
         self.zones.iter_mut().for_each(|zone| zone.begin(n));
-        self.add_voices(n, left);
+        self.add_voices(n);
         self.add_plays(n);
         self.zones.iter_mut().for_each(|zone| zone.finish(n));
         self.read_music(at, n, ports);
         self.write_outputs(at, n, ports);
     }
 
-    fn add_voices(&mut self, n: usize, left: usize) {
+    fn add_voices(&mut self, n: usize) {
         let mut frames = SILENCE;
         for voice in self.voices.iter_mut().flatten() {
-            if voice.render(left, &mut frames[..n], &self.vitals) {
+            if voice.render(&mut frames[..n], &self.vitals) {
                 add_to(&mut self.zones, voice.zones, &frames[..n]);
             }
         }

@@ -7,6 +7,7 @@ use crate::mix::engine::EngineSettings;
 /// What each output carries, by output number. An output beyond the end is silent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Routes {
+    /// The clock numbers them as it does for `Ports::write`.
     pub outputs: Vec<Route>,
 }
 
@@ -15,6 +16,7 @@ pub struct Routes {
 pub struct Route {
     /// Their speech is summed; of their music gains the lowest counts, or unity if there is none.
     pub zones: ZoneSet,
+    /// The music that is summed here, each input with a gain of its own.
     pub music: Vec<Link>,
 }
 
@@ -23,6 +25,7 @@ pub struct Route {
 pub struct Link {
     /// The number by which `Ports::read` knows it.
     pub input: usize,
+    /// For this output alone, beside the zones' gains.
     pub gain: Db,
 }
 

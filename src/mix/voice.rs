@@ -1,13 +1,14 @@
 //! How does one caller's voice become frames at the card's rate?
 //!
 //! ```text
-//!  FeedRx ─ pop ─► skip if far behind ─► trail if starved ─► Resampler ─► × level ─► zones
+//!  FeedRx ─ pop ─► skip if far behind ─► fade-in or trail ─► Resampler ─► × level ─► zones
 //!     └── fill ─► Drift ─► speed ───────────────────────────────┘
 //! ```
 //!
 //! The voice waits until the feed has enough for a whole callback, fades in, and follows the
 //! feed's target by its speed. If the feed runs dry, the last 4 ms are played backwards and faded
-//! out, which leaves no step; then the voice waits again.
+//! out, which leaves no step; then the voice waits again. Both fades stand before the resampler,
+//! so that its filter never meets an edge.
 
 use std::time::Duration;
 
@@ -43,13 +44,16 @@ pub(super) struct Voice {
     feed: FeedRx,
     resampler: Resampler,
     drift: Drift,
-    gain: f32,
     level: Ramp,
     state: State,
     input: Vec<f32>,
+    /// Frames of the fade-in that are behind us.
+    risen: usize,
     /// The end of what was played, for the trail.
     recent: Vec<f32>,
     joint: Vec<f32>,
+    /// Frames of the callback that is under way.
+    callback: usize,
     counts: Counts,
 }
 
@@ -101,9 +105,10 @@ impl Voice {
             feed,
             resampler,
             drift: Drift::default(),
-            gain,
-            level: Ramp::resting(0.0),
+            risen: 0,
+            level: Ramp::resting(gain),
             state: State::Waiting { patience: 0 },
+            callback: 0,
             counts: Counts::default(),
         }
     }
@@ -114,7 +119,7 @@ impl Voice {
         self.resampler = Resampler::new(self.feed.rate(), rate, MAX_BLOCK);
         self.input = vec![0.0; self.resampler.max_need()];
         self.recent.fill(0.0);
-        self.level.jump(0.0);
+        self.level.jump(self.level.target());
         self.state = match self.state {
             State::Gone => State::Gone,
             State::Waiting { .. } | State::Speaking | State::Trailing { .. } => self.idle(),
@@ -149,17 +154,30 @@ impl Voice {
         self.state == State::Gone
     }
 
-    /// Makes the next frames; `left` is how many the whole callback still wants, these included.
-    /// False means silence, and `out` is as it was.
-    pub(super) fn render(&mut self, left: usize, out: &mut [f32], vitals: &Vitals) -> bool {
-        if !self.is_awake(left, out.len()) {
+    /// Begins a callback of so many frames, and sets the speed so that the mean fill heads for
+    /// its target. What counts is the fill that a callback finds: so the receiver counts too.
+    pub(super) fn begin(&mut self, frames: usize) {
+        self.callback = frames;
+        let target = self.feed.target();
+        if self.state != State::Speaking || target == 0 {
+            return;
+        }
+        let surplus = self.feed.fill() as f64 - target as f64;
+        let excess = surplus / f64::from(self.feed.rate().hz());
+        let span = frames as f64 / f64::from(self.rate.hz());
+        let speed = self.drift.speed(excess, span);
+        self.resampler.set_speed(speed);
+    }
+
+    /// Makes the next frames of the callback. False means silence, and `out` is as it was.
+    pub(super) fn render(&mut self, out: &mut [f32], vitals: &Vitals) -> bool {
+        if !self.is_awake(out.len()) {
             if self.counts.begun && !self.is_gone() {
                 self.counts.starved += out.len() as u64;
                 vitals.count_starved(out.len());
             }
             return false;
         }
-        self.steer(out.len());
         let need = self.resampler.need(out.len()).min(self.input.len());
         self.fetch(need, vitals);
         self.resampler.process(&self.input[..need], out);
@@ -174,15 +192,15 @@ impl Voice {
     }
 
     /// Whether there is anything to play; a voice that waited may start here.
-    fn is_awake(&mut self, left: usize, n: usize) -> bool {
+    fn is_awake(&mut self, n: usize) -> bool {
         match self.state {
             State::Speaking | State::Trailing { .. } => true,
             State::Gone => false,
-            State::Waiting { patience } => self.try_start(left, n, patience),
+            State::Waiting { patience } => self.try_start(n, patience),
         }
     }
 
-    fn try_start(&mut self, left: usize, n: usize, patience: usize) -> bool {
+    fn try_start(&mut self, n: usize, patience: usize) -> bool {
         // In this order: once the writer is gone the fill is final.
         let is_abandoned = self.feed.is_abandoned();
         let fill = self.feed.fill();
@@ -192,7 +210,7 @@ impl Voice {
             self.state = State::Gone;
             return false;
         }
-        let enough = fill >= need + self.in_feed(left - n);
+        let enough = fill >= need + self.in_feed(self.callback.saturating_sub(n));
         let waited = patience >= self.rate.frames_in(PATIENCE);
         if fill < need || !(enough || waited || is_abandoned) {
             let patience = if fill > 0 { patience + n } else { 0 };
@@ -201,24 +219,8 @@ impl Voice {
         }
         self.state = State::Speaking;
         self.counts.begun = true;
-        self.level.jump(0.0);
-        self.level
-            .go(self.gain, self.rate.frames_in(FADE_IN), Shape::Smooth);
+        self.risen = 0;
         true
-    }
-
-    /// Sets the speed so that the mean fill heads for its target.
-    fn steer(&mut self, n: usize) {
-        let target = self.feed.target();
-        if self.state != State::Speaking || target == 0 {
-            return;
-        }
-        // Between now and the next time, the fill falls by a block: its mean is half of that less.
-        let mean = self.feed.fill() as f64 - self.in_feed(n) as f64 / 2.0;
-        let excess = (mean - target as f64) / f64::from(self.feed.rate().hz());
-        let span = n as f64 / f64::from(self.rate.hz());
-        let speed = self.drift.speed(excess, span);
-        self.resampler.set_speed(speed);
     }
 
     /// Puts the next `need` frames at the front of `input`.
@@ -230,6 +232,7 @@ impl Voice {
         let joint = self.skip_if_far_behind(need, vitals);
         let got = self.feed.pop(&mut self.input[..need]);
         self.join(joint.min(got));
+        self.rise(got);
         remember(&mut self.recent, &self.input[..got]);
         if got < need {
             self.counts.n_starved += u64::from(!self.feed.is_abandoned());
@@ -274,7 +277,7 @@ impl Voice {
             return 0;
         }
         let joint = self.feed.pop(&mut self.joint);
-        let kept = need.max(wanted + need / 2);
+        let kept = wanted.max(need + self.in_feed(self.callback));
         self.feed.skip(fill.saturating_sub(joint + kept));
         self.drift.set_mean(0.0);
         self.counts.n_skips += 1;
@@ -288,6 +291,16 @@ impl Voice {
         for (i, (new, old)) in frames.enumerate() {
             let weight = ease((i + 1) as f32 / (joint + 1) as f32);
             *new = old + (*new - old) * weight;
+        }
+    }
+
+    /// Fades the first `got` frames of `input` in, as far as the voice has just begun.
+    fn rise(&mut self, got: usize) {
+        let length = self.feed.rate().frames_in(FADE_IN);
+        let rising = got.min(length.saturating_sub(self.risen));
+        for frame in &mut self.input[..rising] {
+            self.risen += 1;
+            *frame *= ease(self.risen as f32 / length as f32);
         }
     }
 

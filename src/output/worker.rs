@@ -102,10 +102,10 @@ impl Worker {
             return;
         }
         let count = running.take_xruns();
-        let is_graph_changed = running.clock.pulse().take_graph_change();
+        let must_look = running.take_look(now);
         self.count_xruns(count);
         self.follow_beat();
-        if is_graph_changed {
+        if must_look {
             self.wire();
         }
     }

@@ -135,6 +135,9 @@ pub struct Timing {
     pub retry_first: Duration,
     /// The longest wait for a registrar that does not answer.
     pub retry_longest: Duration,
+    /// How often a registrar hears from us over UDP while nothing else is said, so that a NAT
+    /// in between keeps the way back open.
+    pub keep_alive: Duration,
     /// The wait after a registrar refused us; doubles from there. Long, because guards against
     /// password guessing shut out who tries often.
     pub refused_first: Duration,
@@ -148,6 +151,8 @@ impl Default for Timing {
             t1: Duration::from_millis(500),
             retry_first: Duration::from_secs(2),
             retry_longest: Duration::from_secs(60),
+            // Few NATs forget a mapping within 30 s.
+            keep_alive: Duration::from_secs(20),
             refused_first: Duration::from_secs(60),
             refused_longest: Duration::from_secs(600),
         }

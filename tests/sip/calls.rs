@@ -6,7 +6,7 @@ use paging::base::CallId;
 use paging::sip::{Endpoint, Event, HowEnded, Settings, Transport};
 use tokio::sync::mpsc;
 
-use crate::parts::{ANSWER, Named, OFFER, Phone, Raw, header, on, to_tag};
+use crate::parts::{ANSWER, Named, OFFER, Phone, QUICK, Raw, header, none_left, on, to_tag};
 
 /// A call between two phones that is answered and confirmed.
 async fn talking(transport: Transport) -> (Phone, CallId, Phone, CallId) {
@@ -47,6 +47,37 @@ async fn a_call_is_answered_and_hung_up_by_either_side_over_udp_and_tcp() {
         assert_eq!(caller.event().await, ended(ours, HowEnded::HungUp));
         caller.settled().await;
         called.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn ipv6_works_beside_ipv4_on_one_port() {
+    let both = || async {
+        let mut settings = Settings {
+            timing: QUICK,
+            ..Settings::default()
+        };
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            settings.listen.push(on(Transport::Udp, address));
+            settings.listen.push(on(Transport::Tcp, address));
+        }
+        Phone::start(settings).await
+    };
+    let (mut caller, mut called) = (both().await, both().await);
+    for to in called.endpoint.listening().to_vec() {
+        let ours = caller.dial(to.transport, to.address);
+        match called.event().await {
+            Event::Incoming { call, source, .. } => {
+                assert_eq!(source.is_ipv6(), to.address.is_ipv6());
+                called.endpoint.answer(call, ANSWER.to_owned());
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(caller.event().await, Event::Answered { .. }));
+        assert!(matches!(called.event().await, Event::Confirmed { .. }));
+        caller.endpoint.hang_up(ours, "");
+        assert!(matches!(caller.event().await, Event::Ended { .. }));
+        assert!(matches!(called.event().await, Event::Ended { .. }));
     }
 }
 
@@ -346,6 +377,8 @@ async fn a_thousand_calls_leave_nothing_behind() {
     }
     caller.settled().await;
     called.settled().await;
+    none_left("transactions", || caller.endpoint.n_transactions()).await;
+    none_left("transactions", || called.endpoint.n_transactions()).await;
 }
 
 #[tokio::test]

@@ -175,8 +175,7 @@ impl Run {
             return Ok(());
         };
         let heard = std::mem::take(&mut outcome.heard);
-        let pcm = Pcm::mono(SampleRate::HZ_8000, heard);
-        wav::write(&numbered(path, number), &pcm)
+        wav::write_mono(&numbered(path, number), SampleRate::HZ_8000, heard)
     }
 
     fn line(&self, step: &Step) -> String {

@@ -36,7 +36,10 @@ mod tests {
         let peak = turn.iter().fold(0f32, |p, s| p.max(s.abs()));
         assert!((0.05..0.25).contains(&peak), "{peak}");
         let joint = (turn[0] - turn[turn.len() - 1]).abs();
-        let largest = turn.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0f32, f32::max);
+        let largest = turn
+            .windows(2)
+            .map(|w| (w[1] - w[0]).abs())
+            .fold(0f32, f32::max);
         assert!(joint <= largest, "{joint} > {largest}");
     }
 }

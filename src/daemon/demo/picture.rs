@@ -44,17 +44,28 @@ pub fn levels(sound: &Pcm) -> Vec<f32> {
 
 /// The picture as SVG text.
 pub fn svg(title: &str, layers: &[Layer], marks: &[Mark]) -> String {
-    let n = layers.iter().map(|l| l.levels.len()).max().unwrap_or(0).max(1);
+    let n = layers
+        .iter()
+        .map(|l| l.levels.len())
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let mut out = String::new();
     let mut draw = |text: std::fmt::Arguments<'_>| {
-        out.write_fmt(text).expect("writing to a string cannot fail");
+        out.write_fmt(text)
+            .expect("writing to a string cannot fail");
         out.push('\n');
     };
     draw(format_args!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">"#
     ));
-    draw(format_args!(r##"<rect width="100%" height="100%" fill="#fff"/>"##));
-    draw(format_args!(r#"<text x="{LEFT}" y="20" font-size="16">{}</text>"#, escape(title)));
+    draw(format_args!(
+        r##"<rect width="100%" height="100%" fill="#fff"/>"##
+    ));
+    draw(format_args!(
+        r#"<text x="{LEFT}" y="20" font-size="16">{}</text>"#,
+        escape(title)
+    ));
     for (i, layer) in layers.iter().enumerate() {
         let x = LEFT + 260.0 * i as f32;
         let y = HEIGHT - 8.0;
@@ -65,7 +76,10 @@ pub fn svg(title: &str, layers: &[Layer], marks: &[Mark]) -> String {
             x + 16.0,
             escape(layer.name)
         ));
-        draw(format_args!(r#"<g fill="{}" fill-opacity="0.75">"#, layer.colour));
+        draw(format_args!(
+            r#"<g fill="{}" fill-opacity="0.75">"#,
+            layer.colour
+        ));
         for (slice, &level) in layer.levels.iter().enumerate() {
             let height = bar(level);
             if height > 0.0 {
@@ -116,7 +130,9 @@ fn bar(level: f32) -> f32 {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -126,11 +142,22 @@ mod tests {
 
     #[test]
     fn a_picture_shows_every_layer_and_mark_and_is_well_formed() {
-        let layer = Layer { name: "voice", colour: "#06c", levels: vec![0.0, 0.5, 1.0] };
-        let mark = Mark { at: Duration::from_millis(100), text: "<answered>".into() };
+        let layer = Layer {
+            name: "voice",
+            colour: "#06c",
+            levels: vec![0.0, 0.5, 1.0],
+        };
+        let mark = Mark {
+            at: Duration::from_millis(100),
+            text: "<answered>".into(),
+        };
         let svg = svg("a & b", &[layer], &[mark]);
         assert!(svg.contains("a &amp; b") && svg.contains("&lt;answered&gt;"));
-        assert_eq!(svg.matches("<rect x=").count(), 3, "a key and two bars; silence has none");
+        assert_eq!(
+            svg.matches("<rect x=").count(),
+            3,
+            "a key and two bars; silence has none"
+        );
         assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
     }
 

@@ -20,7 +20,9 @@ pub fn sentence(rate: SampleRate, seconds: f32) -> Pcm {
         mouth.speak(phone, &mut samples);
     }
     samples.truncate(wanted);
-    let peak = samples.iter().fold(f32::MIN_POSITIVE, |p, s| p.max(s.abs()));
+    let peak = samples
+        .iter()
+        .fold(f32::MIN_POSITIVE, |p, s| p.max(s.abs()));
     samples.iter_mut().for_each(|s| *s *= 0.5 / peak);
     Pcm::mono(rate, samples)
 }
@@ -35,15 +37,30 @@ struct Phone {
 }
 
 const fn vowel(f1: f32, f2: f32, f3: f32, seconds: f32) -> Phone {
-    Phone { voiced: true, formants: [f1, f2, f3], seconds, loudness: 1.0 }
+    Phone {
+        voiced: true,
+        formants: [f1, f2, f3],
+        seconds,
+        loudness: 1.0,
+    }
 }
 
 const fn hiss(centre: f32, seconds: f32) -> Phone {
-    Phone { voiced: false, formants: [centre, centre * 1.2, 3_600.0], seconds, loudness: 0.5 }
+    Phone {
+        voiced: false,
+        formants: [centre, centre * 1.2, 3_600.0],
+        seconds,
+        loudness: 0.5,
+    }
 }
 
 const fn pause(seconds: f32) -> Phone {
-    Phone { voiced: false, formants: [500.0, 1_500.0, 2_500.0], seconds, loudness: 0.0 }
+    Phone {
+        voiced: false,
+        formants: [500.0, 1_500.0, 2_500.0],
+        seconds,
+        loudness: 0.0,
+    }
 }
 
 /// "A-tten-tion, please: a-tten-tion", in formants of an adult voice.
@@ -75,18 +92,29 @@ struct Mouth {
 impl Mouth {
     fn new(rate: SampleRate) -> Self {
         let resonators = [Resonator::default(); 3];
-        Self { rate: rate.hz() as f32, phase: 0.0, noise: 0x2545_f491, resonators }
+        Self {
+            rate: rate.hz() as f32,
+            phase: 0.0,
+            noise: 0x2545_f491,
+            resonators,
+        }
     }
 
     fn speak(&mut self, phone: &Phone, out: &mut Vec<f32>) {
         let frames = (phone.seconds * self.rate) as usize;
-        for (resonator, (&centre, width)) in
-            self.resonators.iter_mut().zip(phone.formants.iter().zip([80.0, 110.0, 170.0]))
+        for (resonator, (&centre, width)) in self
+            .resonators
+            .iter_mut()
+            .zip(phone.formants.iter().zip([80.0, 110.0, 170.0]))
         {
             resonator.tune(centre.min(self.rate * 0.45), width, self.rate);
         }
         for at in 0..frames {
-            let source = if phone.voiced { self.pulse(at, frames) } else { self.breath() };
+            let source = if phone.voiced {
+                self.pulse(at, frames)
+            } else {
+                self.breath()
+            };
             let spoken: f32 = self.resonators.iter_mut().map(|r| r.run(source)).sum();
             out.push(spoken * phone.loudness * swell(at, frames));
         }
@@ -150,7 +178,11 @@ mod tests {
         assert_eq!(pcm.frames(), 16_000);
         let peak = pcm.samples.iter().fold(0f32, |p, s| p.max(s.abs()));
         assert!((peak - 0.5).abs() < 1e-3, "{peak}");
-        let quiet = pcm.samples.chunks(160).filter(|c| c.iter().all(|s| s.abs() < 0.01)).count();
+        let quiet = pcm
+            .samples
+            .chunks(160)
+            .filter(|c| c.iter().all(|s| s.abs() < 0.01))
+            .count();
         assert!((3..50).contains(&quiet), "{quiet} quiet packets of 100");
     }
 }

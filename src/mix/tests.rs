@@ -1,1 +1,0 @@
-//! Does the mixer as a whole do what it promises, by number?
