@@ -138,6 +138,9 @@ impl Service {
             config,
         };
         service.set_music_volume();
+        if let Some(pcm) = &service.klaxon {
+            service.console.prepare(pcm);
+        }
         Ok((service, Handle(handle)))
     }
 
