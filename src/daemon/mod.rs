@@ -11,6 +11,7 @@ mod chance;
 mod exit;
 mod klaxon;
 mod logging;
+mod memory;
 mod notify;
 mod reports;
 mod settings;

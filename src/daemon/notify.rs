@@ -74,6 +74,12 @@ impl Notify {
         send(&[NotifyState::Stopping]);
     }
 
+    /// When the watchdog wants to be fed next.
+    pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let watchdog = self.watchdog.as_ref()?;
+        Some((watchdog.due_at, "watchdog"))
+    }
+
     /// Pings the watchdog if it is time and every beat has moved since the last ping.
     pub(super) fn beat(&mut self, beats: Beats, now: Instant) {
         let Some(watchdog) = &mut self.watchdog else {

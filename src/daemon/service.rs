@@ -23,7 +23,7 @@ use crate::config::{self, Config, Part};
 use crate::control::{Core, Effect, Input, Level, Note, Sound};
 use crate::daemon::legs::{Legs, Turned};
 use crate::daemon::notify::{Beats, Notify};
-use crate::daemon::{klaxon, settings, words};
+use crate::daemon::{klaxon, memory, settings, words};
 use crate::mix::{self, Console};
 use crate::net::{self, Media};
 use crate::output::timer::Tap;
@@ -51,6 +51,8 @@ pub(super) struct Service {
     output_events: UnboundedReceiver<output::Event>,
     requests: UnboundedReceiver<Request>,
     watcher: Option<UnboundedSender<(Instant, Note)>>,
+    /// When nothing of the last call will be left in memory.
+    spare_at: Option<Instant>,
     has_stopped: bool,
 }
 
@@ -129,6 +131,7 @@ impl Service {
             output_events,
             requests,
             watcher: extras.watcher,
+            spare_at: None,
             has_stopped: false,
             config,
         };
@@ -174,8 +177,9 @@ impl Service {
         } else {
             REST
         };
+        let fed = self.notify.poll_timeout().map(|(at, _)| at.max(now + LOOK));
         let due = self.core.poll_timeout().map(|(at, _)| at);
-        due.map_or(now + look, |at| at.min(now + look))
+        [fed, due].into_iter().flatten().fold(now + look, Instant::min)
     }
 
     fn take_in(&mut self, happening: Happening) {
@@ -203,6 +207,10 @@ impl Service {
             }
         }
         self.tell_systemd(now);
+        if self.spare_at.is_some_and(|at| at <= now) {
+            self.spare_at = None;
+            memory::give_back();
+        }
     }
 
     fn tell_systemd(&mut self, now: Instant) {
@@ -477,6 +485,9 @@ impl Service {
 
 /// How often to look for word from the engine while there will be some; well below a packet.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// A finished call's last transaction lives for 32 s more (RFC 3261 timers I and J).
+const FORGOTTEN: Duration = Duration::from_secs(35);
 
 /// How often to look after everything while nothing happens.
 const REST: Duration = Duration::from_secs(1);
