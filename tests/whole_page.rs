@@ -1,6 +1,6 @@
 //! Is a caller heard as the site expects? Klaxon, speech and music as the speakers got them,
 //! recorded through a real JACK server.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
@@ -72,6 +72,17 @@ fn levels(heard: &[f32], rate: u32, music_hz: f32) -> Levels {
 
 fn mean(levels: &[f32]) -> f32 {
     levels.iter().sum::<f32>() / levels.len() as f32
+}
+
+/// Checks that `speech` is heard from the frame `from` on; returns how many milliseconds late.
+#[track_caller]
+fn is_clear(speech: &[f32], heard: &[f32], rate: u32, from: usize) -> f32 {
+    let pieces = measure::pieces(speech, heard, rate, from);
+    // The delay is adapted at the beginning, and whenever the machine is busy.
+    let alike = measure::alike_but_for(&pieces, 0.25);
+    assert!(alike > 0.85, "speech is only {alike} alike: {pieces:#?}");
+    let late: Vec<f32> = pieces.iter().map(|piece| piece.late_ms).collect();
+    measure::median(&late)
 }
 
 #[test]
@@ -149,18 +160,12 @@ fn klaxon_then_speech_with_the_music_low_and_back_afterwards() {
         );
 
         let from = heard.frame_at(spoke);
-        let arrived = measure::arrival(&speech[..16_000], channel, heard.rate, from, channel.len());
-        assert!(
-            arrived.alike > 0.9,
-            "speech is only {} alike",
-            arrived.alike
-        );
-        let latency_ms = (arrived.frame - from) * 1_000 / heard.rate as usize;
-        assert!(latency_ms < 100, "speech is {latency_ms} ms late");
-        assert!(
-            arrived.frame > last * STEP_MS * heard.rate as usize / 1_000,
-            "over the klaxon"
-        );
+        let late = is_clear(&speech, channel, heard.rate, from);
+        println!("speech is heard {late} ms after it was said, the music is ducked by {ducked} dB");
+        assert!(late < 100.0, "speech is {late} ms late");
+        let begins = from + (late / 1_000.0 * heard.rate as f32) as usize;
+        let klaxon_ends = last * STEP_MS * heard.rate as usize / 1_000;
+        assert!(begins > klaxon_ends, "over the klaxon");
     }
     let (code, took) = daemon.stop();
     assert_eq!(code, Some(0));
@@ -235,15 +240,7 @@ fn calls_queue_in_order_and_one_that_gives_up_leaves_no_trace() {
     pause(200);
 
     let heard = recorder.stop();
-    let from = heard.frame_at(spoke);
-    let arrived = measure::arrival(
-        &speech[..8_000],
-        &heard.left,
-        heard.rate,
-        from,
-        heard.left.len(),
-    );
-    assert!(arrived.alike > 0.9, "speech is {} alike", arrived.alike);
+    is_clear(&speech, &heard.left, heard.rate, heard.frame_at(spoke));
     let klaxons = n_bursts(&levels(&heard.left, heard.rate, MUSIC_HZ[0]).klaxon);
     assert_eq!(klaxons, 2, "one klaxon for each call that was heard");
 }
@@ -315,13 +312,10 @@ fn baresip_is_understood_with_real_words() {
     baresip.finish(Duration::from_secs(12));
     daemon.process.wait_for("100", SOON);
     let heard = recorder.stop();
-    let middle = &words[8_000..20_000];
-    let arrived = measure::arrival(middle, &heard.right, heard.rate, 0, heard.right.len());
-    assert!(
-        arrived.alike > 0.85,
-        "the words are {} alike",
-        arrived.alike
-    );
+    let first = &words[8_000..10_000];
+    let found = measure::arrival(first, &heard.right, heard.rate, 0, heard.right.len());
+    let from = found.frame.saturating_sub(heard.rate as usize / 5);
+    is_clear(&words[8_000..24_000], &heard.right, heard.rate, from);
 }
 
 /// What espeak-ng says, at 8 kHz.
@@ -376,7 +370,8 @@ fn fifty_callers_talk_at_once_without_an_xrun() {
         phone.call("100", SOON);
     }
     let recorder = Recorder::start(&jackd);
-    let tones = |i: usize| signal::sine(8_000, 300.0 + 20.0 * i as f32, 0.015, 4.0);
+    let hz = |i: usize| 300.0 + 60.0 * i as f32;
+    let tones = |i: usize| signal::sine(8_000, hz(i), 0.015, 4.0);
     let talks: Vec<_> = phones
         .iter()
         .enumerate()
@@ -393,11 +388,15 @@ fn fifty_callers_talk_at_once_without_an_xrun() {
     let heard: Recording = recorder.stop();
     let start = heard.rate as usize;
     let middle = &heard.left[start..start + 2 * heard.rate as usize];
-    let heard_tones = (0..50)
-        .map(|i| measure::level(middle, heard.rate, 300.0 + 20.0 * i as f32))
-        .filter(|level| *level > 0.010)
-        .count();
+    // Windows so short that neither a neighbour nor the steering of the delay counts.
+    let window = heard.rate as usize / 15;
+    let loudest = |i| {
+        let levels = measure::level_over_time(middle, heard.rate, hz(i), window);
+        levels.into_iter().fold(0.0, f32::max)
+    };
+    let heard_tones = (0..50).filter(|i| loudest(*i) > 0.010).count();
     assert_eq!(heard_tones, 50, "not everybody is heard");
     assert_eq!((heard.n_xruns, heard.n_skipped), (0, 0), "JACK had xruns");
+    println!("50 calls at once: {per_call_kb} kB a call");
     assert!(per_call_kb < 150.0, "each call takes {per_call_kb} kB");
 }

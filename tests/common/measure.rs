@@ -139,3 +139,38 @@ pub fn arrival(sound: &[f32], heard: &[f32], rate: u32, from: usize, to: usize) 
         alike,
     }
 }
+
+/// A quarter of a second of what went in, found again in what the speakers got.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    /// From when it was said to when it was heard.
+    pub late_ms: f32,
+    /// 1 is the same shape at any level, 0 has nothing of it.
+    pub alike: f32,
+}
+
+/// Finds `sound` (8 kHz), said from the frame `from` of `heard` on, piece by piece: the delay may
+/// change while it is adapted, so that the whole is nowhere alike. Each piece is looked for within
+/// the 400 ms after it was said.
+pub fn pieces(sound: &[f32], heard: &[f32], rate: u32, from: usize) -> Vec<Piece> {
+    let factor = (rate / 8_000) as usize;
+    let low = decimate(&heard[from.min(heard.len())..], factor);
+    let said = sound.chunks_exact(2_000).enumerate();
+    said.filter_map(|(i, piece)| {
+        let begin = i * piece.len();
+        let (lag, alike) = find(piece, low.get(begin..begin + piece.len() + 3_200)?);
+        Some(Piece {
+            late_ms: lag as f32 / 8.0,
+            alike,
+        })
+    })
+    .collect()
+}
+
+/// The worst of `pieces` but for the share that may be spoilt.
+pub fn alike_but_for(pieces: &[Piece], share: f32) -> f32 {
+    let mut alike: Vec<f32> = pieces.iter().map(|piece| piece.alike).collect();
+    alike.sort_by(f32::total_cmp);
+    let n_spoilt = (alike.len() as f32 * share) as usize;
+    alike.get(n_spoilt).copied().unwrap_or(0.0)
+}
