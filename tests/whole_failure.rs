@@ -55,7 +55,6 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
     let recorder = Recorder::start(&jackd);
     let longest = Duration::from_secs(3);
     jackd.wait_until_fed("system:playback_1", "paging:", longest);
-    pause(3_000);
     let spoke = talking.join().unwrap();
     phone.hang_up();
     let heard = recorder.stop();
@@ -76,10 +75,11 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
     let said_at = (back + longest - spoke).as_secs_f64();
     let begin = (said_at * 8_000.0) as usize;
     let begins = heard.frame_at(spoke + Duration::from_secs_f64(begin as f64 / 8_000.0));
-    let now_said = &speech[begin..begin + 16_000];
+    let now_said = &speech[begin..begin + 24_000];
     let pieces = measure::pieces(now_said, &heard.left, heard.rate, begins);
-    let alike = measure::alike_but_for(&pieces, 0.25);
-    assert!(alike > 0.85, "speech is {alike} alike: {pieces:#?}");
+    // What piled up is worked off meanwhile.
+    let alike = measure::alike_but_for(&pieces, 0.5);
+    assert!(alike > 0.75, "speech is {alike} alike: {pieces:#?}");
     let late: Vec<f32> = pieces.iter().map(|piece| piece.late_ms).collect();
     let late = measure::median(&late);
     assert!(late < 200.0, "speech is {late} ms late after the return");

@@ -18,6 +18,8 @@ use common::{measure, signal};
 const MUSIC_HZ: [f32; 2] = [5_000.0, 6_000.0];
 const MUSIC: f32 = 0.2;
 const KLAXON_HZ: f32 = 2_500.0;
+/// Half of what it has, and more than speech has at this frequency.
+const KLAXON_LEVEL: f32 = 0.15;
 
 const SOON: Duration = Duration::from_secs(3);
 
@@ -79,8 +81,10 @@ fn mean(levels: &[f32]) -> f32 {
 fn is_clear(speech: &[f32], heard: &[f32], rate: u32, from: usize) -> f32 {
     let pieces = measure::pieces(speech, heard, rate, from);
     // The delay is adapted at the beginning, and whenever the machine is busy.
-    let alike = measure::alike_but_for(&pieces, 0.25);
-    assert!(alike > 0.85, "speech is only {alike} alike: {pieces:#?}");
+    for (share, least) in [(0.25, 0.75), (0.5, 0.88)] {
+        let alike = measure::alike_but_for(&pieces, share);
+        assert!(alike > least, "speech is only {alike} alike: {pieces:#?}");
+    }
     let late: Vec<f32> = pieces.iter().map(|piece| piece.late_ms).collect();
     measure::median(&late)
 }
@@ -140,13 +144,14 @@ fn klaxon_then_speech_with_the_music_low_and_back_afterwards() {
             .windows(2)
             .map(|w| measure::db(w[1] / w[0]).abs());
         let jump = jumps.fold(0.0, f32::max);
+        // A straight ramp down to a tenth within 150 ms ends with 7 dB in the last 20 ms.
         assert!(
-            jump < 7.0,
+            jump < 8.5,
             "the music jumps by {jump} dB within {STEP_MS} ms"
         );
 
         let sounding: Vec<usize> = (0..levels.klaxon.len())
-            .filter(|&i| levels.klaxon[i] > 0.1)
+            .filter(|&i| levels.klaxon[i] > KLAXON_LEVEL)
             .collect();
         let (first, last) = (sounding[0], *sounding.last().unwrap());
         assert!(
@@ -198,9 +203,11 @@ fn nothing_clicks_when_sounds_begin_and_end() {
         pause(900);
     }
     let heard = recorder.stop();
+    assert_eq!(heard.n_skipped, 0, "the graph stalled");
     for channel in [&heard.left, &heard.right] {
+        // The recorder itself begins and ends in mid-swing.
         let skip = heard.rate as usize / 10;
-        let (step, at) = measure::largest_step(&channel[skip..]);
+        let (step, at) = measure::largest_step(&channel[skip..channel.len() - skip]);
         let seconds = (at + skip) as f32 / heard.rate as f32;
         assert!(step < 0.035, "a step of {step} at {seconds} s");
     }
@@ -247,7 +254,9 @@ fn calls_queue_in_order_and_one_that_gives_up_leaves_no_trace() {
 
 /// How often a level rises from silence.
 fn n_bursts(levels: &[f32]) -> usize {
-    let rises = levels.windows(2).filter(|w| w[0] < 0.05 && w[1] >= 0.05);
+    let rises = levels
+        .windows(2)
+        .filter(|w| w[0] < KLAXON_LEVEL && w[1] >= KLAXON_LEVEL);
     rises.count()
 }
 
@@ -279,14 +288,15 @@ fn callers_mix_when_the_site_wants_it_and_music_returns_after_the_last() {
         let start = heard.frame_at(from) + after_ms * heard.rate as usize / 1_000;
         &heard.left[start..start + for_ms * heard.rate as usize / 1_000]
     };
-    let level = |part: &[f32], hz| measure::level(part, heard.rate, hz);
+    let level = |part: &[f32], hz| measure::wavering_level(part, heard.rate, hz);
     let together = span(both, 300, 1_000);
     for hz in [700.0, 1_300.0] {
         let db = measure::db(level(together, hz) / 0.2);
         assert!((-2.0..2.0).contains(&db), "{hz} Hz arrives at {db} dB");
     }
     let alone = span(one_left, 300, 900);
-    assert!(level(alone, 700.0) < 0.01 && level(alone, 1_300.0) > 0.15);
+    let (gone, here) = (level(alone, 700.0), level(alone, 1_300.0));
+    assert!(gone < 0.01 && here > 0.15, "{gone} and {here}");
     assert!(
         level(alone, MUSIC_HZ[0]) < 0.05,
         "music is back while somebody still talks"
@@ -312,10 +322,22 @@ fn baresip_is_understood_with_real_words() {
     baresip.finish(Duration::from_secs(12));
     daemon.process.wait_for("100", SOON);
     let heard = recorder.stop();
-    let first = &words[8_000..10_000];
-    let found = measure::arrival(first, &heard.right, heard.rate, 0, heard.right.len());
-    let from = found.frame.saturating_sub(heard.rate as usize / 5);
-    is_clear(&words[8_000..24_000], &heard.right, heard.rate, from);
+    let loudness = |at: &usize| (measure::rms(&words[*at..at + 4_000]) * 1e6) as u64;
+    let loudest = (0..words.len() - 4_000).step_by(400).max_by_key(loudness);
+    let anchor = loudest.unwrap();
+    let found = measure::arrival(
+        &words[anchor..anchor + 4_000],
+        &heard.right,
+        heard.rate,
+        0,
+        heard.right.len(),
+    );
+    assert!(found.alike > 0.7, "the words are {} alike", found.alike);
+    let factor = heard.rate as usize / 8_000;
+    let begin = anchor.saturating_sub(found.frame / factor);
+    let from = found.frame - (anchor - begin) * factor;
+    let from = from.saturating_sub(heard.rate as usize / 5);
+    is_clear(&words[begin..], &heard.right, heard.rate, from);
 }
 
 /// What espeak-ng says, at 8 kHz.

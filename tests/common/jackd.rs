@@ -145,7 +145,8 @@ fn serve(name: &str, rate: u32, period: u32) -> Process {
     // The table of servers in shared memory is small; others may hold its places for a moment.
     for _ in 0..20 {
         let mut server = Process::spawn("jackd", |command| {
-            command.args(["-n", name, "-d", "dummy"]);
+            // Synchronous: a client that is late makes an xrun, but no hole in the recording.
+            command.args(["-S", "-n", name, "-d", "dummy"]);
             command.args(["-r", &rate.to_string(), "-p", &period.to_string()]);
         });
         if answers(name, &mut server) {

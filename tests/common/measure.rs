@@ -24,6 +24,12 @@ pub fn level(samples: &[f32], rate: u32, hz: f32) -> f32 {
     power.max(0.0).sqrt() as f32 * 4.0 / n
 }
 
+/// `level` of a tone whose pitch wavers while its delay is steered: the middle one of short
+/// windows.
+pub fn wavering_level(samples: &[f32], rate: u32, hz: f32) -> f32 {
+    median(&level_over_time(samples, rate, hz, rate as usize / 20))
+}
+
 pub fn db(ratio: f32) -> f32 {
     20.0 * ratio.max(1e-9).log10()
 }
@@ -151,12 +157,13 @@ pub struct Piece {
 
 /// Finds `sound` (8 kHz), said from the frame `from` of `heard` on, piece by piece: the delay may
 /// change while it is adapted, so that the whole is nowhere alike. Each piece is looked for within
-/// the 400 ms after it was said.
+/// the 400 ms after it was said; pauses are left out.
 pub fn pieces(sound: &[f32], heard: &[f32], rate: u32, from: usize) -> Vec<Piece> {
     let factor = (rate / 8_000) as usize;
     let low = decimate(&heard[from.min(heard.len())..], factor);
     let said = sound.chunks_exact(2_000).enumerate();
-    said.filter_map(|(i, piece)| {
+    let loud = said.filter(|(_, piece)| rms(piece) > 0.02);
+    loud.filter_map(|(i, piece)| {
         let begin = i * piece.len();
         let (lag, alike) = find(piece, low.get(begin..begin + piece.len() + 3_200)?);
         Some(Piece {
