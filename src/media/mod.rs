@@ -2,6 +2,7 @@
 
 mod card;
 mod conceal;
+mod continuation;
 mod pitch;
 mod playout;
 mod receiver;

@@ -41,6 +41,14 @@ impl Transit {
         late
     }
 
+    /// Takes note of a packet that never came: it could have been replaced well only `late`
+    /// frames after its time, when the next one was there.
+    pub(super) fn lost(&mut self, late: usize) {
+        for _ in 0..LOST_WEIGHS {
+            self.remember(late);
+        }
+    }
+
     /// How late something at `position` is at `now`, in frames; 0 if it is early.
     pub(super) fn lateness(&mut self, now: Instant, position: u64) -> usize {
         let transit = self.transit(now, position);
@@ -129,7 +137,9 @@ const FLOOR_SPAN: Duration = Duration::from_millis(500);
 /// About 10 s of packets of 20 ms.
 const N_REMEMBERED: usize = 512;
 /// One packet in so many may come later than the allowance: then it costs a short concealment.
-const ONE_ABOVE_OF: usize = 170;
+const ONE_ABOVE_OF: usize = 256;
+/// A lost packet counts so many times: its place is heard more than a late one's.
+const LOST_WEIGHS: usize = 2;
 /// How many packets between two looks at the quantile while nothing is later than it.
 const REFRESH: usize = 8;
 /// What a sender's timer and two threads' waking cost on a quiet machine.
