@@ -3,6 +3,7 @@
 mod card;
 mod conceal;
 mod continuation;
+mod pace;
 mod pitch;
 mod playout;
 mod receiver;

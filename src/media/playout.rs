@@ -18,7 +18,7 @@ use crate::codec::Decoder;
 use crate::media::Report;
 use crate::media::card::Card;
 use crate::media::conceal::{Concealer, Joint};
-use crate::media::stretch::{self, Loudness};
+use crate::media::pace::Pace;
 use crate::media::transit::Transit;
 use crate::rtp::{Insert, Reorder, Waiting};
 
@@ -72,11 +72,7 @@ pub(super) struct Playout {
     packet_frames: usize,
     /// Mean lateness at which sound goes into the feed, in frames.
     mean_late: f32,
-    /// Mean delay beyond what is wanted, in frames.
-    surplus: f32,
-    /// Mean level of the sound while somebody speaks.
-    loudness: f32,
-    n_since_change: u32,
+    pace: Pace,
     sound: Vec<f32>,
     out: Vec<f32>,
     due_at: Option<(Instant, &'static str)>,
@@ -99,9 +95,7 @@ impl Playout {
             heard_at: None,
             packet_frames: rate / 50,
             mean_late: 0.0,
-            surplus: 0.0,
-            loudness: 0.0,
-            n_since_change: 0,
+            pace: Pace::new(rate),
             sound: Vec::new(),
             out: Vec::new(),
             due_at: None,
@@ -117,12 +111,9 @@ impl Playout {
         now: Instant,
         report: &mut Report,
     ) {
-        if about.content != Content::Nothing {
-            let jump = self.transit.jump(now, about.position).unwrap_or(0);
-            if jump.unsigned_abs() > self.frames(JUMP) as u64 {
-                self.restart();
-                report.restarts += 1;
-            }
+        if self.is_elsewhere(sequence, about, now) {
+            self.restart();
+            report.restarts += 1;
         }
         let mut fate = self.waiting.insert(sequence, about, payload);
         if fate == Insert::TooFar {
@@ -143,6 +134,15 @@ impl Playout {
             self.transit.observe(now, about.position);
             self.heard_at = Some(now);
         }
+    }
+
+    /// Whether a packet belongs to another timeline than those before it; a straggler does not.
+    fn is_elsewhere(&mut self, sequence: u64, about: About, now: Instant) -> bool {
+        if about.content == Content::Nothing || !self.waiting.is_newest(sequence) {
+            return false;
+        }
+        let jump = self.transit.jump(now, about.position).unwrap_or(0);
+        jump.unsigned_abs() > self.frames(JUMP) as u64
     }
 
     /// The stream starts anew: other sequence numbers, other timestamps, or both.
@@ -270,7 +270,7 @@ impl Playout {
         let late = self.transit.lateness(now, position);
         let cushion = self.wanted().saturating_sub(reach + late);
         self.running = true;
-        self.surplus = 0.0;
+        self.pace.reset();
         self.at = Some(position);
         self.play(Filling::Cushion(cushion), now, reach, report);
     }
@@ -340,7 +340,10 @@ impl Playout {
         self.mean_late += (late - self.mean_late) / MEAN_OF;
         let filled = filling.frames();
         report.concealed += filled as u64;
-        self.change_delay(now, position + overlap as u64, reach + filled, report);
+        let delay = self.delay(now, position + overlap as u64, reach + filled);
+        self.note_delay(delay, report);
+        let surplus = delay as f32 - self.wanted() as f32;
+        self.pace.adjust(&mut self.sound, surplus, report);
         let joint = if overlap > 0 {
             Joint::Broken
         } else {
@@ -356,58 +359,6 @@ impl Playout {
             }
         }
         self.n_concealed = 0;
-    }
-
-    /// Makes the sound a little longer or shorter when the delay is not as wanted; `at` is where
-    /// it starts and `reach` how far the feed reaches then.
-    fn change_delay(&mut self, now: Instant, at: u64, reach: usize, report: &mut Report) {
-        let delay = self.delay(now, at, reach);
-        self.note_delay(delay, report);
-        let surplus = delay as f32 - self.wanted() as f32;
-        self.surplus += (surplus - self.surplus) / 8.0;
-        let loudness = self.judge();
-        self.n_since_change += 1;
-        let n = self.surplus.abs() as usize;
-        if n < self.slop(loudness) || self.n_since_change < 2 {
-            return;
-        }
-        if self.surplus > 0.0 {
-            let n = stretch::squeeze(&mut self.sound, n, loudness);
-            report.squeezed += n as u64;
-            self.changed(n, -(n as f32));
-        } else {
-            let n = stretch::stretch(&mut self.sound, n, loudness);
-            report.stretched += n as u64;
-            self.changed(n, n as f32);
-        }
-    }
-
-    fn changed(&mut self, n: usize, surplus: f32) {
-        if n > 0 {
-            self.n_since_change = 0;
-            self.surplus += surplus;
-        }
-    }
-
-    /// How far the delay may be off before the sound is changed; the card's resampler takes care
-    /// of less.
-    fn slop(&self, loudness: Loudness) -> usize {
-        match loudness {
-            Loudness::Quiet => self.frames(QUIET_SLOP),
-            Loudness::Loud => self.frames(LOUD_SLOP),
-        }
-    }
-
-    fn judge(&mut self) -> Loudness {
-        let energy: f32 = self.sound.iter().map(|s| s * s).sum();
-        let level = (energy / self.sound.len().max(1) as f32).sqrt();
-        let weight = if level > self.loudness { 0.1 } else { 0.002 };
-        self.loudness += (level - self.loudness) * weight;
-        if level < self.loudness * QUIET || level < INAUDIBLE {
-            Loudness::Quiet
-        } else {
-            Loudness::Loud
-        }
     }
 
     fn note_delay(&self, delay: usize, report: &mut Report) {
@@ -500,8 +451,6 @@ const LONGEST_BRIDGE: Duration = Duration::from_millis(200);
 const SACRIFICE: Duration = Duration::from_millis(10);
 /// How much more than wanted may be in the feed before packets are held back.
 const HOLD: Duration = Duration::from_millis(4);
-const QUIET_SLOP: Duration = Duration::from_millis(2);
-const LOUD_SLOP: Duration = Duration::from_millis(6);
 /// A transit that differs by so much is another timeline, not a slow network.
 const JUMP: Duration = Duration::from_millis(1_000);
 /// A delay beyond the wanted that no squeezing will bring down in time.
@@ -509,6 +458,3 @@ const MOST_SURPLUS: Duration = Duration::from_millis(500);
 /// Without a packet for so long, the feed may run dry.
 const GIVE_UP: Duration = Duration::from_secs(2);
 const SHORTEST_WAIT: Duration = Duration::from_micros(250);
-/// Quiet is 20 dB below speech, and anything below −60 dB.
-const QUIET: f32 = 0.1;
-const INAUDIBLE: f32 = 0.001;

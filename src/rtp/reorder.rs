@@ -136,6 +136,11 @@ impl<T> Reorder<T> {
         (next..self.end).filter_map(|s| self.places[self.place(s)].as_ref())
     }
 
+    /// Whether `sequence` is above all that came.
+    pub fn is_newest(&self, sequence: u64) -> bool {
+        sequence >= self.end
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.n_waiting
