@@ -257,11 +257,15 @@ impl Playout {
         }
     }
 
-    /// What is concealed at once: whole packets are made of it, so that the packet after a lost
-    /// one finds its place free.
+    /// What is concealed at once: a whole part or multiple of a packet, so that the packet after
+    /// a lost one finds its place free.
     fn piece(&self) -> usize {
-        let n_pieces = self.packet_frames.div_ceil(self.frames(PIECE)).max(1);
-        (self.packet_frames / n_pieces).max(1)
+        let most = self.frames(PIECE).max(1);
+        let packet = self.packet_frames.max(1);
+        if packet < most {
+            return most / packet * packet;
+        }
+        packet / packet.div_ceil(most)
     }
 
     /// The first sound, or the first of another timeline: as much before it as makes the delay
