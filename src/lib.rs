@@ -1,4 +1,67 @@
-//! `paging`: a public-address daemon.
+//! `paging` answers SIP calls by itself, plays a klaxon, lowers the music, puts the caller on the
+//! loudspeakers, and brings the music back.
+//!
+//! # The way of a call
+//!
+//! ```text
+//!  caller ── INVITE ──► sip (rsipstack behind our facade) ── Event ──┐
+//!                                                                    ▼
+//!                               daemon::service, the only loop around control::Core
+//!                                     ▲                              │ Effect: ring, answer,
+//!                        page::Machine: who is heard where, when     │ connect, play, duck …
+//!                                                                    ▼
+//!  caller ── RTP ──► net::Media, one thread                     mix::Console
+//!                    rtp ► media::Receiver ► codec                   │ commands, by ring
+//!                                  └─ base::feed (PCM) ─────► mix::Engine, in the sound callback
+//!                                                      klaxon · voices · music × duck ► limiter
+//!                                                                    │
+//!                                                 output: jack | device | timer, the one clock
+//! ```
+//!
+//! A SIP call, later a request over HTTP or a bell, becomes the same input to [`control::Core`];
+//! what it decides comes out as effects that [`daemon`] carries out. Nothing else decides.
+//!
+//! # Floors
+//!
+//! A module names only modules of the rows above its own. `tests/tidy.rs` reads the sources and
+//! fails, with file and line, when one does not.
+//!
+//! | floor | module | the question it answers |
+//! |---|---|---|
+//! | 0 | [`base`] | which words (units, ids, rings, decoded sound) does everybody share? |
+//! | 1 | [`dsp`] | what can be done to a signal? |
+//! | 1 | [`codec`] | how do bytes become sound, and sound bytes? |
+//! | 1 | [`rtp`] | what is in a packet, and what does the row of packets tell? |
+//! | 1 | [`sdp`] | what do two ends agree to send each other? |
+//! | 2 | [`media`] | how do packets become an unbroken voice? |
+//! | 2 | [`mix`] | what does each loudspeaker play at this instant? |
+//! | 2 | [`page`] | who is heard where, and when? |
+//! | 3 | [`control`] | what happens next? |
+//! | 4 | [`sip`] | how do we speak with phones and exchanges? |
+//! | 4 | [`net`] | how do packets reach `media`? |
+//! | 4 | [`output`] | which clock runs the engine, and where does it play? |
+//! | 4 | [`sounds`] | what is in a sound file? |
+//! | 4 | [`config`] | what does the person who installed us want? |
+//! | 5 | [`daemon`] | how do the parts become one program? |
+//!
+//! Floors 0 to 3 are pure: no clock, socket, file, thread or environment. The time is an
+//! argument, so hours of paging run in milliseconds of test.
+//!
+//! # What must hold
+//!
+//! - Music is lowered exactly while somebody is heard; nobody waits for ever; a queue keeps its
+//!   order. `control` proves it over random histories.
+//! - Whatever runs in the sound callback (below a line that says so in `mix` and `output`) does not
+//!   allocate, lock, log, enter the kernel or panic. Finished things travel back by ring to be
+//!   dropped. A test counts allocations with JACK running.
+//! - The sound card is the only clock. A voice is resampled to it by a ratio that follows the fill
+//!   of its feed; an hour of drift neither drops nor doubles a frame.
+//! - A broken part is reported and tried again; it never takes the rest down. A page that cannot be
+//!   heard is refused with 503, never swallowed.
+//! - Bad input is an error with a remedy, never a panic. A panic is our bug.
+//! - `rsipstack` is named only in `sip`, `jack` and `cpal` only in `output`; nothing below floor 4
+//!   knows that a configuration file exists.
+
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod base;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `paging`; all of it lives in the library.
+
+fn main() -> std::process::ExitCode {
+    paging::daemon::main()
+}

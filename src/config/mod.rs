@@ -1,1 +1,40 @@
-//! (being built)
+//! What did the operator write, is it right, and what does it mean?
+//!
+//! ```text
+//!  files ─► dialect ─► layers ─► keys + form ─► model::Config ─► diff ─► the parts that change
+//!           lines      which     what it        checked,         dump ─► a file again
+//!                      counts    means          complete
+//! ```
+//! Everything that is wrong is told at once, each with its file and line. The legacy format
+//! and all its keys are read; `keys` is the one table of them.
+//!
+//! Decisions where the old generations differ or the new program does: the JACK generation
+//! decides, except that `klaxon-padding` is 0 unless set; `music-fade-*`, when set, count
+//! instead of `duck*`; bytes that are not UTF-8 are read as Latin-1, line by line.
+
+mod check;
+mod dialect;
+mod diff;
+mod dump;
+mod form;
+mod keys;
+mod layers;
+mod load;
+mod model;
+mod near;
+mod pattern;
+mod place;
+mod secret;
+
+pub use check::report;
+pub use diff::{AccountChange, Changes, diff};
+pub use dump::{Secrets, Title, dump};
+pub use keys::{Key, Part, all as keys};
+pub use load::{Loaded, Override, Source, default_sources, load, read, read_texts};
+pub use model::{
+    Account, Audio, Backend, Calls, Config, Device, Jack, Link, Listen, LogFormat, Server, Sip,
+    Transport, Volume,
+};
+pub use pattern::Pattern;
+pub use place::{Mistake, Place, Remark, Warning};
+pub use secret::Secret;

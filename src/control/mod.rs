@@ -1,1 +1,31 @@
-//! (being built)
+//! What happens next? Every command and event meets in `Core`, the only one who decides.
+//!
+//! ```text
+//!   sip ──┐ Input                          Effect ┌──► sip     ring, answer, refuse, hang up
+//!   mix ──┼───────► Core::handle ─► Core::poll ───┼──► mix     connect, play, duck
+//!   clock ┘            │      ▲                   └──► log     one line per thing that happened
+//!                      ▼      │ Event
+//!                  page::Machine   who is heard where, when
+//! ```
+//!
+//! The contract is **one input, then drain**: after each `handle`, call `poll` until it is `None`,
+//! and carry every effect out, before the next `handle`. Send `Input::Tick` when `poll_timeout`
+//! says so; an early or a late tick does no harm. Effects are orders, not questions: what comes of
+//! them returns as an input. Inputs about a call that is already over are ignored.
+
+mod call;
+mod core;
+mod health;
+mod policy;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod turn;
+mod words;
+
+pub use self::core::Core;
+pub use call::CallState;
+pub use health::{Account, SoundState};
+pub use policy::{Klaxon, Policy};
+pub use snapshot::{CallStatus, Snapshot};
+pub use words::{Effect, Input, Level, Note, Refusal, Sound};

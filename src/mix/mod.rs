@@ -1,1 +1,33 @@
-//! (being built)
+//! The mixer: the engine lives in the sound callback, the console is its handle outside.
+//!
+//! ```text
+//!  control ─► Console ══commands, boxed things══► Engine ◄─► Ports (the clock's music in, sound out)
+//!             Console ◄══what is finished═══════ Engine
+//!             Console ◄──────── Vitals (atomics) ── Engine
+//! ```
+//!
+//! Whatever the engine works with is made by the console, sent in boxed and sent back to be
+//! dropped, so that the callback neither allocates nor frees. The signal path is drawn in
+//! `engine.rs`.
+
+mod engine;
+mod outlet;
+mod play;
+mod routing;
+mod voice;
+mod zone;
+
+mod command;
+mod console;
+mod routes;
+mod sounds;
+mod vitals;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{Event, VoiceReport};
+pub use console::{Console, Refusal};
+pub use engine::{Engine, EngineSettings, MAX_BLOCK, Ports, engine};
+pub use routes::{Link, Route, Routes};
+pub use vitals::Vitals;

@@ -1,1 +1,26 @@
-//! (being built)
+//! Sockets, and the thread that moves sound between them and the calls.
+//!
+//! ```text
+//!  control ─ Command ─► Media ═► Run: poll ─► Running (one a call)
+//!  control ◄── Event ──────────────┘             Inlet ─► Latch ─► media::Receiver ─► FeedTx
+//!                                                Inlet ◄─ Outgoing ◄─ media::Sender
+//! ```
+
+mod media;
+mod run;
+mod running;
+
+mod due;
+mod inlet;
+mod latch;
+mod listener;
+mod outgoing;
+mod ports;
+mod priority;
+mod reports;
+
+#[cfg(test)]
+mod tests;
+
+pub use media::{Event, Leg, Media, Redirect, Repeat, Rx, Tx};
+pub use ports::{PortPair, PortPairs};

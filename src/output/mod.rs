@@ -1,1 +1,49 @@
-//! (being built)
+//! Who calls the engine, and where does its sound go?
+//!
+//! ```text
+//!               Settings, Engine                     Event
+//!  daemon ────────────────────► supervisor thread ──────────► daemon
+//!                                 │ starts, watches, relinks, restarts one of
+//!                   ┌─────────────┼──────────────┐
+//!                 jack         device          timer
+//!                   └─── calls mix::Engine ──────┘
+//! ```
+//! The engine is lent to the clock and comes home when the clock ends, in whatever way; so a
+//! sound server may die and return while calls go on. What is realtime stands below a line
+//! `// == realtime below ==`.
+
+mod error;
+mod listing;
+mod settings;
+
+mod links;
+mod moves;
+mod slots;
+mod wiring;
+
+mod clock;
+mod device;
+pub mod jack;
+pub mod timer;
+
+mod attempts;
+mod running;
+mod supervisor;
+mod worker;
+
+pub use clock::{Lent, N_INPUTS, N_OUTPUTS, Pulse};
+pub use error::Error;
+pub use links::{GraphPort, Music, Plan, PortKind, plan};
+pub use settings::{Backend, DeviceMatch, JackSettings, Link, LinkError, Settings};
+pub use supervisor::{Event, Supervisor, check, spawn, spawn_tapped};
+
+/// The audio ports of the JACK server (`None`: the usual one), as `--dump-jack-ports` prints
+/// them.
+pub fn list_jack_ports(server: Option<&str>) -> Result<String, Error> {
+    jack::list(server)
+}
+
+/// The playback devices, as `--dump-devices` prints them.
+pub fn list_devices() -> Result<String, Error> {
+    device::list()
+}

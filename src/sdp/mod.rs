@@ -1,1 +1,20 @@
-//! (being built)
+//! Which audio stream do two phones agree on? Offers and answers (RFC 8866, RFC 3264).
+//!
+//! ```text
+//!  their offer ─► lenient ─► formats ─► answer ─► our answer + Agreed
+//!  our offer ───────────────► their answer ─► accept ─► Agreed
+//! ```
+//!
+//! We keep one audio stream with one codec and telephone-event beside it; every other stream is
+//! refused with port 0. What a peer may write wrongly and still be understood is in `lenient`.
+
+mod agree;
+mod formats;
+mod lenient;
+mod terms;
+
+#[cfg(test)]
+mod tests;
+
+pub use agree::{accept, answer, offer};
+pub use terms::{Agreed, Direction, Ours, Refusal};

@@ -1,0 +1,88 @@
+//! What is different in a new configuration, and which parts of the daemon does it concern?
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::config::keys::{self, Part};
+use crate::config::model::{Account, Config};
+
+/// The smallest change from one configuration to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What must be told about it.
+    pub parts: BTreeSet<Part>,
+    /// Accounts by name, that of `[sip]` as `sip`; empty without `Part::Accounts`.
+    pub accounts: Vec<(String, AccountChange)>,
+    /// Every key that differs, as `[audio] duck`.
+    pub keys: Vec<String>,
+}
+
+/// What happened to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountChange {
+    Added,
+    Removed,
+    Changed,
+}
+
+impl Changes {
+    /// Whether nothing has to be done.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether this part has something to do.
+    pub fn concern(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+}
+
+/// One line for the log; values are not told.
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing changed");
+        }
+        f.write_str(&self.keys.join(", "))
+    }
+}
+
+/// Compares key by key, so that nothing of the table can be forgotten.
+pub fn diff(old: &Config, new: &Config) -> Changes {
+    let mut changes = Changes::default();
+    for key in keys::all().filter(|key| !key.is_of_account()) {
+        if key.show(old) != key.show(new) {
+            changes.parts.insert(key.part);
+            changes.keys.push(format!("[{}] {}", key.section, key.name));
+        }
+    }
+    accounts(old, new, &mut changes);
+    changes
+}
+
+fn accounts(old: &Config, new: &Config, changes: &mut Changes) {
+    for account in old.sip.accounts() {
+        if find(new, &account.name).is_none() {
+            account_changed(account, AccountChange::Removed, changes);
+        }
+    }
+    for account in new.sip.accounts() {
+        match find(old, &account.name) {
+            None => account_changed(account, AccountChange::Added, changes),
+            Some(before) if before != account => {
+                account_changed(account, AccountChange::Changed, changes);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn account_changed(account: &Account, change: AccountChange, changes: &mut Changes) {
+    changes.parts.insert(Part::Accounts);
+    changes.keys.push(format!("[{}]", account.section()));
+    changes.accounts.push((account.name.clone(), change));
+}
+
+fn find<'a>(config: &'a Config, name: &str) -> Option<&'a Account> {
+    config.sip.accounts().find(|account| account.name == name)
+}

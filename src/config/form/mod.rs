@@ -1,0 +1,151 @@
+//! How is a value written, and what does it mean?
+//!
+//! This file has what every kind shares, and the plain kinds; the others are by subject.
+
+mod measure;
+mod network;
+mod sound;
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use crate::config::model::LogFormat;
+use crate::config::pattern::Pattern;
+use crate::config::secret::Secret;
+
+pub(super) use measure::{
+    DUCK, EXPIRES, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SIGNED_SECONDS, VOLUME,
+};
+pub(super) use network::{ADDRESS, DOMAIN, LISTEN, PORTS, PROXY, TRANSPORT, USER, pairs};
+pub(super) use sound::{BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE};
+
+/// One kind of value: its reader, whose errors say what to write, and its writer, whose text
+/// the reader understands.
+pub(super) struct Form<T> {
+    pub parse: fn(&str) -> Result<T, String>,
+    pub show: fn(&T) -> String,
+}
+
+pub(super) const TEXT: Form<String> = Form {
+    parse: one_line,
+    show: String::clone,
+};
+
+pub(super) const SECRET: Form<Secret> = Form {
+    parse: |text| one_line(text).map(Secret::new),
+    show: |secret| secret.reveal().to_owned(),
+};
+
+/// The address of a Sentry project, empty for none.
+pub(super) const DSN: Form<Secret> = Form {
+    parse: |text| {
+        let text = one_line(text)?;
+        let is_dsn = (text.starts_with("https://") || text.starts_with("http://"))
+            && text.contains('@')
+            && !text.contains(' ');
+        if !text.is_empty() && !is_dsn {
+            return Err("not a DSN; write https://KEY@HOST/PROJECT, or nothing".to_owned());
+        }
+        Ok(Secret::new(text))
+    },
+    show: |dsn| dsn.reveal().to_owned(),
+};
+
+pub(super) const OPTIONAL_TEXT: Form<Option<String>> = Form {
+    parse: |text| optional(text, one_line),
+    show: |text| text.clone().unwrap_or_default(),
+};
+
+pub(super) const BOOL: Form<bool> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "true" | "on" => Ok(true),
+        "0" | "no" | "false" | "off" => Ok(false),
+        _ => Err("neither yes nor no; write yes or no".to_owned()),
+    },
+    show: |&yes| if yes { "yes" } else { "no" }.to_owned(),
+};
+
+pub(super) const SIP_LOG_LEVEL: Form<u8> = Form {
+    parse: |text| integer(text, 0..=10).map(|level| level as u8),
+    show: u8::to_string,
+};
+
+pub(super) const MAX_CALLS: Form<usize> = Form {
+    parse: |text| integer(text, 1..=10_000).map(|calls| calls as usize),
+    show: usize::to_string,
+};
+
+pub(super) const PATH: Form<Option<PathBuf>> = Form {
+    parse: |text| optional(text, |text| one_line(text).map(PathBuf::from)),
+    show: |path| {
+        let path = path.as_deref().unwrap_or_else(|| "".as_ref());
+        path.display().to_string()
+    },
+};
+
+pub(super) const PATTERN: Form<Pattern> = Form {
+    parse: |text| Pattern::new(&one_line(text)?),
+    show: |pattern| pattern.as_str().to_owned(),
+};
+
+pub(super) const OPTIONAL_PATTERN: Form<Option<Pattern>> = Form {
+    parse: |text| optional(text, PATTERN.parse),
+    show: |pattern| pattern.as_ref().map(PATTERN.show).unwrap_or_default(),
+};
+
+pub(super) const LOG_FORMAT: Form<LogFormat> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("no such format; write text or json".to_owned()),
+    },
+    show: |format| {
+        match format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        }
+        .to_owned()
+    },
+};
+
+/// The items of a list, which blanks, line breaks or commas part.
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_ascii_whitespace() || c == ',')
+        .filter(|item| !item.is_empty())
+}
+
+fn optional<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parse(text).map(Some)
+}
+
+fn one_line(text: &str) -> Result<String, String> {
+    if text.contains('\n') {
+        return Err(
+            "runs over several lines, since an indented line continues the one above; \
+                    write it on one line, and begin the next key at the left edge"
+                .to_owned(),
+        );
+    }
+    if text.contains(|c: char| c.is_ascii_control() && c != '\t') {
+        return Err("holds a control character; write plain text".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn integer(text: &str, range: RangeInclusive<i64>) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        format!(
+            "not a whole number from {} to {}; write e.g. {}",
+            range.start(),
+            range.end(),
+            range.start().max(&1)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! Which keys does `[calls]` have?
+
+use crate::config::form;
+use crate::config::keys::{Key, whole};
+
+const CALLS: &str = "Rules of a call";
+
+pub(super) const KEYS: &[Key] = &[
+    whole!(
+        "calls",
+        CALLS,
+        "hang-up-after-minutes",
+        Policy,
+        calls.hang_up_after,
+        form::MINUTES_LIMIT,
+        "5.0",
+        "Hang up on a caller who has been heard for so many minutes. 0: never."
+    ),
+    whole!(
+        "calls",
+        CALLS,
+        "hold-concurrent",
+        Policy,
+        calls.hold_concurrent,
+        form::BOOL,
+        "yes",
+        "yes: a second caller waits until the first has hung up, then gets the klaxon.\n\
+         no: everyone is heard at once."
+    ),
+    whole!(
+        "calls",
+        CALLS,
+        "answer-delay",
+        Policy,
+        calls.answer_delay,
+        form::SECONDS,
+        "0.0",
+        "Let it ring for so many seconds before anything happens."
+    ),
+    whole!(
+        "calls",
+        CALLS,
+        "klaxon-before-answer",
+        Policy,
+        calls.klaxon_before_answer,
+        form::BOOL,
+        "yes",
+        "yes: the klaxon sounds while the caller still hears ringing; picked up means go ahead.\n\
+         no: pick up at once; the caller is connected after the klaxon."
+    ),
+    whole!(
+        "calls",
+        CALLS,
+        "rtp-timeout",
+        Media,
+        calls.rtp_timeout,
+        form::SECONDS_LIMIT,
+        "30.0",
+        "Hang up if no sound packet has come for so many seconds: the phone is gone. 0: never."
+    ),
+];

@@ -1,0 +1,192 @@
+//! Which keys are there, what is each one's default, and which field does it fill?
+//!
+//! The parser, the dumps, the example file and the tests all read this one table.
+
+mod audio;
+mod calls;
+mod gone;
+mod later;
+mod server;
+mod sip;
+
+use crate::config::model::{Account, Config};
+
+pub(super) use gone::{gone, gone_section};
+pub(super) use later::{Later, later_key, later_section};
+
+/// One key of one section.
+#[derive(Debug)]
+pub struct Key {
+    /// `sip` also stands for every `[sip:NAME]` if the key belongs to an account.
+    pub section: &'static str,
+    /// As the example file writes it; dashes and underscores may be swapped as a whole.
+    pub name: &'static str,
+    /// Other names for the same key.
+    pub aliases: &'static [&'static str],
+    /// The heading it stands under in the example file.
+    pub group: &'static str,
+    /// As it would be written.
+    pub default: &'static str,
+    /// What it does, in one to four lines.
+    pub doc: &'static str,
+    /// What has to be told when it changes.
+    pub part: Part,
+    /// Never shown unless asked for.
+    pub is_secret: bool,
+    slot: Slot,
+}
+
+/// Which part of the daemon a key concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Registrations: those that changed must be renewed.
+    Accounts,
+    /// The SIP sockets and the addresses that we tell.
+    Listen,
+    /// Codecs, RTP ports and the RTP timeout; holds from the next call on.
+    Media,
+    /// The sound backend, its device and its connections.
+    Output,
+    /// The klaxon's file must be read again.
+    Klaxon,
+    /// Rules that the control core applies.
+    Policy,
+    /// The volume of the music.
+    Music,
+    /// How much is logged.
+    Logging,
+    /// Read once at start; a change needs a restart.
+    Process,
+}
+
+/// Where the value of a key goes.
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    Whole(Access<Config>),
+    Account(Access<Account>),
+}
+
+/// `set` may add remarks for the operator; `show` writes what `set` reads.
+#[derive(Debug)]
+struct Access<T> {
+    set: fn(&mut T, &str, &mut Vec<String>) -> Result<(), String>,
+    show: fn(&T) -> String,
+}
+
+impl<T> Clone for Access<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Access<T> {}
+
+impl Key {
+    /// Whether it may also stand in `[sip:NAME]`.
+    pub fn is_of_account(&self) -> bool {
+        matches!(self.slot, Slot::Account(_))
+    }
+
+    /// Its name and aliases.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    /// Fills the field; the error says what to write instead.
+    pub(super) fn set(
+        &self,
+        config: &mut Config,
+        text: &str,
+        remarks: &mut Vec<String>,
+    ) -> Result<(), String> {
+        match self.slot {
+            Slot::Whole(access) => (access.set)(config, text, remarks),
+            Slot::Account(access) => (access.set)(&mut config.sip.main, text, remarks),
+        }
+    }
+
+    /// Fills the field of an account; a key that no account has changes nothing.
+    pub(super) fn set_account(
+        &self,
+        account: &mut Account,
+        text: &str,
+        remarks: &mut Vec<String>,
+    ) -> Result<(), String> {
+        match self.slot {
+            Slot::Whole(_) => Ok(()),
+            Slot::Account(access) => (access.set)(account, text, remarks),
+        }
+    }
+
+    /// The value as it would be written, secrets included.
+    pub(super) fn show(&self, config: &Config) -> String {
+        match self.slot {
+            Slot::Whole(access) => (access.show)(config),
+            Slot::Account(access) => (access.show)(&config.sip.main),
+        }
+    }
+
+    /// As `show`, for one account; empty for a key that no account has.
+    pub(super) fn show_account(&self, account: &Account) -> String {
+        match self.slot {
+            Slot::Whole(_) => String::new(),
+            Slot::Account(access) => (access.show)(account),
+        }
+    }
+}
+
+/// All keys, in the order of the example file, which is also the order of filling.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    [sip::KEYS, audio::KEYS, calls::KEYS, server::KEYS]
+        .into_iter()
+        .flatten()
+}
+
+/// A row for a field of `Config`.
+macro_rules! whole {
+    ($section:literal, $group:expr, $name:literal, $part:ident, $($field:ident).+,
+     $form:expr, $default:literal, $doc:expr) => {
+        $crate::config::keys::Key {
+            section: $section,
+            name: $name,
+            aliases: &[],
+            group: $group,
+            default: $default,
+            doc: $doc,
+            part: $crate::config::keys::Part::$part,
+            is_secret: false,
+            slot: $crate::config::keys::Slot::Whole($crate::config::keys::Access {
+                set: |config, text, _| {
+                    config.$($field).+ = ($form.parse)(text)?;
+                    Ok(())
+                },
+                show: |config| ($form.show)(&config.$($field).+),
+            }),
+        }
+    };
+}
+use whole;
+
+/// A row for a field of `Account`.
+macro_rules! account {
+    ($name:literal, $field:ident, $form:expr, $default:literal, $doc:expr) => {
+        $crate::config::keys::Key {
+            section: "sip",
+            name: $name,
+            aliases: &[],
+            group: "Account at the PBX",
+            default: $default,
+            doc: $doc,
+            part: $crate::config::keys::Part::Accounts,
+            is_secret: false,
+            slot: $crate::config::keys::Slot::Account($crate::config::keys::Access {
+                set: |account, text, _| {
+                    account.$field = ($form.parse)(text)?;
+                    Ok(())
+                },
+                show: |account| ($form.show)(&account.$field),
+            }),
+        }
+    };
+}
+use account;

@@ -1,0 +1,194 @@
+//! Which keys does `[sip]` have?
+
+use crate::base::Encoding;
+use crate::config::form::{self, Form};
+use crate::config::keys::{Access, Key, Slot, account, whole};
+
+const LISTENING: &str = "Listening";
+const CALLS: &str = "Calls and their sound";
+
+pub(super) const KEYS: &[Key] = &[
+    account!(
+        "domain",
+        domain,
+        form::DOMAIN,
+        "",
+        "The PBX to register at: host or host:port.\n\
+         Empty: no account; phones can still call this machine directly."
+    ),
+    account!(
+        "user",
+        user,
+        form::USER,
+        "",
+        "The extension at the PBX, what stands before the @, e.g. 100."
+    ),
+    Key {
+        is_secret: true,
+        ..account!(
+            "pass",
+            password,
+            form::SECRET,
+            "",
+            "The password of the account. A % is just a %; %% is also read as one %.\n\
+             A ; after a blank would begin a comment; such a password stands indented on a line\n\
+             of its own below pass ="
+        )
+    },
+    Key {
+        slot: Slot::Account(Access {
+            set: |account, text, _| {
+                let name = (form::TEXT.parse)(text)?;
+                account.auth_user = if name.is_empty() {
+                    account.user.clone()
+                } else {
+                    name
+                };
+                Ok(())
+            },
+            show: |account| account.auth_user.clone(),
+        }),
+        ..account!(
+            "auth-user",
+            auth_user,
+            form::TEXT,
+            "",
+            "The name to log in with, if it is not the user. Empty: the user."
+        )
+    },
+    account!(
+        "display-name",
+        display_name,
+        form::TEXT,
+        "",
+        "The name that phones show for us."
+    ),
+    account!(
+        "outbound-proxy",
+        outbound_proxy,
+        form::PROXY,
+        "",
+        "Send everything of this account through this host or host:port."
+    ),
+    account!(
+        "transport",
+        transport,
+        form::TRANSPORT,
+        "udp",
+        "How to reach the PBX: udp or tcp."
+    ),
+    account!(
+        "expires",
+        expires,
+        form::EXPIRES,
+        "300.0",
+        "Seconds that a registration lasts; it is renewed in time."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "listen",
+        Listen,
+        sip.listen,
+        form::LISTEN,
+        "0.0.0.0:5060",
+        "Where phones can call: address:port, several parted by blanks.\n\
+         A plain address listens on UDP and TCP; udp: or tcp: before it picks one."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "external-address",
+        Listen,
+        sip.external_address,
+        form::ADDRESS,
+        "",
+        "Our public IP address, if phones reach us from beyond a NAT router."
+    ),
+    Key {
+        slot: Slot::Whole(Access {
+            set: |config, text, remarks| {
+                config.sip.codecs = codecs(text, remarks)?;
+                Ok(())
+            },
+            show: |config| (CODECS.show)(&config.sip.codecs),
+        }),
+        ..whole!(
+            "sip",
+            CALLS,
+            "codecs",
+            Media,
+            sip.codecs,
+            CODECS,
+            "pcmu pcma",
+            "Codecs that callers may use, the preferred first: pcmu, pcma."
+        )
+    },
+    whole!(
+        "sip",
+        CALLS,
+        "rtp-ports",
+        Media,
+        sip.rtp_ports,
+        form::PORTS,
+        "10000-20000",
+        "UDP ports for sound; every call takes two. Open them in the firewall."
+    ),
+    whole!(
+        "sip",
+        CALLS,
+        "max-calls",
+        Policy,
+        sip.max_calls,
+        form::MAX_CALLS,
+        "100",
+        "Calls at the same time, waiting ones included; the next caller hears busy."
+    ),
+];
+
+const CODECS: Form<Vec<Encoding>> = Form {
+    parse: |text| codecs(text, &mut Vec::new()),
+    show: |all| codecs_text(all),
+};
+
+fn codecs(text: &str, remarks: &mut Vec<String>) -> Result<Vec<Encoding>, String> {
+    let mut all = Vec::new();
+    for name in form::items(text) {
+        let name = name.to_ascii_lowercase();
+        match known(&name) {
+            Some(encoding) if all.contains(&encoding) => {
+                return Err(format!("names {name} twice; write each codec once"));
+            }
+            Some(encoding) => all.push(encoding),
+            None if NOT_YET.contains(&name.as_str()) => {
+                remarks.push(format!(
+                    "the codec {name} is not yet in this version, ignored"
+                ));
+            }
+            None => return Err(format!("no such codec: {name}; write pcmu, pcma or both")),
+        }
+    }
+    if all.is_empty() {
+        return Err("leaves no codec of this version; write pcmu, pcma or both".to_owned());
+    }
+    Ok(all)
+}
+
+fn known(name: &str) -> Option<Encoding> {
+    let name = match name {
+        "ulaw" | "g711u" => "pcmu",
+        "alaw" | "g711a" => "pcma",
+        other => other,
+    };
+    Encoding::from_config_name(name)
+}
+
+fn codecs_text(all: &[Encoding]) -> String {
+    let names: Vec<String> = all
+        .iter()
+        .map(|encoding| encoding.rtp_name().to_ascii_lowercase())
+        .collect();
+    names.join(" ")
+}
+
+const NOT_YET: [&str; 3] = ["opus", "g722", "l16"];

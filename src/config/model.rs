@@ -1,0 +1,375 @@
+//! What does a checked configuration say?
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::{Db, Encoding, SampleRate};
+use crate::config::keys;
+use crate::config::pattern::Pattern;
+use crate::config::place::{Mistake, Place, Remark};
+use crate::config::secret::Secret;
+
+/// Everything the daemon wants to know, checked; equal when all settings are, wherever written.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub sip: Sip,
+    pub audio: Audio,
+    pub calls: Calls,
+    pub server: Server,
+    /// By section and key as in the table; a key at its default is missing.
+    pub(super) places: BTreeMap<(String, String), Written>,
+}
+
+/// How and where a key was set.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub place: Place,
+    /// As `[audio] klaxon = x.wav`, a secret masked.
+    pub subject: String,
+    /// Whether nothing stands after the `=`.
+    pub is_empty: bool,
+}
+
+/// Signalling: who we are at which registrar, and what callers may do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sip {
+    /// The account of `[sip]`; without a domain it is not used.
+    pub(super) main: Account,
+    /// The accounts of `[sip:NAME]`, by name.
+    pub(super) further: Vec<Account>,
+    /// One or more, none twice.
+    pub listen: Vec<Listen>,
+    /// One or more, the preferred first.
+    pub codecs: Vec<Encoding>,
+    /// Holds at least one pair of an even port and the next.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// 1 or more; a call beyond gets 486.
+    pub max_calls: usize,
+    /// What peers beyond a NAT see us as.
+    pub external_address: Option<IpAddr>,
+}
+
+impl Sip {
+    /// The accounts to register, `[sip]` first; none if no domain is set.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        std::iter::once(&self.main)
+            .chain(&self.further)
+            .filter(|account| !account.domain.is_empty())
+    }
+}
+
+/// One registration at one registrar.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// `sip` for `[sip]`, NAME for `[sip:NAME]`.
+    pub name: String,
+    /// The registrar as `host` or `host:port`.
+    pub domain: String,
+    /// The user part of our address; may be empty.
+    pub user: String,
+    /// The digest password; may be empty.
+    pub password: Secret,
+    /// The name in digest answers; the user unless set.
+    pub auth_user: String,
+    /// Empty for none.
+    pub display_name: String,
+    /// As `host` or `host:port`.
+    pub outbound_proxy: Option<String>,
+    /// How the registrar is reached.
+    pub transport: Transport,
+    /// How long a registration shall last.
+    pub expires: Duration,
+}
+
+/// What carries SIP messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// One socket that waits for SIP messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    pub transport: Transport,
+    pub address: SocketAddr,
+}
+
+/// Sound: what plays it, and what is played.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Audio {
+    /// The clock of all sound.
+    pub backend: Backend,
+    /// The sound device of the device backend; `None` is the system's default.
+    pub device: Option<Device>,
+    /// `None` takes the device's or server's own.
+    pub sample_rate: Option<SampleRate>,
+    /// Frames a callback; `None` takes the device's or server's own.
+    pub period: Option<usize>,
+    /// The file to play before each page; not looked for yet.
+    pub klaxon: Option<PathBuf>,
+    /// `None` plays it to its end.
+    pub klaxon_max_length: Option<Duration>,
+    /// Seconds from the klaxon's end to the answer; negative answers before its end.
+    pub klaxon_padding_s: f64,
+    /// What is added to the music's level while somebody is heard; 0 dB or less.
+    pub duck: Db,
+    /// From full music to ducked.
+    pub duck_attack: Duration,
+    /// From ducked music to full.
+    pub duck_release: Duration,
+    /// The level of music between pages.
+    pub volume_music: Volume,
+    /// The level of the klaxon.
+    pub volume_klaxon: Volume,
+    /// The level of callers.
+    pub volume_call: Volume,
+    /// The JACK client, whether or not the backend is JACK.
+    pub jack: Jack,
+}
+
+/// How we are a client of JACK and what we connect there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Jack {
+    /// Whether to start a server if none runs.
+    pub autostart: bool,
+    /// `None` lets JACK choose.
+    pub server_name: Option<String>,
+    /// Never empty.
+    pub client_name: String,
+    /// Searched in full port names; `None` takes every audio input port.
+    pub output_ports: Option<Pattern>,
+    /// Searched in full port names; a group is the short name that links use.
+    pub music_client: Pattern,
+    /// A music port that none names is not connected.
+    pub music_links: Vec<Link>,
+}
+
+/// Which music ports go to which outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Searched in the short name of a music port.
+    pub from: Pattern,
+    /// Searched in the full name of an output port; `None` is every output.
+    pub to: Option<Pattern>,
+}
+
+/// What turns frames into sound, and is the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The first of the others that is there.
+    Auto,
+    /// A JACK or PipeWire server.
+    Jack,
+    /// A sound device of the system.
+    Device,
+    /// No sound hardware at all.
+    Timer,
+}
+
+/// How a sound device is chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Device {
+    /// Its place in the list of `--dump-devices`.
+    Index(usize),
+    /// Must be found in exactly one name; case does not count.
+    Named(Pattern),
+}
+
+/// A volume setting of the old kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Volume {
+    /// As it comes.
+    Untouched,
+    /// As PulseAudio counts: 100 is unchanged, 50 is −18 dB, 0 is silence.
+    Percent(f32),
+    /// In decibels.
+    Level(Db),
+}
+
+impl Volume {
+    /// The gain it means; PulseAudio's percentages are cubic.
+    pub fn level(self) -> Db {
+        match self {
+            Self::Untouched => Db::UNITY,
+            Self::Percent(percent) => Db::from_gain((percent / 100.0).powi(3)),
+            Self::Level(level) => level,
+        }
+    }
+}
+
+/// The rules of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calls {
+    /// The longest a call may last; `None` for ever.
+    pub hang_up_after: Option<Duration>,
+    /// Pages wait their turn; otherwise they are mixed.
+    pub hold_concurrent: bool,
+    /// How long it rings before anything happens.
+    pub answer_delay: Duration,
+    /// The klaxon sounds while the caller hears ringing; otherwise after the answer.
+    pub klaxon_before_answer: bool,
+    /// A call without RTP for so long is ended; `None` waits for ever.
+    pub rtp_timeout: Option<Duration>,
+}
+
+/// The process itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Log everything that happens.
+    pub debug: bool,
+    /// 0 to 10; above 0 the log tells about SIP messages.
+    pub sip_log_level: u8,
+    /// Where error reports go; empty for nowhere.
+    pub sentry_dsn: Secret,
+    pub log_format: LogFormat,
+}
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Config {
+    /// Where the key was set, `None` while it has its default; `section` may be `sip:NAME`.
+    pub fn place(&self, section: &str, key: &str) -> Option<&Place> {
+        self.written(section, key).map(|written| &written.place)
+    }
+
+    /// A mistake found only now, such as a missing sound file, told like those of the file.
+    pub fn mistake(&self, section: &str, key: &str, text: impl Into<String>) -> Mistake {
+        let (place, subject) = match self.written(section, key) {
+            Some(written) => (Some(written.place.clone()), written.subject.clone()),
+            None => (None, format!("[{section}] {key}")),
+        };
+        Mistake(Remark {
+            place,
+            subject,
+            text: text.into(),
+        })
+    }
+
+    /// Whether the key was set to something.
+    pub(super) fn is_filled(&self, section: &str, key: &str) -> bool {
+        self.written(section, key)
+            .is_some_and(|written| !written.is_empty)
+    }
+
+    fn written(&self, section: &str, key: &str) -> Option<&Written> {
+        self.places.get(&(section.to_owned(), key.to_owned()))
+    }
+
+    /// What stands in the fields until the table has filled every one of them.
+    pub(super) fn blank() -> Self {
+        Self {
+            sip: Sip {
+                main: Account::blank(MAIN),
+                further: Vec::new(),
+                listen: Vec::new(),
+                codecs: Vec::new(),
+                rtp_ports: 0..=0,
+                max_calls: 0,
+                external_address: None,
+            },
+            audio: Audio::blank(),
+            calls: Calls {
+                hang_up_after: None,
+                hold_concurrent: true,
+                answer_delay: Duration::ZERO,
+                klaxon_before_answer: true,
+                rtp_timeout: None,
+            },
+            server: Server {
+                debug: false,
+                sip_log_level: 0,
+                sentry_dsn: Secret::default(),
+                log_format: LogFormat::Text,
+            },
+            places: BTreeMap::new(),
+        }
+    }
+}
+
+impl Audio {
+    fn blank() -> Self {
+        Self {
+            backend: Backend::Auto,
+            device: None,
+            sample_rate: None,
+            period: None,
+            klaxon: None,
+            klaxon_max_length: None,
+            klaxon_padding_s: 0.0,
+            duck: Db::UNITY,
+            duck_attack: Duration::ZERO,
+            duck_release: Duration::ZERO,
+            volume_music: Volume::Untouched,
+            volume_klaxon: Volume::Untouched,
+            volume_call: Volume::Untouched,
+            jack: Jack {
+                autostart: true,
+                server_name: None,
+                client_name: String::new(),
+                output_ports: None,
+                music_client: Pattern::new("").expect("an empty pattern compiles"),
+                music_links: Vec::new(),
+            },
+        }
+    }
+}
+
+impl Account {
+    /// The section it stands in.
+    pub fn section(&self) -> String {
+        if self.name == MAIN {
+            return MAIN.to_owned();
+        }
+        format!("{ACCOUNT}{}", self.name)
+    }
+
+    pub(super) fn blank(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            domain: String::new(),
+            user: String::new(),
+            password: Secret::default(),
+            auth_user: String::new(),
+            display_name: String::new(),
+            outbound_proxy: None,
+            transport: Transport::Udp,
+            expires: Duration::ZERO,
+        }
+    }
+}
+
+/// All keys at their defaults.
+impl Default for Config {
+    fn default() -> Self {
+        let mut config = Self::blank();
+        for key in keys::all() {
+            key.set(&mut config, key.default, &mut Vec::new())
+                .expect("the table's defaults are valid");
+        }
+        config
+    }
+}
+
+impl PartialEq for Config {
+    fn eq(&self, other: &Self) -> bool {
+        self.sip == other.sip
+            && self.audio == other.audio
+            && self.calls == other.calls
+            && self.server == other.server
+    }
+}
+
+/// The name of the account in `[sip]`.
+pub(super) const MAIN: &str = "sip";
+
+/// What the section of a further account begins with.
+pub(super) const ACCOUNT: &str = "sip:";

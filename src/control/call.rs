@@ -1,0 +1,178 @@
+//! How far has one caller come, and what are they waiting for?
+//!
+//! ```text
+//!  klaxon before answer:  Queued ─► Klaxon ─► Answering ── Answer ─► Live
+//!  klaxon after answer:   Queued ─► Answering ── Answer ─► Klaxon ─► Live
+//! ```
+
+use std::time::{Duration, Instant};
+
+use super::health::Health;
+use crate::base::CallId;
+use crate::page::PageId;
+
+/// Where a caller stands, as shown to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallState {
+    /// Waits for the zones, or for sound.
+    Queued,
+    /// The klaxon sounds for this call.
+    Klaxon,
+    /// Is about to be answered.
+    Answering,
+    /// Is on the speakers.
+    Live,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Queued,
+    Klaxon,
+    Answering { answer_at: Instant, then: Then },
+    Live,
+}
+
+/// What the answer clears the way for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Klaxon,
+    Voice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub(super) at: Instant,
+    pub(super) hang_up_at: Option<Instant>,
+    pub(super) confirmed: bool,
+}
+
+/// Why a call needs attention at some time; of two at the same time the first here is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// The answer delay is over.
+    Answer,
+    /// The sound has been away for too long.
+    NoSound,
+    /// The queue has not moved for too long.
+    Waited,
+    /// The caller has not acknowledged our answer.
+    Unconfirmed,
+    /// The call has lasted long enough.
+    Limit,
+    /// The caller needs another sign of life.
+    Ring,
+}
+
+impl Due {
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Self::Answer => "a caller is to be answered",
+            Self::NoSound => "a caller has waited for sound",
+            Self::Waited => "a caller has waited in the queue",
+            Self::Unconfirmed => "an answer was not acknowledged",
+            Self::Limit => "a call reaches its longest duration",
+            Self::Ring => "a waiting caller needs a sign of life",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) caller: String,
+    pub(super) dialled: String,
+    pub(super) page: PageId,
+    pub(super) stage: Stage,
+    pub(super) arrived_at: Instant,
+    pub(super) stage_since: Instant,
+    pub(super) granted_at: Option<Instant>,
+    pub(super) answered: Option<Answered>,
+    pub(super) ring_at: Instant,
+}
+
+impl Call {
+    pub(super) fn new(caller: String, dialled: String, page: PageId, now: Instant) -> Self {
+        Self {
+            caller,
+            dialled,
+            page,
+            stage: Stage::Queued,
+            arrived_at: now,
+            stage_since: now,
+            granted_at: None,
+            answered: None,
+            ring_at: now,
+        }
+    }
+
+    pub(super) fn enter(&mut self, stage: Stage, now: Instant) {
+        self.stage = stage;
+        self.stage_since = now;
+    }
+
+    pub(super) fn answer(&mut self, hang_up_after: Option<Duration>, now: Instant) {
+        self.answered = Some(Answered {
+            at: now,
+            hang_up_at: hang_up_after.map(|span| after(now, span)),
+            confirmed: false,
+        });
+    }
+
+    pub(super) fn state(&self) -> CallState {
+        match self.stage {
+            Stage::Queued => CallState::Queued,
+            Stage::Klaxon => CallState::Klaxon,
+            Stage::Answering { .. } => CallState::Answering,
+            Stage::Live => CallState::Live,
+        }
+    }
+
+    /// How a note names the call.
+    pub(super) fn label(&self, call: CallId) -> String {
+        format!("call {call} from {} to {}", self.caller, self.dialled)
+    }
+
+    /// The next thing that time alone brings about. Nobody waits for ever: each stage but an
+    /// unlimited `Live` has an end here or in the page's klaxon.
+    pub(super) fn due(&self, health: &Health) -> Option<(Instant, Due)> {
+        let silent = health.silent_since().map(|since| since + SOUND_PATIENCE);
+        let by_stage = match self.stage {
+            Stage::Queued => [
+                Some((self.arrived_at + QUEUE_PATIENCE, Due::Waited)),
+                silent.map(|at| (at, Due::NoSound)),
+            ],
+            Stage::Answering { answer_at, .. } => [
+                Some(silent.map_or((answer_at, Due::Answer), |at| {
+                    (at.max(answer_at), Due::NoSound)
+                })),
+                None,
+            ],
+            Stage::Klaxon | Stage::Live => [None, None],
+        };
+        let by_answer = match self.answered {
+            None => [Some((self.ring_at, Due::Ring)), None],
+            Some(answered) => [
+                (!answered.confirmed).then(|| (answered.at + ACK_PATIENCE, Due::Unconfirmed)),
+                answered.hang_up_at.map(|at| (at, Due::Limit)),
+            ],
+        };
+        by_stage.into_iter().chain(by_answer).flatten().min()
+    }
+}
+
+/// `now + span`, for a span that a configuration may have made absurdly long.
+pub(super) fn after(now: Instant, span: Duration) -> Instant {
+    now + span.min(FAR)
+}
+
+/// A server sends a provisional response at least once a minute (RFC 3261 §13.3.1.1), so that
+/// no proxy's timer C (over three minutes, §16.6) cancels the call.
+pub(super) const RING_INTERVAL: Duration = Duration::from_secs(60);
+/// The sip side gives up at 64·T1 = 32 s (RFC 3261 §13.3.1.4) and says so; this is for its silence.
+const ACK_PATIENCE: Duration = Duration::from_secs(35);
+/// A sound server that restarts is back within seconds; a person hears ringing for that long.
+const SOUND_PATIENCE: Duration = Duration::from_secs(10);
+/// With a limit on each call the queue moves; without one this alone ends the wait of a caller
+/// that may well be a machine.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// Ten years stand for never, and stay in the range of `Instant`.
+const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);

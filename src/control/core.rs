@@ -1,0 +1,218 @@
+//! Which effects follow from which input?
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use super::call::{Call, Stage};
+use super::health::{Health, seconds};
+use super::{CallStatus, Effect, Input, Level, Policy, Refusal, Snapshot};
+use crate::base::CallId;
+use crate::page::{self, Machine, PageId};
+
+/// The only decision maker: inputs in, effects out, in virtual time. One input, then drain.
+#[derive(Debug)]
+pub struct Core {
+    pub(super) policy: Policy,
+    pub(super) pages: Machine,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) health: Health,
+    pub(super) stopping: bool,
+    n_pages: u64,
+    pub(super) effects: VecDeque<Effect>,
+}
+
+impl Core {
+    /// Begins without calls and, until the first `Input::SoundUp`, without sound.
+    pub fn new(policy: Policy, now: Instant) -> Self {
+        Self {
+            policy,
+            pages: Machine::new(page::Output::Down),
+            calls: BTreeMap::new(),
+            health: Health::new(now),
+            stopping: false,
+            n_pages: 0,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Takes in one thing that happened at `now`, then does what is due by then: news that comes
+    /// with a late tick counts already, so nobody is answered who has just hung up.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        self.apply(input, now);
+        self.follow_pages(now);
+        self.run_due(now);
+    }
+
+    /// The next thing to do; call until `None`.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to send `Input::Tick`, and why; later than the last `now` once everything is drained.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let of_calls = self.next_due().map(|(at, due, _)| (at, due.why()));
+        of_calls.into_iter().chain(self.pages.poll_timeout()).min()
+    }
+
+    /// How things stand; valid whenever everything is drained.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            stopping: self.stopping,
+            sound: self.health.sound.clone(),
+            calls: self.calls.iter().map(|(id, it)| status(*id, it)).collect(),
+            accounts: self.health.accounts.clone(),
+            ducked: self.pages.ducked(),
+        }
+    }
+
+    fn apply(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::CallArrived {
+                call,
+                caller,
+                dialled,
+            } => self.call_arrived(call, caller, dialled, now),
+            Input::CallConfirmed { call } => self.call_confirmed(call),
+            Input::CallEnded { call, how } => self.call_ended(call, &how, now),
+            Input::CallSilent { call } => self.call_silent(call, now),
+            Input::PlayEnded { play } => self.pages.handle_play_ended(play, now),
+            Input::SoundUp => self.sound_up(now),
+            Input::SoundDown { why } => self.sound_down(why, now),
+            Input::AccountChanged { name, ok, text } => {
+                let note = self.health.account(name, ok, text, now);
+                self.log(note);
+            }
+            Input::AccountGone { name } => {
+                self.health.accounts.remove(&name);
+            }
+            Input::Configure(policy) => self.configure(policy),
+            Input::Tick => {}
+            Input::Shutdown => self.shut_down(now),
+        }
+    }
+
+    // What callers do.
+
+    fn call_arrived(&mut self, id: CallId, caller: String, dialled: String, now: Instant) {
+        if self.calls.contains_key(&id) {
+            return;
+        }
+        self.n_pages += 1;
+        let page = PageId(self.n_pages);
+        let call = Call::new(caller, dialled, page, now);
+        if let Some((why, reason)) = self.refusal() {
+            self.refuse(id, &call, why, &reason);
+            return;
+        }
+        self.calls.insert(id, call);
+        self.pages.handle_ask(page, self.policy.ask());
+    }
+
+    /// Why nobody is let in now.
+    fn refusal(&self) -> Option<(Refusal, String)> {
+        if self.stopping {
+            return Some((Refusal::ShuttingDown, "shutting down".to_owned()));
+        }
+        let n = self.calls.len();
+        if n >= self.policy.max_calls {
+            return Some((Refusal::Busy, format!("there are {n} calls already")));
+        }
+        if !self.health.has_sound() {
+            return Some((Refusal::NoSound, "there is no sound".to_owned()));
+        }
+        None
+    }
+
+    fn call_confirmed(&mut self, id: CallId) {
+        let call = self.calls.get_mut(&id);
+        if let Some(answered) = call.and_then(|call| call.answered.as_mut()) {
+            answered.confirmed = true;
+        }
+    }
+
+    fn call_ended(&mut self, id: CallId, how: &str, now: Instant) {
+        let Some(call) = self.calls.remove(&id) else {
+            return;
+        };
+        let span = match call.answered {
+            Some(answered) => now.saturating_duration_since(answered.at),
+            None => now.saturating_duration_since(call.arrived_at),
+        };
+        let verb = match call.answered {
+            Some(_) => "ended",
+            None => "ended unanswered",
+        };
+        let text = format!("{verb}: {how} after {}", seconds(span));
+        self.note(id, &call, Level::Info, &text);
+        self.clear(id, &call);
+    }
+
+    fn call_silent(&mut self, id: CallId, now: Instant) {
+        if self.calls.get(&id).is_some_and(|it| it.answered.is_some()) {
+            self.hang_up(id, "nothing came from the caller", Level::Warn, now);
+        }
+    }
+
+    // What the machinery does.
+
+    /// Orders the whole state of the engine anew, so that whoever carries the effects out needs
+    /// no memory: then the queue moves.
+    fn sound_up(&mut self, now: Instant) {
+        let note = self.health.sound_up(now);
+        self.log(note);
+        self.restate();
+        self.pages.handle_output(page::Output::Up);
+    }
+
+    /// Calls stay: who is answered keeps the line, who waits waits a little longer.
+    fn sound_down(&mut self, why: String, now: Instant) {
+        let note = self.health.sound_down(why, now);
+        self.log(note);
+        self.pages.handle_output(page::Output::Down);
+    }
+
+    fn configure(&mut self, policy: Policy) {
+        if policy == self.policy {
+            return;
+        }
+        self.policy = policy;
+        let waiting = self.calls.values().filter(|it| it.stage == Stage::Queued);
+        for page in waiting.map(|it| it.page) {
+            self.pages.handle_revised(page, self.policy.ask());
+        }
+        self.restate();
+    }
+
+    fn restate(&mut self) {
+        let rest = self.policy.zones().difference(&self.pages.ducked());
+        self.release(rest);
+        self.pages.restate();
+    }
+
+    fn shut_down(&mut self, now: Instant) {
+        if self.stopping {
+            return;
+        }
+        self.stopping = true;
+        let calls: Vec<_> = self.calls.keys().copied().collect();
+        for id in calls {
+            if self.calls[&id].answered.is_some() {
+                self.hang_up(id, "shutting down", Level::Info, now);
+            } else {
+                self.refuse_waiting(id, Refusal::ShuttingDown, "shutting down");
+            }
+        }
+        self.follow_pages(now);
+        self.effects.push_back(Effect::Stopped);
+    }
+}
+
+fn status(call: CallId, it: &Call) -> CallStatus {
+    CallStatus {
+        call,
+        caller: it.caller.clone(),
+        dialled: it.dialled.clone(),
+        state: it.state(),
+        since: it.stage_since,
+    }
+}

@@ -1,0 +1,95 @@
+//! Can we be called, and can we be heard?
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::{Level, Note};
+
+/// Whether anything reaches a loudspeaker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SoundState {
+    /// The engine's callback runs.
+    Up { since: Instant },
+    /// Nobody can be heard; `why` in the words of the sound side.
+    Down { since: Instant, why: String },
+}
+
+/// What is known of an account, in the words of whoever registers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Calls can reach us through it.
+    pub ok: bool,
+    pub text: String,
+    /// When `ok` changed last.
+    pub since: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Health {
+    pub(super) sound: SoundState,
+    pub(super) accounts: BTreeMap<String, Account>,
+}
+
+impl Health {
+    pub(super) fn new(now: Instant) -> Self {
+        let why = "starting".to_owned();
+        Self {
+            sound: SoundState::Down { since: now, why },
+            accounts: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn has_sound(&self) -> bool {
+        self.silent_since().is_none()
+    }
+
+    pub(super) fn silent_since(&self) -> Option<Instant> {
+        match self.sound {
+            SoundState::Up { .. } => None,
+            SoundState::Down { since, .. } => Some(since),
+        }
+    }
+
+    /// A note if this is news.
+    pub(super) fn sound_up(&mut self, now: Instant) -> Option<Note> {
+        let after = now.saturating_duration_since(self.silent_since()?);
+        self.sound = SoundState::Up { since: now };
+        let text = format!("sound is up after {}", seconds(after));
+        Some(Note::new(None, Level::Info, &text))
+    }
+
+    /// A note if this is news; another reason is.
+    pub(super) fn sound_down(&mut self, why: String, now: Instant) -> Option<Note> {
+        if matches!(&self.sound, SoundState::Down { why: known, .. } if *known == why) {
+            return None;
+        }
+        let text = format!("no sound, nobody can be heard: {why}");
+        let since = self.silent_since().unwrap_or(now);
+        self.sound = SoundState::Down { since, why };
+        Some(Note::new(None, Level::Error, &text))
+    }
+
+    /// A note if this is news.
+    pub(super) fn account(
+        &mut self,
+        name: String,
+        ok: bool,
+        text: String,
+        now: Instant,
+    ) -> Option<Note> {
+        let known = self.accounts.get(&name);
+        if known.is_some_and(|it| it.ok == ok && it.text == text) {
+            return None;
+        }
+        let since = known.filter(|it| it.ok == ok).map_or(now, |it| it.since);
+        let level = if ok { Level::Info } else { Level::Warn };
+        let note = Note::new(None, level, &format!("account {name}: {text}"));
+        self.accounts.insert(name, Account { ok, text, since });
+        Some(note)
+    }
+}
+
+/// A span as notes print it.
+pub(super) fn seconds(span: Duration) -> String {
+    format!("{:.1} s", span.as_secs_f64())
+}

@@ -1,0 +1,70 @@
+//! By which rules are callers served?
+
+use std::time::Duration;
+
+use crate::base::{Db, ZoneSet};
+use crate::page::{self, Ask, Busy};
+
+/// The rules of a site, as its configuration states them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Zones are numbered from 0 to below this.
+    pub n_zones: usize,
+    /// Calls beyond this number are refused as busy.
+    pub max_calls: usize,
+    /// Pages wait their turn; otherwise they mix.
+    pub hold_concurrent: bool,
+    /// What warns the listeners, if anything does.
+    pub klaxon: Option<Klaxon>,
+    /// The klaxon is cut here.
+    pub klaxon_max: Option<Duration>,
+    /// Seconds between the end of the klaxon and the caller's voice; below zero the voice comes
+    /// before the klaxon has ended.
+    pub klaxon_padding: f64,
+    /// Otherwise the caller is answered first, and hears silence while the klaxon sounds.
+    pub klaxon_before_answer: bool,
+    /// How long a caller who could be answered still waits.
+    pub answer_delay: Duration,
+    /// How long an answered call may last.
+    pub hang_up_after: Option<Duration>,
+    /// The level of music while somebody is heard.
+    pub duck: Db,
+    /// How long music takes to get down there.
+    pub duck_attack: Duration,
+    /// How long music takes to come back.
+    pub duck_release: Duration,
+    /// The gain of klaxons.
+    pub volume_klaxon: Db,
+    /// The gain of voices.
+    pub volume_call: Db,
+}
+
+/// The tone before an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Klaxon {
+    /// How long it is by itself.
+    pub duration: Duration,
+}
+
+impl Policy {
+    pub(super) fn zones(&self) -> ZoneSet {
+        ZoneSet::first(self.n_zones)
+    }
+
+    /// The page that a caller gets: every call pages every zone.
+    pub(super) fn ask(&self) -> Ask {
+        Ask {
+            zones: self.zones(),
+            busy: if self.hold_concurrent {
+                Busy::Queue
+            } else {
+                Busy::Mix
+            },
+            klaxon: self.klaxon.map(|klaxon| page::Klaxon {
+                duration: klaxon.duration,
+                longest: self.klaxon_max,
+                padding_s: self.klaxon_padding,
+            }),
+        }
+    }
+}

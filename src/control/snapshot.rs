@@ -1,0 +1,97 @@
+//! How do things stand, in one look and in one sentence?
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::words::one_line;
+use super::{Account, CallState, SoundState};
+use crate::base::{CallId, ZoneSet};
+
+/// The state of the whole site at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// A shutdown was asked for.
+    pub stopping: bool,
+    /// Whether anybody can be heard.
+    pub sound: SoundState,
+    /// In the order of arrival.
+    pub calls: Vec<CallStatus>,
+    /// By name, as configured.
+    pub accounts: BTreeMap<String, Account>,
+    /// Zones whose music is down.
+    pub ducked: ZoneSet,
+}
+
+/// One call as shown to people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallStatus {
+    pub call: CallId,
+    pub caller: String,
+    pub dialled: String,
+    pub state: CallState,
+    /// When the call entered this state.
+    pub since: Instant,
+}
+
+impl Snapshot {
+    /// What a technician wants to know first, in one line.
+    pub fn summary(&self, now: Instant) -> String {
+        let mut parts = vec![self.calls_in_words()];
+        parts.extend(self.accounts_in_words());
+        parts.extend(self.silence_in_words(now));
+        one_line(&parts.join("; "))
+    }
+
+    fn calls_in_words(&self) -> String {
+        if self.stopping {
+            return "stopping".to_owned();
+        }
+        let words = [
+            (CallState::Live, "live"),
+            (CallState::Klaxon, "at the klaxon"),
+            (CallState::Answering, "about to be answered"),
+            (CallState::Queued, "waiting"),
+        ];
+        let counts: Vec<_> = words
+            .into_iter()
+            .map(|(state, word)| (self.count(state), word))
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
+        if counts.is_empty() {
+            return "idle".to_owned();
+        }
+        counts.join(", ")
+    }
+
+    fn count(&self, state: CallState) -> usize {
+        self.calls.iter().filter(|it| it.state == state).count()
+    }
+
+    /// Every account that fails, or else all of them in brief.
+    fn accounts_in_words(&self) -> Vec<String> {
+        let in_words = |(name, account): (&String, &Account)| format!("{name} {}", account.text);
+        let failing = self.accounts.iter().filter(|(_, account)| !account.ok);
+        let failing: Vec<_> = failing.map(in_words).collect();
+        if failing.is_empty() && self.accounts.len() > FEW_ACCOUNTS {
+            return vec![format!("{} accounts reachable", self.accounts.len())];
+        }
+        if failing.is_empty() {
+            return self.accounts.iter().map(in_words).collect();
+        }
+        failing
+    }
+
+    fn silence_in_words(&self, now: Instant) -> Option<String> {
+        match &self.sound {
+            SoundState::Up { .. } => None,
+            SoundState::Down { since, why } => {
+                let span = now.saturating_duration_since(*since);
+                Some(format!("no sound for {} s: {why}", span.as_secs()))
+            }
+        }
+    }
+}
+
+/// More than these would make the line too long to read.
+const FEW_ACCOUNTS: usize = 2;

@@ -1,0 +1,39 @@
+//! How is an effect written in a timeline that a person compares by eye?
+
+use std::time::Duration;
+
+use crate::base::{Db, ZoneSet};
+use crate::control::Effect;
+
+/// Seconds since the start and what was ordered, like `2.0 answer #1`.
+pub(super) fn line(effect: &Effect, at: Duration) -> String {
+    format!("{:.1} {}", at.as_secs_f64(), words(effect))
+}
+
+fn words(effect: &Effect) -> String {
+    match effect {
+        Effect::Ring { call } => format!("ring {call}"),
+        Effect::Answer { call } => format!("answer {call}"),
+        Effect::Refuse { call, why } => format!("refuse {call} {}", why.status()),
+        Effect::HangUp { call, why } => format!("hang up {call}: {why}"),
+        Effect::Connect { call, zones, .. } => format!("connect {call}{}", places(zones)),
+        Effect::Disconnect { call } => format!("disconnect {call}"),
+        Effect::Play { play, zones, .. } => format!("play {}{}", play.0, places(zones)),
+        Effect::StopPlay { play } => format!("stop {}", play.0),
+        Effect::Duck { zones, to, .. } if *to == Db::UNITY => {
+            format!("music back{}", places(zones))
+        }
+        Effect::Duck { zones, to, .. } => format!("music {to}{}", places(zones)),
+        Effect::Log(note) => note.text.clone(),
+        Effect::Stopped => "stopped".to_owned(),
+    }
+}
+
+/// Nothing for the one zone of most tests.
+fn places(zones: &ZoneSet) -> String {
+    if *zones == ZoneSet::first(1) {
+        return String::new();
+    }
+    let numbers: Vec<_> = zones.iter().map(|zone| zone.0.to_string()).collect();
+    format!(" in {}", numbers.join(","))
+}

@@ -1,0 +1,11 @@
+//! Do the rules of paging hold? Scenarios as sentences, then random ones.
+
+mod calls;
+mod endings;
+mod lines;
+mod oracle;
+mod properties;
+mod queue;
+mod site;
+mod sound;
+mod world;

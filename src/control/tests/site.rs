@@ -1,0 +1,218 @@
+//! A site in virtual time: a core, an engine that plays, and phones that acknowledge.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::lines::line;
+use super::world::World;
+use crate::base::{CallId, Db};
+use crate::control::{Core, Effect, Input, Klaxon, Note, Policy, Snapshot};
+
+/// A two-second klaxon, one zone, pages in turn, five minutes at most.
+pub(super) fn policy() -> Policy {
+    Policy {
+        n_zones: 1,
+        max_calls: 10,
+        hold_concurrent: true,
+        klaxon: Some(Klaxon {
+            duration: ms(2_000),
+        }),
+        klaxon_max: Some(ms(10_000)),
+        klaxon_padding: 0.0,
+        klaxon_before_answer: true,
+        answer_delay: Duration::ZERO,
+        hang_up_after: Some(ms(300_000)),
+        duck: Db(-20.0),
+        duck_attack: ms(150),
+        duck_release: ms(800),
+        volume_klaxon: Db(-3.0),
+        volume_call: Db(-1.0),
+    }
+}
+
+pub(super) fn mixing() -> Policy {
+    Policy {
+        hold_concurrent: false,
+        ..policy()
+    }
+}
+
+pub(super) fn without_klaxon() -> Policy {
+    Policy {
+        klaxon: None,
+        ..policy()
+    }
+}
+
+pub(super) fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+pub(super) struct Site {
+    pub(super) core: Core,
+    pub(super) start: Instant,
+    pub(super) now: Instant,
+    pub(super) world: World,
+    /// Everything ordered so far but log lines, as `lines::line` spells it.
+    pub(super) timeline: Vec<String>,
+    pub(super) notes: Vec<Note>,
+    /// How late the engine says that a klaxon is over; `None`: it never does.
+    pub(super) engine_lag: Option<Duration>,
+    /// How late phones acknowledge an answer; `None`: they never do.
+    pub(super) ack_lag: Option<Duration>,
+    klaxon: Duration,
+    agenda: BTreeMap<(Instant, u64), Input>,
+    n_agenda: u64,
+}
+
+impl Site {
+    /// Sound is up and nobody calls.
+    pub(super) fn new(policy: Policy) -> Self {
+        let mut site = Self::silent(policy);
+        site.feed(Input::SoundUp);
+        site.timeline.clear();
+        site.notes.clear();
+        site
+    }
+
+    /// As after the start of the daemon.
+    pub(super) fn silent(policy: Policy) -> Self {
+        let now = Instant::now();
+        Self {
+            klaxon: klaxon_of(&policy),
+            core: Core::new(policy, now),
+            start: now,
+            now,
+            world: World::default(),
+            timeline: Vec::new(),
+            notes: Vec::new(),
+            engine_lag: Some(Duration::ZERO),
+            ack_lag: Some(ms(20)),
+            agenda: BTreeMap::new(),
+            n_agenda: 0,
+        }
+    }
+
+    /// One input now, everything drained and checked.
+    pub(super) fn feed(&mut self, input: Input) {
+        if let Input::Configure(policy) = &input {
+            self.klaxon = klaxon_of(policy);
+        }
+        self.world.see(&input);
+        self.core.handle(input, self.now);
+        while let Some(effect) = self.core.poll() {
+            self.carry_out(effect);
+        }
+        self.world.check(&self.core.snapshot());
+        let due = self.core.poll_timeout();
+        assert!(due.is_none_or(|(at, _)| at > self.now), "stuck: {due:?}");
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        self.world.apply(&effect, self.now);
+        if let (Effect::Play { play, longest, .. }, Some(lag)) = (&effect, self.engine_lag) {
+            let length = longest.map_or(self.klaxon, |longest| longest.min(self.klaxon));
+            self.later(length + lag, Input::PlayEnded { play: *play });
+        }
+        if let (Effect::Answer { call }, Some(lag)) = (&effect, self.ack_lag) {
+            self.later(lag, Input::CallConfirmed { call: *call });
+        }
+        if let Effect::Log(note) = effect {
+            self.notes.push(note);
+            return;
+        }
+        self.timeline.push(line(&effect, self.now - self.start));
+    }
+
+    /// Plans an input for a time from now.
+    pub(super) fn later(&mut self, span: Duration, input: Input) {
+        self.n_agenda += 1;
+        self.agenda.insert((self.now + span, self.n_agenda), input);
+    }
+
+    /// Lets time pass, ticking exactly when asked to.
+    pub(super) fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Goes to whatever happens next until `end`; false if nothing does.
+    pub(super) fn step(&mut self, end: Instant) -> bool {
+        let planned = self.agenda.keys().next().copied();
+        let due = self.core.poll_timeout().map(|(at, _)| at);
+        match (
+            planned.filter(|it| it.0 <= end),
+            due.filter(|at| *at <= end),
+        ) {
+            (Some(key), due) if due.is_none_or(|at| key.0 < at) => {
+                let input = self.agenda.remove(&key).unwrap();
+                self.now = key.0;
+                self.feed(input);
+            }
+            (_, Some(at)) => self.tick_at(at),
+            (_, None) => return false,
+        }
+        true
+    }
+
+    fn tick_at(&mut self, at: Instant) {
+        let early = at - Duration::from_nanos(1);
+        if early > self.now {
+            self.core.handle(Input::Tick, early);
+            assert_eq!(self.core.poll(), None, "an early tick did something");
+        }
+        self.now = at;
+        self.feed(Input::Tick);
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.core.snapshot()
+    }
+
+    // Shorthands for what callers do.
+
+    pub(super) fn arrives(&mut self, call: u64) {
+        self.feed(Input::CallArrived {
+            call: CallId(call),
+            caller: format!("alice <sip:{call}@pbx>"),
+            dialled: "700".to_owned(),
+        });
+    }
+
+    pub(super) fn ends(&mut self, call: u64, how: &str) {
+        self.feed(Input::CallEnded {
+            call: CallId(call),
+            how: how.to_owned(),
+        });
+    }
+
+    pub(super) fn loses_sound(&mut self) {
+        self.feed(Input::SoundDown {
+            why: "JACK gone".to_owned(),
+        });
+    }
+
+    /// Takes the timeline so far.
+    pub(super) fn seen(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.timeline)
+    }
+
+    pub(super) fn texts(&self) -> Vec<&str> {
+        self.notes.iter().map(|note| note.text.as_str()).collect()
+    }
+
+    /// Nobody is there, nothing sounds, and nothing is due.
+    pub(super) fn assert_quiet(&self) {
+        let snapshot = self.snapshot();
+        assert_eq!(snapshot.calls, []);
+        assert!(snapshot.ducked.is_empty());
+        assert!(self.world.voices.is_empty());
+        assert!(self.world.plays.is_empty());
+        assert_eq!(self.core.poll_timeout(), None);
+    }
+}
+
+fn klaxon_of(policy: &Policy) -> Duration {
+    policy.klaxon.map_or(Duration::ZERO, |it| it.duration)
+}

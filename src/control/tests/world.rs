@@ -1,0 +1,139 @@
+//! What does the outside look like after the effects? Keeps its own books, and panics when an
+//! effect makes no sense.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use crate::base::{CallId, Db, PlayId, ZoneSet};
+use crate::control::{CallState, Effect, Input, Snapshot};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Standing {
+    Unanswered,
+    Answered,
+    Over,
+}
+
+#[derive(Default)]
+pub(super) struct World {
+    calls: BTreeMap<CallId, Standing>,
+    pub(super) voices: BTreeMap<CallId, ZoneSet>,
+    pub(super) plays: BTreeMap<PlayId, ZoneSet>,
+    pub(super) ducked: ZoneSet,
+    pub(super) sound: bool,
+    pub(super) stopped: bool,
+    /// In the order of answering, with the time.
+    pub(super) answered: Vec<(CallId, Instant)>,
+    known_plays: BTreeSet<PlayId>,
+}
+
+impl World {
+    pub(super) fn see(&mut self, input: &Input) {
+        match input {
+            Input::CallArrived { call, .. } => {
+                self.calls.entry(*call).or_insert(Standing::Unanswered);
+            }
+            Input::CallEnded { call, .. } => {
+                if let Some(standing) = self.calls.get_mut(call) {
+                    *standing = Standing::Over;
+                }
+            }
+            Input::PlayEnded { play } => {
+                self.plays.remove(play);
+            }
+            Input::SoundUp => self.sound = true,
+            Input::SoundDown { .. } => self.sound = false,
+            Input::CallConfirmed { .. }
+            | Input::CallSilent { .. }
+            | Input::AccountChanged { .. }
+            | Input::AccountGone { .. }
+            | Input::Configure(_)
+            | Input::Tick
+            | Input::Shutdown => {}
+        }
+    }
+
+    pub(super) fn apply(&mut self, effect: &Effect, now: Instant) {
+        match effect {
+            Effect::Ring { call } => self.expect(*call, Standing::Unanswered),
+            Effect::Answer { call } => {
+                assert!(self.sound, "{call} was answered into silence");
+                self.pass(*call, Standing::Unanswered, Standing::Answered);
+                self.answered.push((*call, now));
+            }
+            Effect::Refuse { call, .. } => self.pass(*call, Standing::Unanswered, Standing::Over),
+            Effect::HangUp { call, .. } => self.pass(*call, Standing::Answered, Standing::Over),
+            Effect::Connect { call, zones, .. } => {
+                self.expect(*call, Standing::Answered);
+                self.voices.insert(*call, *zones);
+            }
+            Effect::Disconnect { call } => {
+                self.expect(*call, Standing::Over);
+                assert!(self.voices.remove(call).is_some(), "{call} had no voice");
+            }
+            Effect::Play { play, zones, .. } => {
+                assert!(self.sound, "a klaxon played into silence");
+                assert!(self.known_plays.insert(*play), "a play id came twice");
+                self.plays.insert(*play, *zones);
+            }
+            Effect::StopPlay { play } => {
+                assert!(self.known_plays.contains(play), "stopped an unknown play");
+                self.plays.remove(play);
+            }
+            Effect::Duck { zones, to, .. } if *to == Db::UNITY => {
+                self.ducked = self.ducked.difference(zones);
+            }
+            Effect::Duck { zones, .. } => self.ducked = self.ducked.union(zones),
+            Effect::Log(note) => {
+                assert!(!note.text.contains(char::is_control), "{:?}", note.text);
+            }
+            Effect::Stopped => {
+                assert!(!self.stopped, "stopped twice");
+                self.stopped = true;
+            }
+        }
+    }
+
+    fn expect(&self, call: CallId, standing: Standing) {
+        assert_eq!(self.calls.get(&call), Some(&standing), "{call}");
+    }
+
+    fn pass(&mut self, call: CallId, from: Standing, to: Standing) {
+        self.expect(call, from);
+        self.calls.insert(call, to);
+    }
+
+    /// The calls that are not over.
+    pub(super) fn open(&self) -> Vec<CallId> {
+        let open = self.calls.iter().filter(|(_, it)| **it != Standing::Over);
+        open.map(|(call, _)| *call).collect()
+    }
+
+    pub(super) fn heard(&self) -> ZoneSet {
+        let sounding = self.voices.values().chain(self.plays.values());
+        sounding.fold(ZoneSet::EMPTY, |all, zones| all.union(zones))
+    }
+
+    /// What must hold whenever the effects are drained.
+    pub(super) fn check(&self, snapshot: &Snapshot) {
+        let shown: Vec<_> = snapshot.calls.iter().map(|it| it.call).collect();
+        assert_eq!(self.open(), shown);
+        assert!(!self.stopped || shown.is_empty(), "calls left behind");
+        assert_eq!(self.ducked, snapshot.ducked);
+        let heard = self.heard();
+        assert!(heard.difference(&self.ducked).is_empty(), "music too loud");
+        let between = [CallState::Klaxon, CallState::Answering];
+        let starts = snapshot.calls.iter().any(|it| between.contains(&it.state));
+        assert!(heard == self.ducked || starts, "music down for nobody");
+        for call in self.voices.keys() {
+            self.expect(*call, Standing::Answered);
+        }
+        for it in snapshot
+            .calls
+            .iter()
+            .filter(|it| it.state == CallState::Live)
+        {
+            assert!(self.voices.contains_key(&it.call), "live but not heard");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! How does a call get its turn, onto the speakers, and off them again?
+
+use std::time::Instant;
+
+use super::call::{Call, Due, RING_INTERVAL, Stage, Then, after};
+use super::health::seconds;
+use super::{Core, Effect, Level, Note, Refusal, Sound};
+use crate::base::{CallId, Db, ZoneSet};
+use crate::page::{self, PageId};
+
+/// What pages come to.
+impl Core {
+    pub(super) fn follow_pages(&mut self, now: Instant) {
+        while let Some(event) = self.pages.poll() {
+            self.follow(event, now);
+        }
+    }
+
+    fn follow(&mut self, event: page::Event, now: Instant) {
+        match event {
+            page::Event::Queued { page, n_before } => {
+                self.note_page(page, &format!("waits in the queue behind {n_before}"));
+            }
+            page::Event::Granted { page } => self.granted(page, now),
+            page::Event::Play {
+                page,
+                play,
+                zones,
+                longest,
+            } => {
+                self.note_page(page, "klaxon");
+                self.effects.push_back(Effect::Play {
+                    play,
+                    sound: Sound::Klaxon,
+                    zones,
+                    gain: self.policy.volume_klaxon,
+                    longest,
+                });
+            }
+            page::Event::StopPlay { play } => self.effects.push_back(Effect::StopPlay { play }),
+            page::Event::Open { page } => self.opened(page, now),
+            page::Event::Voice { page, zones } => self.voiced(page, zones, now),
+            page::Event::Ducked { zones } => self.duck(zones),
+            page::Event::Released { zones } => self.release(zones),
+        }
+    }
+
+    fn granted(&mut self, page: PageId, now: Instant) {
+        let answer_at = after(now, self.policy.answer_delay);
+        let klaxon_first = self.policy.klaxon_before_answer;
+        let Some((_, call)) = self.of_page(page) else {
+            return;
+        };
+        call.granted_at = Some(now);
+        if klaxon_first {
+            call.enter(Stage::Klaxon, now);
+            self.pages.handle_begin(page, now);
+            return;
+        }
+        let then = Then::Klaxon;
+        call.enter(Stage::Answering { answer_at, then }, now);
+    }
+
+    fn opened(&mut self, page: PageId, now: Instant) {
+        let answer_at = after(now, self.policy.answer_delay);
+        let Some((_, call)) = self.of_page(page) else {
+            return;
+        };
+        if call.answered.is_some() {
+            self.pages.handle_speak(page);
+            return;
+        }
+        let then = Then::Voice;
+        call.enter(Stage::Answering { answer_at, then }, now);
+    }
+
+    fn voiced(&mut self, page: PageId, zones: ZoneSet, now: Instant) {
+        let gain = self.policy.volume_call;
+        let Some((id, call)) = self.of_page(page) else {
+            return;
+        };
+        if call.stage != Stage::Live {
+            call.enter(Stage::Live, now);
+            let granted_at = call.granted_at.unwrap_or(now);
+            let queued_for = granted_at.saturating_duration_since(call.arrived_at);
+            let text = format!("on the speakers after {} in the queue", seconds(queued_for));
+            self.note_page(page, &text);
+        }
+        self.effects.push_back(Effect::Connect {
+            call: id,
+            zones,
+            gain,
+        });
+    }
+
+    fn duck(&mut self, zones: ZoneSet) {
+        self.effects.push_back(Effect::Duck {
+            zones,
+            to: self.policy.duck,
+            ramp: self.policy.duck_attack,
+        });
+    }
+
+    pub(super) fn release(&mut self, zones: ZoneSet) {
+        if zones.is_empty() {
+            return;
+        }
+        self.effects.push_back(Effect::Duck {
+            zones,
+            to: Db::UNITY,
+            ramp: self.policy.duck_release,
+        });
+    }
+
+    fn of_page(&mut self, page: PageId) -> Option<(CallId, &mut Call)> {
+        let found = self.calls.iter_mut().find(|(_, it)| it.page == page);
+        found.map(|(id, call)| (*id, call))
+    }
+}
+
+/// What time brings.
+impl Core {
+    /// Does everything due by `now`. It ends: each step ends a call, moves it to its next stage,
+    /// or lies later than `now`.
+    pub(super) fn run_due(&mut self, now: Instant) {
+        self.pages.handle_timeout(now);
+        self.follow_pages(now);
+        while let Some((_, due, id)) = self.next_due().filter(|(at, ..)| *at <= now) {
+            self.expire(id, due, now);
+            self.follow_pages(now);
+        }
+    }
+
+    pub(super) fn next_due(&self) -> Option<(Instant, Due, CallId)> {
+        let due_of = |(id, call): (&CallId, &Call)| {
+            let (at, due) = call.due(&self.health)?;
+            Some((at, due, *id))
+        };
+        self.calls.iter().filter_map(due_of).min()
+    }
+
+    fn expire(&mut self, id: CallId, due: Due, now: Instant) {
+        match due {
+            Due::Answer => self.answer(id, now),
+            Due::NoSound => self.refuse_waiting(id, Refusal::NoSound, "the sound did not return"),
+            Due::Waited => self.refuse_waiting(id, Refusal::Busy, "the queue did not move"),
+            Due::Unconfirmed => self.hang_up(id, "answer not acknowledged", Level::Warn, now),
+            Due::Limit => self.hang_up(id, "call duration limit", Level::Info, now),
+            Due::Ring => self.ring(id, now),
+        }
+    }
+
+    fn answer(&mut self, id: CallId, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Stage::Answering { then, .. } = call.stage else {
+            return;
+        };
+        call.answer(self.policy.hang_up_after, now);
+        call.enter(Stage::Klaxon, now);
+        let page = call.page;
+        self.effects.push_back(Effect::Answer { call: id });
+        // The voice goes in with the answer, not with the ACK: no first word may be lost.
+        match then {
+            Then::Klaxon => self.pages.handle_begin(page, now),
+            Then::Voice => self.pages.handle_speak(page),
+        }
+    }
+
+    fn ring(&mut self, id: CallId, now: Instant) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.ring_at = now + RING_INTERVAL;
+            self.effects.push_back(Effect::Ring { call: id });
+        }
+    }
+}
+
+/// How calls end.
+impl Core {
+    pub(super) fn hang_up(&mut self, id: CallId, why: &str, level: Level, now: Instant) {
+        let Some(call) = self.calls.remove(&id) else {
+            return;
+        };
+        let since = call.answered.map_or(now, |answered| answered.at);
+        let span = seconds(now.saturating_duration_since(since));
+        self.note(id, &call, level, &format!("hung up: {why} after {span}"));
+        let why = why.to_owned();
+        self.effects.push_back(Effect::HangUp { call: id, why });
+        self.clear(id, &call);
+    }
+
+    pub(super) fn refuse_waiting(&mut self, id: CallId, why: Refusal, reason: &str) {
+        if let Some(call) = self.calls.remove(&id) {
+            self.refuse(id, &call, why, reason);
+            self.clear(id, &call);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, id: CallId, call: &Call, why: Refusal, reason: &str) {
+        let level = match why {
+            Refusal::Busy => Level::Warn,
+            Refusal::NoSound => Level::Error,
+            Refusal::ShuttingDown => Level::Info,
+        };
+        let text = format!("refused, {} {}: {reason}", why.status(), why.phrase());
+        self.note(id, call, level, &text);
+        self.effects.push_back(Effect::Refuse { call: id, why });
+    }
+
+    /// Takes what a forgotten call has left behind.
+    pub(super) fn clear(&mut self, id: CallId, call: &Call) {
+        if call.stage == Stage::Live {
+            self.effects.push_back(Effect::Disconnect { call: id });
+        }
+        self.pages.handle_end(call.page);
+    }
+}
+
+/// What a technician reads.
+impl Core {
+    pub(super) fn log(&mut self, note: Option<Note>) {
+        self.effects.extend(note.map(Effect::Log));
+    }
+
+    pub(super) fn note(&mut self, id: CallId, call: &Call, level: Level, text: &str) {
+        let text = format!("{}: {text}", call.label(id));
+        self.log(Some(Note::new(Some(id), level, &text)));
+    }
+
+    fn note_page(&mut self, page: PageId, text: &str) {
+        let label = self.of_page(page).map(|(id, call)| (id, call.label(id)));
+        self.log(
+            label.map(|(id, label)| Note::new(Some(id), Level::Info, &format!("{label}: {text}"))),
+        );
+    }
+}

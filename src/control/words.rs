@@ -1,0 +1,163 @@
+//! What can `Core` be told, and what can it order?
+
+use std::time::Duration;
+
+use super::Policy;
+use crate::base::{CallId, Db, PlayId, ZoneSet};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Somebody calls; `caller` is how a log line names them, `dialled` whom they asked for.
+    CallArrived {
+        call: CallId,
+        caller: String,
+        dialled: String,
+    },
+    /// The caller has acknowledged our answer (ACK).
+    CallConfirmed { call: CallId },
+    /// The call is over and was not ended by an effect; `how` completes "ended: …".
+    CallEnded { call: CallId, how: String },
+    /// An answered call has sent no audio for too long.
+    CallSilent { call: CallId },
+    /// A sound has ended or could not be played.
+    PlayEnded { play: PlayId },
+    /// The engine's callback runs.
+    SoundUp,
+    /// Nothing can be heard any more; `why` completes "no sound: …".
+    SoundDown { why: String },
+    /// An account changed its state; `ok` if calls can reach us through it.
+    AccountChanged {
+        name: String,
+        ok: bool,
+        text: String,
+    },
+    /// An account is no longer configured.
+    AccountGone { name: String },
+    /// From now on these rules hold. Calls survive; who is answered keeps the old time limit.
+    Configure(Policy),
+    /// Time has passed.
+    Tick,
+    /// End every call and take no more; `Effect::Stopped` follows.
+    Shutdown,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send 180 Ringing; repeated each minute, so that no proxy gives up (RFC 3261 §13.3.1.1).
+    Ring { call: CallId },
+    /// Send 200 OK and open the call's media.
+    Answer { call: CallId },
+    /// Send a final refusal; nothing more is said about the call.
+    Refuse { call: CallId, why: Refusal },
+    /// Send BYE; nothing more is said about the call but `Disconnect`.
+    HangUp { call: CallId, why: String },
+    /// The voice of the answered call belongs into exactly these zones; may be repeated.
+    Connect {
+        call: CallId,
+        zones: ZoneSet,
+        gain: Db,
+    },
+    /// The voice belongs nowhere any more; follows each `Connect` once, in the end.
+    Disconnect { call: CallId },
+    /// Play a sound from memory; `Input::PlayEnded` is awaited, but not for ever.
+    Play {
+        play: PlayId,
+        sound: Sound,
+        zones: ZoneSet,
+        gain: Db,
+        longest: Option<Duration>,
+    },
+    /// The sound must not be heard any more, even if it has ended already.
+    StopPlay { play: PlayId },
+    /// Music in these zones moves to this level; may be repeated.
+    Duck {
+        zones: ZoneSet,
+        to: Db,
+        ramp: Duration,
+    },
+    /// Write a line into the log.
+    Log(Note),
+    /// After a shutdown: no call is left, and none will come.
+    Stopped,
+}
+
+/// Sounds that a page may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sound {
+    /// The warning tone before an announcement.
+    Klaxon,
+}
+
+/// Why a caller is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// As many calls as allowed, or the speakers are taken for too long.
+    Busy,
+    /// Nobody would hear the caller.
+    NoSound,
+    /// The daemon is about to end.
+    ShuttingDown,
+}
+
+impl Refusal {
+    /// The SIP status code (RFC 3261 §21).
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Busy => 486,
+            Self::NoSound | Self::ShuttingDown => 503,
+        }
+    }
+
+    /// The words behind the status code.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Busy => "Busy Here",
+            Self::NoSound => "No Sound",
+            Self::ShuttingDown => "Shutting Down",
+        }
+    }
+
+    /// What the caller is told about trying again (RFC 3261 §20.33).
+    pub fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Busy => None,
+            Self::NoSound | Self::ShuttingDown => Some(RETRY_AFTER),
+        }
+    }
+}
+
+/// How much a line in the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It happened as it should.
+    Info,
+    /// An operator should look.
+    Warn,
+    /// Somebody will not be heard.
+    Error,
+}
+
+/// One line of the log; never contains a line break or another control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub call: Option<CallId>,
+    pub level: Level,
+    pub text: String,
+}
+
+impl Note {
+    pub(super) fn new(call: Option<CallId>, level: Level, text: &str) -> Self {
+        let text = one_line(text);
+        Self { call, level, text }
+    }
+}
+
+/// Callers choose parts of our texts: what could forge a second line becomes a space.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// Long enough for a sound server or this daemon to restart, short enough for a waiting person.
+const RETRY_AFTER: Duration = Duration::from_secs(10);

@@ -1,0 +1,348 @@
+//! What does the command line ask for?
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{Override, Secret, Source, default_sources};
+
+/// A public-address daemon: it answers SIP calls and puts the caller on the loudspeakers.
+///
+/// Without an option it runs in the foreground until it gets SIGINT or SIGTERM.
+/// SIGHUP makes it read its configuration again.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "paging",
+    version,
+    after_help = EXAMPLES,
+    infer_long_args = true,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+pub struct Args {
+    /// Configuration files, read after paging.conf, /etc/paging.conf, callpipe.conf and
+    /// /etc/callpipe.conf; what a later file says counts
+    #[arg(value_name = "CONF")]
+    pub conf: Vec<PathBuf>,
+
+    /// Log everything that happens
+    #[arg(short, long)]
+    pub debug: bool,
+
+    /// How much the log tells about SIP messages, 0 to 10
+    #[arg(
+        long,
+        value_name = "N",
+        alias = "sip-log-level",
+        value_parser = clap::value_parser!(u8).range(0..=10)
+    )]
+    pub pjsua_log_level: Option<u8>,
+
+    /// What log lines look like
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+
+    /// Send reports of errors to this Sentry project; an empty DSN sends none
+    #[arg(long, value_name = "DSN")]
+    pub sentry_dsn: Option<String>,
+
+    /// Tell systemd when we are ready and alive; automatic when NOTIFY_SOCKET is set
+    #[arg(long)]
+    pub systemd: bool,
+
+    /// Read and check the configuration, print every mistake, exit with 0 or 2
+    #[arg(long, help_heading = "Look and exit")]
+    pub check: bool,
+
+    /// Print the configuration as it is without any file
+    #[arg(long, help_heading = "Look and exit")]
+    pub dump_conf_defaults: bool,
+
+    /// Print the configuration that counts, after files and options
+    #[arg(long, help_heading = "Look and exit")]
+    pub dump_conf: bool,
+
+    /// Print passwords too, with --dump-conf
+    #[arg(long, help_heading = "Look and exit")]
+    pub show_secrets: bool,
+
+    /// List the sound devices
+    #[arg(long, alias = "dump-pjsua-devices", help_heading = "Look and exit")]
+    pub dump_devices: bool,
+
+    /// Accepted from old scripts; such ports no longer exist
+    #[arg(long, hide = true)]
+    pub dump_pjsua_conf_ports: bool,
+
+    /// Accepted from old scripts; there is nothing of PulseAudio to print
+    #[arg(long, hide = true)]
+    pub dump_pulse_props: bool,
+
+    /// List the JACK ports that give or take sound
+    #[arg(long, help_heading = "Look and exit")]
+    pub dump_jack_ports: bool,
+
+    /// Play a sound file the way a call is played, and exit
+    #[arg(long, value_name = "PATH", help_heading = "Look and exit")]
+    pub test_audio_file: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What else the program can do; a configuration file of the same name is written `./call`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    Call(Call),
+    Demo(Demo),
+}
+
+/// Call somebody: a test phone, and a load generator
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(after_help = CALL_EXAMPLES)]
+pub struct Call {
+    /// Whom to call, as sip:USER@HOST:PORT, with ;transport=tcp behind it for TCP
+    #[arg(value_name = "URI", value_parser = sip_uri)]
+    pub uri: String,
+
+    /// Send this sound file; silence otherwise
+    #[arg(long, value_name = "FILE")]
+    pub play: Option<PathBuf>,
+
+    /// Write what is heard into this WAV file
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// Press these keys once the call is answered: 0-9 * # A-D, a comma waits a second
+    #[arg(long, value_name = "KEYS", value_parser = keys)]
+    pub dtmf: Option<String>,
+
+    /// How many calls to make
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub calls: u32,
+
+    /// How many of them at the same time at most
+    #[arg(long, value_name = "M", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub concurrent: u32,
+
+    /// New calls a second at most
+    #[arg(long, value_name = "R", default_value = "10", value_parser = rate)]
+    pub rate: f64,
+
+    /// Hang up after so many seconds; otherwise when the file has been played, or after 10
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
+
+    /// Log in as an account of the configuration: sip, or the name of a further account
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "pass"])]
+    pub account: Option<String>,
+
+    /// The name to log in with if the other side asks
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+
+    /// The password to log in with
+    #[arg(long, value_name = "PASSWORD", requires = "user", value_parser = secret)]
+    pub pass: Option<Secret>,
+
+    /// Who we say we are, as sip:USER@HOST
+    #[arg(long, value_name = "URI", value_parser = sip_uri)]
+    pub from: Option<String>,
+
+    /// The port to call from; 0 takes any
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub local_port: u16,
+}
+
+/// Show the whole job on this machine, without PBX, JACK or sound card
+///
+/// Plays music, calls itself, sounds the klaxon, lowers the music, speaks, brings the music
+/// back, and prints what happened when. Writes what the speaker got, and a picture of it.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+pub struct Demo {
+    /// Where to write the files
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+
+    /// How long the caller speaks
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    pub seconds: Duration,
+}
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One object a line, for log collectors
+    Json,
+}
+
+/// The one thing to do now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task<'a> {
+    DumpConfDefaults,
+    DumpConf,
+    Check,
+    DumpDevices,
+    DumpConfPorts,
+    DumpJackPorts,
+    TestAudioFile(&'a Path),
+    Call(&'a Call),
+    Demo(&'a Demo),
+    Run,
+}
+
+impl Args {
+    /// What to do; of several options the first in this order counts.
+    pub fn task(&self) -> Task<'_> {
+        match &self.command {
+            Some(Command::Call(call)) => return Task::Call(call),
+            Some(Command::Demo(demo)) => return Task::Demo(demo),
+            None => {}
+        }
+        let asked = [
+            (self.dump_conf_defaults, Task::DumpConfDefaults),
+            (self.dump_conf, Task::DumpConf),
+            (self.check, Task::Check),
+            (self.dump_devices, Task::DumpDevices),
+            (self.dump_pjsua_conf_ports, Task::DumpConfPorts),
+            (self.dump_jack_ports, Task::DumpJackPorts),
+        ];
+        let first = asked.into_iter().find(|(is_asked, _)| *is_asked);
+        if let Some((_, task)) = first {
+            return task;
+        }
+        match &self.test_audio_file {
+            Some(path) => Task::TestAudioFile(path),
+            None => Task::Run,
+        }
+    }
+
+    /// The files to read in order; those named on the command line must be there.
+    pub fn sources(&self) -> Vec<Source> {
+        let named = self.conf.iter().map(|path| Source {
+            path: in_home(path, std::env::home_dir().as_deref()),
+            is_required: true,
+        });
+        default_sources().into_iter().chain(named).collect()
+    }
+
+    /// The options that count before what the files say.
+    pub fn overrides(&self) -> Vec<Override> {
+        let over = |key, option, value: Option<String>| {
+            value.map(|value| Override {
+                section: "server",
+                key,
+                value,
+                option,
+            })
+        };
+        let debug = self.debug.then(|| "yes".to_owned());
+        let level = self.pjsua_log_level.map(|level| level.to_string());
+        let format = self.log_format.map(|format| match format {
+            LogFormat::Text => "text".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        });
+        [
+            over("debug", "--debug", debug),
+            over("pjsua-log-level", "--pjsua-log-level", level),
+            over("log-format", "--log-format", format),
+            over("sentry_dsn", "--sentry-dsn", self.sentry_dsn.clone()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// What to tell about options that are accepted but do nothing.
+    pub fn remarks(&self) -> Vec<&'static str> {
+        let pulse = self
+            .dump_pulse_props
+            .then_some("--dump-pulse-props no longer does anything; see --dump-jack-ports");
+        pulse.into_iter().collect()
+    }
+}
+
+/// `~` and `~/x` lie in the home directory, as the old program had it.
+fn in_home(path: &Path, home: Option<&Path>) -> PathBuf {
+    let mut parts = path.components();
+    let first = parts.next().map(|part| part.as_os_str().to_owned());
+    match (first.as_deref(), home) {
+        (Some(tilde), Some(home)) if tilde == OsStr::new("~") => home.join(parts.as_path()),
+        _ => path.to_owned(),
+    }
+}
+
+fn sip_uri(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("sip:").unwrap_or_default();
+    if rest.is_empty() || text.contains(|c: char| c.is_whitespace() || "<>\"".contains(c)) {
+        return Err("write sip:USER@HOST, e.g. sip:100@192.0.2.1:5060".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn keys(text: &str) -> Result<String, String> {
+    let is_key = |c: char| "0123456789*#ABCD,".contains(c.to_ascii_uppercase());
+    if text.is_empty() || !text.chars().all(is_key) {
+        return Err("write keys of a phone: 0-9 * # A-D, and commas to wait".to_owned());
+    }
+    Ok(text.to_ascii_uppercase())
+}
+
+fn secret(text: &str) -> Result<Secret, String> {
+    Ok(Secret::new(text))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok();
+    rate.filter(|rate| *rate > 0.0 && *rate <= 100_000.0)
+        .ok_or_else(|| "write a number of calls a second above 0, e.g. 10".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).parse().ok();
+    number
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "write a number of seconds above 0, e.g. 10 or 0.5".to_owned())
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  paging site.conf                  run with the settings of site.conf
+  paging --check site.conf          is everything in it right?
+  paging --dump-conf                which settings count, and with which values?
+  paging --dump-jack-ports          how are the speakers and players called?
+  paging --test-audio-file a.wav    do the speakers work?
+  paging demo                       see and hear it work, with no hardware at all
+  paging call sip:100@192.0.2.1 --play hello.wav
+                                    page from here, as a phone would
+
+A minimal paging.conf:
+  [sip]
+  domain = pbx.example.com
+  user = 100
+  pass = secret
+
+paging.example.conf explains every setting. To read a file named call or demo,
+write ./call or ./demo.
+
+Exit codes: 0 normal end or a signal, 1 failure while running, 2 command line or
+configuration.";
+
+const CALL_EXAMPLES: &str = "\
+Examples:
+  paging call sip:100@192.0.2.1 --play hello.wav
+  paging call sip:100@192.0.2.1 --record heard.wav --duration 10
+  paging call sip:100@192.0.2.1 --dtmf 12#
+  paging call sip:100@pbx.example.com --user 101 --pass secret
+  paging call sip:100@192.0.2.1 --calls 500 --concurrent 50 --rate 20 --duration 2
+
+Exit codes: 0 every call was answered and ended well, 1 otherwise, 2 command line.";
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -1,0 +1,299 @@
+//! What lies between a call's signalling and its sound?
+//!
+//! ```text
+//!  offer ─► checked (sdp) … answered: ports bound, answer written, net::Media opened
+//!                                                     │ base::feed
+//!                                     connected: mix::Console takes the other end
+//! ```
+//!
+//! Ports are taken when a call is answered, not when it arrives: a queue of callers costs nothing.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::base::{CallId, Encoding, FeedRx, feed};
+use crate::daemon::chance;
+use crate::media::{Receiver, ReceiverSettings, SenderSettings};
+use crate::net::{self, Media, PortPairs, Redirect, Rx, Tx};
+use crate::sdp::{self, Agreed, Ours};
+
+/// What calls may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) ports: RangeInclusive<u16>,
+    /// Our preference, best first.
+    pub(super) encodings: Vec<Encoding>,
+    /// A call is silent when no RTP came for so long.
+    pub(super) rtp_timeout: Option<Duration>,
+}
+
+/// A final answer that is no yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Turned {
+    pub(super) status: u16,
+    pub(super) reason: &'static str,
+    /// The value of a Warning header.
+    pub(super) warning: Option<String>,
+}
+
+/// All calls that have or will have sound.
+pub(super) struct Legs {
+    settings: Settings,
+    ports: PortPairs,
+    media: Media,
+    legs: BTreeMap<CallId, Leg>,
+}
+
+struct Leg {
+    ours: Ours,
+    /// The caller's description, until it is answered; a late offer comes with the ACK.
+    offer: Option<String>,
+    /// Bound ports, until the media thread has them.
+    sockets: Option<net::PortPair>,
+    agreed: Option<Agreed>,
+    /// The engine's end of the voice, until the engine has it.
+    voice: Option<FeedRx>,
+}
+
+impl Legs {
+    pub(super) fn new(settings: Settings, media: Media) -> Self {
+        let ports = PortPairs::new(settings.ports.clone());
+        media.set_timeout(settings.rtp_timeout);
+        Self {
+            settings,
+            ports,
+            media,
+            legs: BTreeMap::new(),
+        }
+    }
+
+    /// Turns of the media thread so far.
+    pub(super) fn beat(&self) -> u64 {
+        self.media.beat()
+    }
+
+    /// New ports and codecs count from the next call on.
+    pub(super) fn configure(&mut self, settings: Settings) {
+        if settings.ports != self.settings.ports {
+            self.ports = PortPairs::new(settings.ports.clone());
+        }
+        self.media.set_timeout(settings.rtp_timeout);
+        self.settings = settings;
+    }
+
+    /// A call arrives; its peer shall send to us at `local`.
+    ///
+    /// # Errors
+    /// An offer that we could not answer later, with the status that says so.
+    pub(super) fn arrive(
+        &mut self,
+        call: CallId,
+        offer: Option<String>,
+        local: IpAddr,
+    ) -> Result<(), Turned> {
+        let ours = Ours {
+            address: local,
+            port: UNBOUND,
+            encodings: self.settings.encodings.clone(),
+            ptime_ms: PTIME_MS,
+            session: chance::number::<u64>() >> 1,
+            version: 1,
+        };
+        if let Some(offer) = &offer {
+            sdp::answer(offer, &ours).map_err(|refusal| turned(&refusal, &ours))?;
+        }
+        self.legs.insert(
+            call,
+            Leg {
+                ours,
+                offer,
+                sockets: None,
+                agreed: None,
+                voice: None,
+            },
+        );
+        Ok(())
+    }
+
+    /// Binds ports and writes the description for the 200 OK: an answer, or our offer when the
+    /// caller made none.
+    ///
+    /// # Errors
+    /// No free ports.
+    pub(super) fn answer(&mut self, call: CallId) -> Result<String, Turned> {
+        let leg = self.legs.get_mut(&call).ok_or(GONE)?;
+        let sockets = self
+            .ports
+            .bind(any_address(leg.ours.address))
+            .map_err(|error| {
+                tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
+                Turned {
+                    status: 503,
+                    reason: "No RTP Ports",
+                    warning: None,
+                }
+            })?;
+        leg.ours.port = sockets.rtp_port();
+        leg.sockets = Some(sockets);
+        let Some(offer) = leg.offer.take() else {
+            return Ok(sdp::offer(&leg.ours));
+        };
+        let (answer, agreed) =
+            sdp::answer(&offer, &leg.ours).map_err(|refusal| turned(&refusal, &leg.ours))?;
+        self.agree(call, agreed);
+        Ok(answer)
+    }
+
+    /// The ACK brought the answer to our offer.
+    ///
+    /// # Errors
+    /// An answer without a common codec; the call cannot go on.
+    pub(super) fn late_answer(&mut self, call: CallId, answer: &str) -> Result<(), sdp::Refusal> {
+        if let Some(leg) = self.legs.get(&call) {
+            let agreed = sdp::accept(&leg.ours, answer)?;
+            self.agree(call, agreed);
+        }
+        Ok(())
+    }
+
+    /// The peer wants to change the session: writes our answer, or our offer when it made none.
+    ///
+    /// # Errors
+    /// An offer that we cannot answer; the session stays as it was.
+    pub(super) fn reoffer(&mut self, call: CallId, offer: Option<&str>) -> Result<String, Turned> {
+        let leg = self.legs.get_mut(&call).ok_or(GONE)?;
+        let next = Ours {
+            version: leg.ours.version + 1,
+            ..leg.ours.clone()
+        };
+        let Some(offer) = offer else {
+            leg.ours = next;
+            return Ok(sdp::offer(&leg.ours));
+        };
+        let (answer, agreed) =
+            sdp::answer(offer, &next).map_err(|refusal| turned(&refusal, &next))?;
+        leg.ours = next;
+        self.agree(call, agreed);
+        Ok(answer)
+    }
+
+    /// The engine's end of the caller's voice; `None` once it was taken.
+    pub(super) fn take_voice(&mut self, call: CallId) -> Option<FeedRx> {
+        self.legs.get_mut(&call)?.voice.take()
+    }
+
+    /// The call is over: its ports become free.
+    pub(super) fn end(&mut self, call: CallId) {
+        if self
+            .legs
+            .remove(&call)
+            .is_some_and(|leg| leg.agreed.is_some())
+        {
+            self.media.close(call);
+        }
+    }
+
+    /// Opens the media, or turns it to what is now agreed.
+    fn agree(&mut self, call: CallId, agreed: Agreed) {
+        let Some(leg) = self.legs.get_mut(&call) else {
+            return;
+        };
+        let before = leg.agreed.replace(agreed);
+        if before.is_some() {
+            self.media.redirect(call, redirect(&agreed));
+            return;
+        }
+        let Some(sockets) = leg.sockets.take() else {
+            return;
+        };
+        let rate = agreed.encoding.audio_rate();
+        let (tx, rx) = feed(rate, rate.frames_in(LONGEST_FEED));
+        leg.voice = Some(rx);
+        self.media.open(net::Leg {
+            call,
+            sockets,
+            remote: agreed.remote,
+            receiver: Receiver::new(receiver(&agreed)),
+            feed: tx,
+            sender: Some(sender(&agreed)),
+        });
+    }
+}
+
+pub(super) fn redirect(agreed: &Agreed) -> Redirect {
+    Redirect {
+        remote: agreed.remote,
+        receiver: receiver(agreed),
+        tx: if agreed.direction.sends() {
+            Tx::Flowing {
+                encoding: agreed.encoding,
+                payload_type: agreed.tx_payload_type,
+                event_payload_type: agreed.tx_event_payload_type,
+            }
+        } else {
+            Tx::Paused
+        },
+        rx: if agreed.direction.receives() {
+            Rx::Expected
+        } else {
+            Rx::Paused
+        },
+    }
+}
+
+pub(super) fn receiver(agreed: &Agreed) -> ReceiverSettings {
+    ReceiverSettings {
+        encoding: agreed.encoding,
+        payload_type: agreed.payload_type,
+        event_payload_type: agreed.event_payload_type,
+    }
+}
+
+/// Numbers that RFC 3550 §5.1 wants to be unpredictable come from the system.
+pub(super) fn sender(agreed: &Agreed) -> SenderSettings {
+    SenderSettings {
+        encoding: agreed.encoding,
+        payload_type: agreed.tx_payload_type,
+        event_payload_type: agreed.tx_event_payload_type,
+        ptime: Duration::from_millis(u64::from(agreed.ptime_ms)),
+        ssrc: chance::number(),
+        first_sequence: chance::number(),
+        first_timestamp: chance::number(),
+    }
+}
+
+fn turned(refusal: &sdp::Refusal, ours: &Ours) -> Turned {
+    Turned {
+        status: refusal.status(),
+        reason: match refusal.status() {
+            400 => "Bad Session Description",
+            _ => "Not Acceptable Here",
+        },
+        warning: Some(refusal.warning(&ours.address.to_string())),
+    }
+}
+
+/// Media may come by another interface than signalling, so the sockets take all.
+fn any_address(family: IpAddr) -> IpAddr {
+    match family {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+const GONE: Turned = Turned {
+    status: 481,
+    reason: "Call Does Not Exist",
+    warning: None,
+};
+
+/// The port in a description that is only tried out; discard (RFC 863).
+const UNBOUND: u16 = 9;
+
+/// What RFC 3551 §4.2 gives for audio, and every phone does.
+const PTIME_MS: u32 = 20;
+
+/// More than any jitter worth waiting for; the receiver keeps far below.
+const LONGEST_FEED: Duration = Duration::from_secs(2);

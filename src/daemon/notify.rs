@@ -1,0 +1,138 @@
+//! What does systemd learn of us?
+//!
+//! `READY=1` once we can be called and heard, `STATUS=` in plain words whenever they change, and
+//! `WATCHDOG=1` only while every part that must move has moved since the last one.
+
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+
+/// The counters that must all rise for the daemon to count as alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beats {
+    /// Turns of the media thread.
+    pub(super) media: u64,
+    /// Runs of the sound callback, or tries to get one running while the sound is gone.
+    pub(super) sound: u64,
+}
+
+/// The line to systemd; without one, nothing is sent and nothing is missed.
+pub(super) struct Notify {
+    watchdog: Option<Watchdog>,
+    status: String,
+    ready: bool,
+}
+
+struct Watchdog {
+    interval: Duration,
+    due_at: Instant,
+    last: Beats,
+}
+
+impl Notify {
+    pub(super) fn new(now: Instant) -> Self {
+        // Half the time systemd allows, as its manual advises.
+        let watchdog = sd_notify::watchdog_enabled().map(|limit| Watchdog {
+            interval: limit / 2,
+            due_at: now,
+            last: Beats::default(),
+        });
+        Self {
+            watchdog,
+            status: String::new(),
+            ready: false,
+        }
+    }
+
+    /// Says once that calls will be answered and heard.
+    pub(super) fn ready(&mut self) {
+        if !std::mem::replace(&mut self.ready, true) {
+            send(&[NotifyState::Ready]);
+        }
+    }
+
+    /// One sentence for `systemctl status`; sent only when it changed.
+    pub(super) fn status(&mut self, text: &str) {
+        if self.status != text {
+            text.clone_into(&mut self.status);
+            send(&[NotifyState::Status(text)]);
+        }
+    }
+
+    pub(super) fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(stamp) => send(&[NotifyState::Reloading, stamp]),
+            Err(error) => tracing::debug!("no monotonic clock for systemd: {error}"),
+        }
+    }
+
+    pub(super) fn reloaded(&self) {
+        send(&[NotifyState::Ready]);
+    }
+
+    pub(super) fn stopping(&self) {
+        send(&[NotifyState::Stopping]);
+    }
+
+    /// Pings the watchdog if it is time and every beat has moved since the last ping.
+    pub(super) fn beat(&mut self, beats: Beats, now: Instant) {
+        let Some(watchdog) = &mut self.watchdog else {
+            return;
+        };
+        if watchdog.ping_is_due(beats, now) {
+            send(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+impl Watchdog {
+    fn ping_is_due(&mut self, beats: Beats, now: Instant) -> bool {
+        let moved = beats.media != self.last.media && beats.sound != self.last.sound;
+        if now < self.due_at || !moved {
+            return false;
+        }
+        self.last = beats;
+        self.due_at = now + self.interval;
+        true
+    }
+}
+
+fn send(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("systemd does not listen: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watchdog(now: Instant) -> Watchdog {
+        Watchdog {
+            interval: Duration::from_secs(15),
+            due_at: now,
+            last: Beats::default(),
+        }
+    }
+
+    #[test]
+    fn the_watchdog_is_fed_only_while_every_part_moves() {
+        let now = Instant::now();
+        let later = |s| now + Duration::from_secs(s);
+        let mut dog = watchdog(now);
+        assert!(dog.ping_is_due(Beats { media: 1, sound: 1 }, now));
+        assert!(
+            !dog.ping_is_due(Beats { media: 2, sound: 2 }, later(14)),
+            "not yet due"
+        );
+        assert!(
+            !dog.ping_is_due(Beats { media: 1, sound: 9 }, later(16)),
+            "media stands still"
+        );
+        assert!(
+            !dog.ping_is_due(Beats { media: 9, sound: 1 }, later(17)),
+            "sound stands still"
+        );
+        assert!(dog.ping_is_due(Beats { media: 9, sound: 9 }, later(18)));
+    }
+}

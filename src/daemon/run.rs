@@ -1,0 +1,124 @@
+//! How does the daemon live in a shell or under systemd: what starts, reloads and ends it?
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::{self, Config, Mistake};
+use crate::daemon::args::Args;
+use crate::daemon::service::{Extras, Handle, Request, Service};
+use crate::daemon::{exit, logging, reports, settings, words};
+
+/// Runs until a signal ends it.
+pub(super) fn run(args: &Args) -> ExitCode {
+    let (config, warnings) = match config::load(&args.sources(), &args.overrides()) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => return exit::mistakes(&mistakes),
+    };
+    let for_systemd = args.systemd || std::env::var_os("NOTIFY_SOCKET").is_some();
+    logging::start(settings::logging(&config, for_systemd));
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let _reports = match start_reports(&config) {
+        Ok(guard) => guard,
+        Err(mistake) => return exit::mistakes(&[mistake]),
+    };
+    match exit::runtime().and_then(|runtime| runtime.block_on(serve(config, args))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::failure(&error),
+    }
+}
+
+async fn serve(config: Config, args: &Args) -> anyhow::Result<()> {
+    // Signals count from here on, not from the end of the start.
+    let mut signals = Signals::new()?;
+    if config.sip.accounts().next().is_none() {
+        tracing::info!("no account is configured: calls must come straight to this machine");
+    }
+    let (service, handle) = Service::start(config, Extras::default()).await?;
+    for listen in service.listening() {
+        tracing::info!("answering calls at {}", words::listening(&listen));
+    }
+    let life = service.run();
+    tokio::pin!(life);
+    loop {
+        tokio::select! {
+            () = &mut life => return Ok(()),
+            sign = signals.next() => obey(sign, args, &handle),
+        }
+    }
+}
+
+fn start_reports(config: &Config) -> Result<Option<sentry::ClientInitGuard>, Mistake> {
+    let dsn = config.server.sentry_dsn.reveal();
+    if dsn.is_empty() {
+        return Ok(None);
+    }
+    let secrets = config
+        .sip
+        .accounts()
+        .map(|a| a.password.reveal().to_owned())
+        .collect();
+    match reports::start(dsn, secrets) {
+        Ok(guard) => Ok(Some(guard)),
+        Err(why) => Err(config.mistake("server", "sentry_dsn", why)),
+    }
+}
+
+fn obey(sign: Sign, args: &Args, handle: &Handle) {
+    match sign {
+        Sign::Stop(name) => {
+            tracing::info!("stopping: got {name}");
+            handle.ask(Request::Stop);
+        }
+        Sign::Reload => reload(args, handle),
+    }
+}
+
+/// A bad new configuration leaves the old one running.
+fn reload(args: &Args, handle: &Handle) {
+    match config::load(&args.sources(), &args.overrides()) {
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            handle.ask(Request::Reconfigure(Box::new(config)));
+        }
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                tracing::error!("{mistake}");
+            }
+            tracing::error!("the new configuration is not used; the old one goes on");
+        }
+    }
+}
+
+enum Sign {
+    Stop(&'static str),
+    Reload,
+}
+
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Sign {
+        tokio::select! {
+            _ = self.term.recv() => Sign::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Sign::Stop("SIGINT"),
+            _ = self.hang_up.recv() => Sign::Reload,
+        }
+    }
+}

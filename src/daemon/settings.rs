@@ -1,0 +1,161 @@
+//! What does the one configuration mean to each part?
+//!
+//! Parts know nothing of configuration files; this is where the words of the file become the
+//! settings of the parts.
+
+use std::time::Duration;
+
+use crate::base::{Db, ZoneSet};
+use crate::config::{self, Config};
+use crate::control::{Klaxon, Policy};
+use crate::daemon::{legs, logging};
+use crate::mix::EngineSettings;
+use crate::{output, sip};
+
+/// One zone holds every output until zones are configured.
+pub(super) const N_ZONES: usize = 1;
+
+/// The rules for callers; `klaxon` is how long the loaded klaxon sounds.
+pub(super) fn policy(config: &Config, klaxon: Option<Duration>) -> Policy {
+    let audio = &config.audio;
+    Policy {
+        n_zones: N_ZONES,
+        max_calls: config.sip.max_calls,
+        hold_concurrent: config.calls.hold_concurrent,
+        klaxon: klaxon.map(|duration| Klaxon { duration }),
+        klaxon_max: audio.klaxon_max_length,
+        klaxon_padding: audio.klaxon_padding_s,
+        klaxon_before_answer: config.calls.klaxon_before_answer,
+        answer_delay: config.calls.answer_delay,
+        hang_up_after: config.calls.hang_up_after,
+        duck: audio.duck,
+        duck_attack: audio.duck_attack,
+        duck_release: audio.duck_release,
+        volume_klaxon: audio.volume_klaxon.level(),
+        volume_call: audio.volume_call.level(),
+    }
+}
+
+pub(super) fn music_volume(config: &Config) -> Db {
+    config.audio.volume_music.level()
+}
+
+pub(super) fn sip(config: &Config) -> sip::Settings {
+    sip::Settings {
+        listen: config.sip.listen.iter().map(listen).collect(),
+        accounts: accounts(config),
+        external_address: config.sip.external_address,
+        user_agent: user_agent(),
+        timing: sip::Timing::default(),
+    }
+}
+
+/// What we call ourselves in every message.
+pub(super) fn user_agent() -> String {
+    format!("paging/{}", env!("CARGO_PKG_VERSION"))
+}
+
+pub(super) fn accounts(config: &Config) -> Vec<sip::Account> {
+    config.sip.accounts().map(account).collect()
+}
+
+fn account(from: &config::Account) -> sip::Account {
+    let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
+    sip::Account {
+        name: from.name.clone(),
+        domain: from.domain.clone(),
+        user: from.user.clone(),
+        auth_user: filled(&from.auth_user),
+        password: sip::Secret::new(from.password.reveal()),
+        display_name: filled(&from.display_name),
+        outbound_proxy: from.outbound_proxy.clone(),
+        transport: transport(from.transport),
+        expires: from.expires,
+        presence: sip::Presence::Registered,
+    }
+}
+
+fn listen(from: &config::Listen) -> sip::Listen {
+    sip::Listen {
+        transport: transport(from.transport),
+        address: from.address,
+    }
+}
+
+fn transport(from: config::Transport) -> sip::Transport {
+    match from {
+        config::Transport::Udp => sip::Transport::Udp,
+        config::Transport::Tcp => sip::Transport::Tcp,
+    }
+}
+
+pub(super) fn legs(config: &Config) -> legs::Settings {
+    legs::Settings {
+        ports: config.sip.rtp_ports.clone(),
+        encodings: config.sip.codecs.clone(),
+        rtp_timeout: config.calls.rtp_timeout,
+    }
+}
+
+/// Room for as many voices as calls are let in, each with its klaxon; a reload may let in more
+/// than the start did, up to the default of the engine.
+pub(super) fn engine(config: &Config) -> EngineSettings {
+    let room = EngineSettings::default();
+    let n_voices = config.sip.max_calls.max(room.n_voices);
+    EngineSettings {
+        n_zones: N_ZONES,
+        n_inputs: output::N_INPUTS,
+        n_outputs: output::N_OUTPUTS,
+        n_voices,
+        n_plays: n_voices,
+        ..room
+    }
+}
+
+pub(super) fn output(config: &Config) -> output::Settings {
+    let audio = &config.audio;
+    let jack = &audio.jack;
+    let link = |link: &config::Link| output::Link {
+        from: link.from.regex().clone(),
+        to: link.to.as_ref().map(|to| to.regex().clone()),
+    };
+    output::Settings {
+        backend: match audio.backend {
+            config::Backend::Auto => output::Backend::Auto,
+            config::Backend::Jack => output::Backend::Jack,
+            config::Backend::Device => output::Backend::Device,
+            config::Backend::Timer => output::Backend::Timer,
+        },
+        jack: output::JackSettings {
+            autostart: jack.autostart,
+            server_name: jack.server_name.clone(),
+            client_name: jack.client_name.clone(),
+            output_ports: jack
+                .output_ports
+                .as_ref()
+                .map(|ports| ports.regex().clone()),
+            music_client: jack.music_client.regex().clone(),
+            music_links: jack.music_links.iter().map(link).collect(),
+        },
+        device: audio.device.as_ref().map(|device| match device {
+            config::Device::Index(index) => output::DeviceMatch::Index(*index),
+            config::Device::Named(name) => output::DeviceMatch::Pattern(name.regex().clone()),
+        }),
+        sample_rate: audio.sample_rate,
+        period: audio.period,
+        zones: ZoneSet::first(N_ZONES),
+    }
+}
+
+/// `for_systemd`: the journal writes the time itself.
+pub(super) fn logging(config: &Config, for_systemd: bool) -> logging::Settings {
+    logging::Settings {
+        format: match config.server.log_format {
+            config::LogFormat::Text => logging::Format::Text,
+            config::LogFormat::Json => logging::Format::Json,
+        },
+        debug: config.server.debug,
+        sip_level: config.server.sip_log_level,
+        timestamps: !for_systemd,
+    }
+}

@@ -1,0 +1,144 @@
+//! How do people read what the parts report?
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::control::Input;
+use crate::media::Report;
+use crate::sip::{AccountState, Caller, Endpoint, HowEnded, Listen};
+
+/// `Alice <sip:alice@10.0.0.7>`, or the address alone.
+pub(super) fn caller(caller: &Caller) -> String {
+    match caller.display.as_deref().map(str::trim) {
+        Some(name) if !name.is_empty() => format!("{name} <{}>", caller.uri),
+        _ => caller.uri.clone(),
+    }
+}
+
+/// Where a phone on the network dials to reach this socket.
+pub(super) fn listening(listen: &Listen) -> String {
+    let (address, transport) = (listen.address, listen.transport);
+    if !address.ip().is_unspecified() {
+        return format!("sip:{address};transport={transport}");
+    }
+    // The address by which we would reach a documentation network is the one others know.
+    let outside: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::new(192, 0, 2, 1), 9).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9).into(),
+    };
+    let seen = SocketAddr::new(Endpoint::local_address_for(outside), address.port());
+    format!("sip:{seen};transport={transport} and at every other address of this machine")
+}
+
+/// The number that was dialled; a call to the bare host dials none.
+pub(super) fn dialled(user: &str) -> String {
+    if user.is_empty() {
+        "no number".to_owned()
+    } else {
+        user.to_owned()
+    }
+}
+
+/// Completes "call … ended: ".
+pub(super) fn ended(how: &HowEnded) -> String {
+    match how {
+        HowEnded::Cancelled => "caller gave up".to_owned(),
+        HowEnded::HungUp => "caller hung up".to_owned(),
+        HowEnded::NoAck => "caller never confirmed the answer".to_owned(),
+        HowEnded::ByUs => "ended by us".to_owned(),
+        HowEnded::Failed(why) => why.clone(),
+    }
+}
+
+/// What the core is told about an account; nothing while it is only trying for the first time.
+///
+/// The core logs each new text, so a text must not hold numbers that change by themselves.
+pub(super) fn account(name: String, state: AccountState) -> Option<Input> {
+    let (ok, text) = match state {
+        AccountState::Registering => return None,
+        AccountState::Registered { .. } => (true, "registered".to_owned()),
+        AccountState::Refused { status, reason, .. } => {
+            let hint = match status {
+                401 | 403 | 407 => "; check user and pass",
+                404 => "; check user and domain",
+                _ => "",
+            };
+            (
+                false,
+                format!("the registrar refuses us: {status} {reason}{hint}"),
+            )
+        }
+        AccountState::Unreachable { why, .. } => {
+            (false, format!("the registrar does not answer: {why}"))
+        }
+        AccountState::Gone => return Some(Input::AccountGone { name }),
+    };
+    Some(Input::AccountChanged { name, ok, text })
+}
+
+/// How a caller's sound arrived, in one line.
+pub(super) fn audio(report: &Report, n_foreign: u64) -> String {
+    let mut text = format!(
+        "{} packets received, {} lost, {} late; jitter {} ms, delay {} ms ({} to {})",
+        report.received,
+        report.lost,
+        report.late,
+        report.jitter.as_millis(),
+        report.delay.as_millis(),
+        report.delay_min.as_millis(),
+        report.delay_max.as_millis(),
+    );
+    let odd = [
+        (report.malformed, "malformed"),
+        (report.unknown_payload, "of an unknown payload type"),
+        (n_foreign, "from strangers"),
+    ];
+    for (n, what) in odd.into_iter().filter(|(n, _)| *n > 0) {
+        text.push_str(&format!(", {n} {what}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_named_as_well_as_they_name_themselves() {
+        let uri = "sip:7@host".to_owned();
+        let alice = Caller {
+            uri,
+            user: "7".into(),
+            display: Some(" Alice ".into()),
+        };
+        assert_eq!(caller(&alice), "Alice <sip:7@host>");
+        assert_eq!(
+            caller(&Caller {
+                display: Some("  ".into()),
+                ..alice
+            }),
+            "sip:7@host"
+        );
+        assert_eq!(dialled(""), "no number");
+    }
+
+    #[test]
+    fn a_refused_account_gets_a_hint() {
+        let reason = "Forbidden".to_owned();
+        let retry_in = std::time::Duration::from_secs(60);
+        let state = AccountState::Refused {
+            status: 403,
+            reason,
+            retry_in,
+        };
+        let Some(Input::AccountChanged {
+            ok: false, text, ..
+        }) = account("sip".into(), state)
+        else {
+            panic!("a refusal is news");
+        };
+        assert!(
+            text.contains("403 Forbidden; check user and pass"),
+            "{text}"
+        );
+    }
+}

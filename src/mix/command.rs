@@ -1,0 +1,89 @@
+//! What crosses between the console and the engine?
+
+use std::time::Duration;
+
+use crate::base::{CallId, Db, PlayId, ZoneSet};
+use crate::mix::play::Play;
+use crate::mix::routes::Table;
+use crate::mix::voice::Voice;
+
+/// From the console to the engine; in force from the next callback on.
+pub(super) enum Command {
+    Routes(Box<Table>),
+    Speak(Box<Voice>),
+    Leave(CallId),
+    Play(Box<Play>),
+    Stop(PlayId),
+    Duck {
+        zones: ZoneSet,
+        gain: f32,
+        ramp: Duration,
+    },
+    MusicVolume {
+        zones: ZoneSet,
+        gain: f32,
+    },
+    SpeechVolume {
+        zones: ZoneSet,
+        gain: f32,
+    },
+}
+
+/// From the engine to the console: what is finished and can be dropped there.
+pub(super) enum Spent {
+    Table(Box<Table>),
+    /// Gone, or never begun because it was made for another rate.
+    Voice(Box<Voice>),
+    Play(Box<Play>),
+}
+
+/// What the console has to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The play has ended, was stopped, or the clock changed under it. Comes once for each play.
+    Ended { play: PlayId },
+    /// The voice is no longer heard: it was removed, or its feed was dropped and played out.
+    VoiceGone { call: CallId, report: VoiceReport },
+}
+
+/// How a voice fared at the engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VoiceReport {
+    /// How long it was heard.
+    pub played: Duration,
+    /// How long it had nothing to say after it had begun.
+    pub starved: Duration,
+    /// How often that happened.
+    pub n_starved: u64,
+    /// How often it skipped ahead, because far too much had piled up.
+    pub n_skips: u64,
+    /// By how much the caller's clock seemed to run fast against the card's.
+    pub skew_ppm: f64,
+    /// Its highest sample, before zones and limiter.
+    pub peak: Db,
+}
+
+impl Command {
+    /// Whether carrying this out makes `earlier`, which waits just as long, pointless.
+    pub(super) fn replaces(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Routes(_), Self::Routes(_)) => true,
+            (Self::Duck { zones: a, .. }, Self::Duck { zones: b, .. })
+            | (Self::MusicVolume { zones: a, .. }, Self::MusicVolume { zones: b, .. })
+            | (Self::SpeechVolume { zones: a, .. }, Self::SpeechVolume { zones: b, .. }) => {
+                b.difference(a).is_empty()
+            }
+            (
+                Self::Routes(_)
+                | Self::Speak(_)
+                | Self::Leave(_)
+                | Self::Play(_)
+                | Self::Stop(_)
+                | Self::Duck { .. }
+                | Self::MusicVolume { .. }
+                | Self::SpeechVolume { .. },
+                _,
+            ) => false,
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! How does the control side tell the engine what to do, without ever waiting for it?
+//!
+//! Commands go through a ring. While no clock runs nobody empties it; what does not fit then
+//! stays in a backlog here and follows by itself, with later settings in place of earlier ones.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::{CallId, Db, FeedRx, Offer, Pcm, PlayId, SampleRate, Take, ZoneId, ZoneSet};
+use crate::mix::command::{Command, Event, Spent};
+use crate::mix::engine::EngineSettings;
+use crate::mix::play::Play;
+use crate::mix::routes::{Routes, Table};
+use crate::mix::sounds::Sounds;
+use crate::mix::vitals::Vitals;
+use crate::mix::voice::Voice;
+
+/// The control side's handle on the engine. Nothing here blocks.
+pub struct Console {
+    limits: EngineSettings,
+    commands: Offer<Command>,
+    backlog: VecDeque<Command>,
+    returns: Take<Spent>,
+    vitals: Arc<Vitals>,
+    sounds: Sounds,
+    /// The latest voice of each call that is in the engine or on its way.
+    voices: BTreeMap<CallId, Latest>,
+    /// Voices that have not come back, those of replaced calls included.
+    n_voices: usize,
+    next_serial: u64,
+    plays: BTreeSet<PlayId>,
+}
+
+struct Latest {
+    serial: u64,
+    /// It was told to leave.
+    leaving: bool,
+}
+
+/// What the engine was not made for; nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// As many voices as there is room for are heard already.
+    Voices(usize),
+    /// As many sounds as there is room for are playing already.
+    Plays(usize),
+    /// Routes name an output beyond so many.
+    Outputs(usize),
+    /// Routes name a music input beyond so many.
+    Inputs(usize),
+    /// A zone beyond so many was named.
+    Zones(usize),
+}
+
+impl Console {
+    pub(super) fn new(
+        limits: EngineSettings,
+        commands: Offer<Command>,
+        returns: Take<Spent>,
+        vitals: Arc<Vitals>,
+    ) -> Self {
+        Self {
+            limits,
+            commands,
+            backlog: VecDeque::new(),
+            returns,
+            vitals,
+            sounds: Sounds::default(),
+            voices: BTreeMap::new(),
+            n_voices: 0,
+            next_serial: 0,
+            plays: BTreeSet::new(),
+        }
+    }
+
+    /// Puts new routes in the place of the old ones, by a crossfade of 20 ms.
+    pub fn route(&mut self, routes: Routes) -> Result<(), Refusal> {
+        let table = Table::new(&routes, &self.limits).map_err(|refusal| self.refuse(refusal))?;
+        self.send(Command::Routes(Box::new(table)));
+        Ok(())
+    }
+
+    /// Lets a caller be heard as soon as its feed has frames. A voice that the call already had
+    /// is removed, and only the new one will be reported as gone.
+    pub fn add_voice(
+        &mut self,
+        call: CallId,
+        feed: FeedRx,
+        zones: ZoneSet,
+        gain: Db,
+    ) -> Result<(), Refusal> {
+        self.check(zones)?;
+        if self.n_voices >= self.limits.n_voices {
+            return Err(self.refuse(Refusal::Voices(self.limits.n_voices)));
+        }
+        self.remove_voice(call);
+        let (serial, rate) = (self.next_serial, self.vitals.rate());
+        let voice = Voice::new(call, serial, feed, zones, gain.gain(), rate);
+        self.voices.insert(
+            call,
+            Latest {
+                serial,
+                leaving: false,
+            },
+        );
+        self.next_serial += 1;
+        self.n_voices += 1;
+        self.send(Command::Speak(Box::new(voice)));
+        Ok(())
+    }
+
+    /// Fades the call's voice out; `VoiceGone` follows. Nothing happens if it has none.
+    pub fn remove_voice(&mut self, call: CallId) {
+        if let Some(latest) = self.voices.get_mut(&call) {
+            latest.leaving = true;
+            self.send(Command::Leave(call));
+        }
+    }
+
+    /// Plays a sound into zones, cut after `longest`; exactly one `Ended` follows. The first time
+    /// that a sound is played at a rate it is converted, which takes some ms for each of its
+    /// seconds: see `prepare`.
+    pub fn play(
+        &mut self,
+        play: PlayId,
+        pcm: &Arc<Pcm>,
+        zones: ZoneSet,
+        gain: Db,
+        longest: Option<Duration>,
+    ) -> Result<(), Refusal> {
+        self.check(zones)?;
+        if self.plays.len() >= self.limits.n_plays {
+            return Err(self.refuse(Refusal::Plays(self.limits.n_plays)));
+        }
+        let rate = self.vitals.rate();
+        let sound = self.sounds.at_rate(pcm, rate);
+        self.plays.insert(play);
+        let play = Play::new(play, sound, rate, zones, gain.gain(), longest);
+        self.send(Command::Play(Box::new(play)));
+        Ok(())
+    }
+
+    /// Fades a sound out; `Ended` follows as at its end.
+    pub fn stop(&mut self, play: PlayId) {
+        if self.plays.contains(&play) {
+            self.send(Command::Stop(play));
+        }
+    }
+
+    /// Moves the music of the zones to `to` within `ramp`; `Db::UNITY` brings it back.
+    pub fn duck(&mut self, zones: ZoneSet, to: Db, ramp: Duration) {
+        let gain = to.gain();
+        self.send(Command::Duck { zones, gain, ramp });
+    }
+
+    /// Sets how loud music is in a zone when nobody speaks, by a ramp of 50 ms.
+    pub fn set_music_volume(&mut self, zone: ZoneId, to: Db) {
+        let (zones, gain) = (ZoneSet::from_iter([zone]), to.gain());
+        self.send(Command::MusicVolume { zones, gain });
+    }
+
+    /// Sets how loud voices and sounds are in a zone, by a ramp of 50 ms.
+    pub fn set_speech_volume(&mut self, zone: ZoneId, to: Db) {
+        let (zones, gain) = (ZoneSet::from_iter([zone]), to.gain());
+        self.send(Command::SpeechVolume { zones, gain });
+    }
+
+    /// What the engine has to tell, once each; also drops what it is done with. Call this often,
+    /// until `None`: the backlog moves on here too.
+    pub fn poll(&mut self) -> Option<Event> {
+        self.flush();
+        while let Some(spent) = self.returns.take() {
+            let event = self.settle(spent);
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    /// Whether the engine has something to report before long: a sound that plays or a voice that
+    /// leaves.
+    pub fn is_awaiting(&self) -> bool {
+        !self.plays.is_empty() || self.voices.values().any(|latest| latest.leaving)
+    }
+
+    /// The engine's counters.
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
+    /// Converts a sound for the engine's present rate before it is needed.
+    pub fn prepare(&mut self, pcm: &Arc<Pcm>) {
+        let rate = self.vitals.rate();
+        self.sounds.at_rate(pcm, rate);
+    }
+
+    /// A clock runs at `rate` from now on: converts all known sounds before they are needed. What
+    /// is made later follows the engine's rate without being told.
+    pub fn set_rate(&mut self, rate: SampleRate) {
+        self.sounds.set_rate(rate);
+    }
+
+    fn settle(&mut self, spent: Spent) -> Option<Event> {
+        match spent {
+            Spent::Table(table) => {
+                drop(table);
+                None
+            }
+            Spent::Play(play) => {
+                self.plays.remove(&play.id);
+                Some(Event::Ended { play: play.id })
+            }
+            Spent::Voice(voice) if self.is_over(&voice) => self.bury(&voice),
+            Spent::Voice(mut voice) => {
+                // The rate changed while it was on its way.
+                voice.set_rate(self.vitals.rate());
+                self.send(Command::Speak(voice));
+                None
+            }
+        }
+    }
+
+    fn is_over(&self, voice: &Voice) -> bool {
+        let wanted = |latest: &Latest| latest.serial == voice.serial && !latest.leaving;
+        voice.is_gone() || !self.voices.get(&voice.call).is_some_and(wanted)
+    }
+
+    fn bury(&mut self, voice: &Voice) -> Option<Event> {
+        self.n_voices -= 1;
+        self.voices
+            .get(&voice.call)
+            .filter(|latest| latest.serial == voice.serial)?;
+        self.voices.remove(&voice.call);
+        Some(Event::VoiceGone {
+            call: voice.call,
+            report: voice.report(),
+        })
+    }
+
+    fn send(&mut self, command: Command) {
+        self.flush();
+        if self.backlog.is_empty() {
+            match self.try_send(command) {
+                Ok(()) => {}
+                Err(command) => self.backlog.push_back(command),
+            }
+            return;
+        }
+        self.backlog.retain(|earlier| !command.replaces(earlier));
+        self.backlog.push_back(command);
+    }
+
+    fn flush(&mut self) {
+        while let Some(command) = self.backlog.pop_front() {
+            if let Err(command) = self.try_send(command) {
+                self.backlog.push_front(command);
+                return;
+            }
+        }
+    }
+
+    fn try_send(&mut self, command: Command) -> Result<(), Command> {
+        // Asked first: a full ring is nothing to count, the backlog is there for it.
+        if self.commands.is_full() {
+            return Err(command);
+        }
+        self.commands.offer(command)
+    }
+
+    fn check(&self, zones: ZoneSet) -> Result<(), Refusal> {
+        let n = self.limits.n_zones;
+        if zones.difference(&ZoneSet::first(n)).is_empty() {
+            return Ok(());
+        }
+        Err(self.refuse(Refusal::Zones(n)))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Refusal {
+        self.vitals.count_refusal();
+        refusal
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Voices(n) => write!(f, "the engine has room for {n} voices"),
+            Self::Plays(n) => write!(f, "the engine has room for {n} sounds at a time"),
+            Self::Outputs(n) => write!(f, "the engine has {n} outputs"),
+            Self::Inputs(n) => write!(f, "the engine has {n} music inputs"),
+            Self::Zones(n) => write!(f, "the engine has {n} zones"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,190 @@
+//! How does the rest of the program talk to the media thread?
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::{Poll, Waker};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::base::{CallId, Encoding, FeedRx, FeedTx, Pcm};
+use crate::media::{Key, Receiver, ReceiverSettings, Report, SenderReport, SenderSettings};
+use crate::net::PortPair;
+use crate::net::run::{Run, WAKE};
+
+/// The media thread: one for all calls. Dropping it closes them all and joins the thread.
+pub struct Media {
+    commands: mpsc::Sender<Command>,
+    waker: Waker,
+    beat: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a call needs to exchange sound with its peer.
+pub struct Leg {
+    pub call: CallId,
+    pub sockets: PortPair,
+    /// Where the peer wants our packets; `None` if it is not known yet.
+    pub remote: Option<SocketAddr>,
+    pub receiver: Receiver,
+    pub feed: FeedTx,
+    /// With it, packets go out all the time: silence if nothing plays.
+    pub sender: Option<SenderSettings>,
+}
+
+/// What a new session description changes in a running call; its audio rate stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    pub remote: Option<SocketAddr>,
+    pub receiver: ReceiverSettings,
+    pub tx: Tx,
+    pub rx: Rx,
+}
+
+/// What we send after a [`Redirect`], in a call that was opened with a sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tx {
+    /// Packets with these payload types.
+    Flowing {
+        encoding: Encoding,
+        payload_type: u8,
+        event_payload_type: Option<u8>,
+    },
+    /// Nothing, until the next redirect: the peer holds the call.
+    Paused,
+}
+
+/// What we expect to receive after a [`Redirect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rx {
+    Expected,
+    /// The peer holds the call and may send nothing.
+    Paused,
+}
+
+/// What the media thread has to tell.
+#[derive(Debug)]
+pub enum Event {
+    /// The first valid packet came.
+    FirstPacket {
+        call: CallId,
+        at: Instant,
+        from: SocketAddr,
+    },
+    /// Nothing valid has come since then for as long as `set_timeout` says; told once, and again
+    /// only after sound has returned.
+    Silent { call: CallId, since: Instant },
+    /// The peer pressed a key.
+    Key { call: CallId, key: Key },
+    /// What `play` was given has been sent to its end.
+    Played { call: CallId },
+    /// The call is closed and its ports are free.
+    Closed {
+        call: CallId,
+        report: Report,
+        sent: SenderReport,
+        /// Datagrams from sources that are not the peer.
+        n_foreign: u64,
+        /// The last time that a packet took to the peer and back, if the peer tells (RTCP).
+        round_trip: Option<Duration>,
+    },
+}
+
+pub(super) enum Command {
+    Open(Box<Leg>),
+    Close(CallId),
+    Redirect(CallId, Redirect),
+    Play(CallId, Arc<Pcm>, Repeat),
+    Keys(CallId, Vec<Key>),
+    Listen(CallId, FeedRx, Option<UnboundedSender<Vec<f32>>>),
+    Timeout(Option<Duration>),
+    Stop,
+}
+
+/// How often a sound is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    Once,
+    /// Until another sound or the end of the call.
+    Forever,
+}
+
+impl Media {
+    /// Starts the thread; an error means that the system has no poll or thread to give.
+    pub fn spawn(events: UnboundedSender<Event>) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        let (commands, inbox) = mpsc::channel();
+        let beat = Arc::new(AtomicU64::new(0));
+        let run = Run::new(poll, inbox, events, beat.clone());
+        let thread = std::thread::Builder::new()
+            .name("media".to_owned())
+            .spawn(move || run.run())?;
+        Ok(Self {
+            commands,
+            waker,
+            beat,
+            thread: Some(thread),
+        })
+    }
+
+    /// Starts the sound of a call. A call that is open already is closed first.
+    pub fn open(&self, leg: Leg) {
+        self.send(Command::Open(Box::new(leg)));
+    }
+
+    /// Ends the sound of a call; `Event::Closed` follows if it was open.
+    pub fn close(&self, call: CallId) {
+        self.send(Command::Close(call));
+    }
+
+    /// Follows a new session description.
+    pub fn redirect(&self, call: CallId, redirect: Redirect) {
+        self.send(Command::Redirect(call, redirect));
+    }
+
+    /// How long a peer may be silent before `Event::Silent`; `None` for ever, which is the start.
+    pub fn set_timeout(&self, timeout: Option<Duration>) {
+        self.send(Command::Timeout(timeout));
+    }
+
+    /// Sends a sound to the peer in place of whatever plays; it must be mono at the rate of the
+    /// call's encoding.
+    pub fn play(&self, call: CallId, pcm: Arc<Pcm>, repeat: Repeat) {
+        self.send(Command::Play(call, pcm, repeat));
+    }
+
+    /// Sends keys to the peer one after the other (RFC 4733), after those still under way.
+    pub fn send_keys(&self, call: CallId, keys: Vec<Key>) {
+        self.send(Command::Keys(call, keys));
+    }
+
+    /// Plays the feed of a call at the pace of this machine's clock, as a sound card would, and
+    /// hands what is heard to `tap` in blocks of 20 ms.
+    pub fn listen(&self, call: CallId, feed: FeedRx, tap: Option<UnboundedSender<Vec<f32>>>) {
+        self.send(Command::Listen(call, feed, tap));
+    }
+
+    /// Rises at least once a second while the thread is well.
+    pub fn beat(&self) -> u64 {
+        self.beat.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, command: Command) {
+        // Both fail only if the thread is gone, and then the beat stands still for the watchdog.
+        let _ = self.commands.send(command);
+        let _ = self.waker.wake();
+    }
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        self.send(Command::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! How do we stay wired to a JACK graph that changes, and leave one that is dead?
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use ::jack::{AsyncClient, Client, ClientStatus, Control, Frames, NotificationHandler, PortId};
+
+use crate::base::SampleRate;
+use crate::mix::Engine;
+use crate::output::clock::{N_INPUTS, N_OUTPUTS, Pulse};
+use crate::output::error::Error;
+use crate::output::jack::callback::{Back, Callback, Remote, rig};
+use crate::output::jack::graph::{apply, connections, foreign_ports};
+use crate::output::jack::open::{Autostart, activate, open};
+use crate::output::links::{self, Plan};
+use crate::output::moves::{Connections, Wish, moves};
+use crate::output::settings::JackSettings;
+use crate::output::slots::{Change, Slots};
+use crate::output::wiring::Wiring;
+
+/// How long the callback may take to give something back: a few cycles of the longest period in
+/// use, 4096 frames at 8 kHz.
+const GIVE_BACK_WITHIN: Duration = Duration::from_millis(1_600);
+
+/// Our client while it runs.
+pub(crate) struct Jack {
+    active: AsyncClient<Watcher, Callback>,
+    remote: Remote,
+    pulse: Arc<Pulse>,
+    name: String,
+    outs: Slots,
+    ins: Slots,
+    /// Ports that were complained about, each once.
+    warned: BTreeSet<String>,
+}
+
+impl Jack {
+    /// Joins the server and starts its callback, which has no engine yet. `wake` is called from
+    /// libjack's own thread when the graph has changed.
+    pub(crate) fn start(
+        settings: &JackSettings,
+        autostart: Autostart,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let server = settings.server_name.as_deref();
+        let client = open(&settings.client_name, server, autostart)?;
+        let pulse = Arc::new(Pulse::default());
+        if let Some(rate) = SampleRate::new(client.sample_rate()) {
+            pulse.set_rate(rate);
+        }
+        let name = client.name().to_owned();
+        let (remote, callback) = rig(pulse.clone());
+        let watcher = Watcher {
+            pulse: pulse.clone(),
+            wake: Box::new(wake),
+        };
+        Ok(Self {
+            active: activate(client, watcher, callback)?,
+            remote,
+            pulse,
+            name,
+            outs: Slots::new(N_OUTPUTS),
+            ins: Slots::new(N_INPUTS),
+            warned: BTreeSet::new(),
+        })
+    }
+
+    /// What the client tells about itself.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// Frames a second; the server's.
+    pub(crate) fn rate(&self) -> SampleRate {
+        self.pulse.rate().unwrap_or(SampleRate::HZ_48000)
+    }
+
+    /// Frames a cycle; the server's.
+    pub(crate) fn period(&self) -> usize {
+        self.client().buffer_size() as usize
+    }
+
+    /// The name that the server gave us.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Lends the engine to the callback.
+    pub(crate) fn lend(&mut self, engine: Box<Engine>, home: mpsc::Sender<Box<Engine>>) -> bool {
+        self.remote.lend(engine, home)
+    }
+
+    /// Asks the callback for the engine, waits for it a little and sends it home.
+    pub(crate) fn recall(&mut self) {
+        self.remote.recall();
+        let until = Instant::now() + GIVE_BACK_WITHIN;
+        while !self.collect().contains(&Returned::Engine) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Makes the graph what the settings say, as far as it lets us. Looks first and moves then:
+    /// after each move the server makes a question wait for a period.
+    pub(crate) fn relink(&mut self, settings: &JackSettings) -> Wiring {
+        self.collect();
+        let plan = links::plan(&foreign_ports(self.client()), settings);
+        let present = self.connections(&plan);
+        self.place_outputs(&plan);
+        self.place_music(&plan);
+        for change in moves(&self.wish(&plan), &present) {
+            apply(self.client(), &change);
+        }
+        self.wiring(&plan)
+    }
+
+    /// Leaves the server on a thread of its own, since a dead server can block.
+    pub(crate) fn close(self) -> Result<Closing, Error> {
+        let (done_tx, done) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("jack-close".to_owned())
+            .spawn(move || {
+                // An error means that the server is gone; the client is closed either way.
+                self.active.deactivate().map(drop).ok();
+                done_tx.send(()).ok();
+            })
+            .map(|_| Closing { done })
+            .map_err(|why| Error::Thread(why.to_string()))
+    }
+
+    fn client(&self) -> &Client {
+        self.active.as_client()
+    }
+
+    fn place_outputs(&mut self, plan: &Plan) {
+        let change = self.outs.assign(&plan.outputs);
+        for &place in &change.removed {
+            self.remote.take_out(place);
+        }
+        self.settle(&change);
+        for place in change.added {
+            let port = self
+                .client()
+                .register_port(&out_name(place), ::jack::AudioOut::default());
+            let given = match port {
+                Ok(port) => self.remote.give_out(place, port),
+                Err(why) => self.complain(&out_name(place), &why.to_string()),
+            };
+            if !given {
+                self.outs.free(place);
+            }
+        }
+    }
+
+    fn place_music(&mut self, plan: &Plan) {
+        let sources: Vec<String> = plan.music.iter().map(|m| m.port.clone()).collect();
+        let change = self.ins.assign(&sources);
+        for &place in &change.removed {
+            self.remote.take_in(place);
+        }
+        self.settle(&change);
+        for place in change.added {
+            let port = self
+                .client()
+                .register_port(&in_name(place), ::jack::AudioIn::default());
+            let given = match port {
+                Ok(port) => self.remote.give_in(place, port),
+                Err(why) => self.complain(&in_name(place), &why.to_string()),
+            };
+            if !given {
+                self.ins.free(place);
+            }
+        }
+        for port in &plan.unlinked {
+            self.complain(port, "it is music, but no link takes it to an output");
+        }
+    }
+
+    /// Waits for the ports that were taken from the callback, so that their names are free.
+    fn settle(&mut self, change: &Change) {
+        for port in &change.refused {
+            self.complain(port, "there are too many ports");
+        }
+        let mut missing = change.removed.len();
+        let until = Instant::now() + GIVE_BACK_WITHIN;
+        loop {
+            missing = missing.saturating_sub(self.collect().len());
+            if missing == 0 || self.pulse.is_dead() || Instant::now() > until {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Unregisters the ports that the callback gave back.
+    fn collect(&mut self) -> Vec<Returned> {
+        let mut returned = Vec::new();
+        while let Some(back) = self.remote.poll() {
+            let unregistered = match back {
+                Back::Engine(lent) => {
+                    drop(lent);
+                    returned.push(Returned::Engine);
+                    continue;
+                }
+                Back::Out(_, port) => self.client().unregister_port(port),
+                Back::In(_, port) => self.client().unregister_port(port),
+            };
+            if let Err(why) = unregistered {
+                tracing::debug!("a port of ours stays registered: {why}");
+            }
+            returned.push(Returned::Port);
+        }
+        returned
+    }
+
+    /// Says once what is wrong with a port, and that it is not handed over.
+    fn complain(&mut self, port: &str, why: &str) -> bool {
+        if self.warned.insert(port.to_owned()) {
+            tracing::warn!("jack port {port} is not connected: {why}");
+        }
+        false
+    }
+
+    fn connections(&self, plan: &Plan) -> Connections {
+        let music = plan.music.iter().map(|music| &music.port);
+        plan.outputs
+            .iter()
+            .chain(music)
+            .chain(&plan.unlinked)
+            .map(|port| (port.clone(), connections(self.client(), port)))
+            .collect()
+    }
+
+    fn wish(&self, plan: &Plan) -> Wish {
+        let outputs = self
+            .outs
+            .iter()
+            .map(|(place, speaker)| (self.full(&out_name(place)), speaker.to_owned()));
+        let music = self
+            .ins
+            .iter()
+            .map(|(place, source)| (source.to_owned(), Some(self.full(&in_name(place)))));
+        let cut_off = plan.unlinked.iter().map(|source| (source.clone(), None));
+        Wish {
+            own: self.full(""),
+            outputs: outputs.collect(),
+            music: music.chain(cut_off).collect(),
+        }
+    }
+
+    fn wiring(&self, plan: &Plan) -> Wiring {
+        let places = |names: &[String]| names.iter().filter_map(|n| self.outs.place(n)).collect();
+        let music = plan.music.iter().filter_map(|music| {
+            let place = self.ins.place(&music.port)?;
+            Some((place, music.port.clone(), places(&music.to)))
+        });
+        Wiring {
+            outputs: self
+                .outs
+                .iter()
+                .map(|(place, name)| (place, name.to_owned()))
+                .collect(),
+            music: music.collect(),
+        }
+    }
+
+    fn full(&self, short: &str) -> String {
+        format!("{}:{short}", self.name)
+    }
+}
+
+fn out_name(place: usize) -> String {
+    format!("out_{}", place + 1)
+}
+
+fn in_name(place: usize) -> String {
+    format!("music_{}", place + 1)
+}
+
+/// What came back from the callback.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Returned {
+    Engine,
+    Port,
+}
+
+/// A client on its way out.
+pub(crate) struct Closing {
+    done: mpsc::Receiver<()>,
+}
+
+impl Closing {
+    /// Whether the client is closed, waiting for it at most so long. Before that no other client
+    /// may be opened: libjack would take it for one of the old server's.
+    pub(crate) fn wait(&self, at_most: Duration) -> bool {
+        match self.done.recv_timeout(at_most) {
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => true,
+            Err(mpsc::RecvTimeoutError::Timeout) => false,
+        }
+    }
+}
+
+/// Turns the server's notifications into flags.
+struct Watcher {
+    pulse: Arc<Pulse>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Watcher {
+    fn graph_changed(&self) {
+        if self.pulse.graph_changed() {
+            (self.wake)();
+        }
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the trait declares the shutdown notification unsafe"
+)]
+impl NotificationHandler for Watcher {
+    unsafe fn shutdown(&mut self, _: ClientStatus, _: &str) {
+        // To be written like a signal handler: the supervisor looks at this flag on its own.
+        self.pulse.die();
+    }
+
+    fn sample_rate(&mut self, _: &Client, hz: Frames) -> Control {
+        if let Some(rate) = SampleRate::new(hz) {
+            self.pulse.set_rate(rate);
+        }
+        Control::Continue
+    }
+
+    /// A client that leaves tells of its ports while they are still there, and then only of itself.
+    fn client_registration(&mut self, _: &Client, _: &str, _: bool) {
+        self.graph_changed();
+    }
+
+    fn port_registration(&mut self, _: &Client, _: PortId, _: bool) {
+        self.graph_changed();
+    }
+
+    fn ports_connected(&mut self, _: &Client, _: PortId, _: PortId, _: bool) {
+        self.graph_changed();
+    }
+
+    fn xrun(&mut self, _: &Client) -> Control {
+        self.pulse.late();
+        Control::Continue
+    }
+}

@@ -1,0 +1,264 @@
+//! Which foreign ports of a JACK graph get what? The rules of the old configuration, as values.
+//!
+//! ```text
+//!  mpd.paging:left ──► music_1 ─┐ paging ┌─ out_1 ──► system:playback_1
+//!  mpd.paging:right ─► music_2 ─┘  × ducking └─ out_2 ──► system:playback_2
+//! ```
+
+use crate::output::settings::{JackSettings, Link};
+
+/// An audio port of another client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphPort {
+    /// `client:port`, as the server writes it.
+    pub name: String,
+    /// Which way its samples go.
+    pub kind: PortKind,
+}
+
+/// Which way a foreign port's samples go, seen from us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PortKind {
+    /// A JACK *input* port: it plays what we send.
+    Speaker,
+    /// A JACK *output* port: a player or other sound source.
+    Source,
+}
+
+/// What must be connected, in the order of the graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Ports that get everything that is paged.
+    pub outputs: Vec<String>,
+    /// Music ports and the outputs that each reaches; never empty in `to`.
+    pub music: Vec<Music>,
+    /// Music ports that no link takes anywhere: they are connected to nothing.
+    pub unlinked: Vec<String>,
+}
+
+/// A music port and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Music {
+    /// `client:port`.
+    pub port: String,
+    /// A subset of [`Plan::outputs`].
+    pub to: Vec<String>,
+}
+
+/// Applies the settings to the foreign audio ports of a graph.
+pub fn plan(ports: &[GraphPort], settings: &JackSettings) -> Plan {
+    let outputs: Vec<String> = names(ports, PortKind::Speaker)
+        .filter(|name| is_output(name, settings))
+        .map(str::to_owned)
+        .collect();
+    let mut plan = Plan {
+        outputs,
+        ..Plan::default()
+    };
+    for port in names(ports, PortKind::Source) {
+        let Some(short) = music_name(port, settings) else {
+            continue;
+        };
+        let to = linked(short, &plan.outputs, &settings.music_links);
+        if to.is_empty() {
+            plan.unlinked.push(port.to_owned());
+        } else {
+            plan.music.push(Music {
+                port: port.to_owned(),
+                to,
+            });
+        }
+    }
+    plan
+}
+
+fn names(ports: &[GraphPort], kind: PortKind) -> impl Iterator<Item = &str> {
+    ports
+        .iter()
+        .filter(move |port| port.kind == kind)
+        .map(|port| port.name.as_str())
+}
+
+fn is_output(name: &str, settings: &JackSettings) -> bool {
+    settings
+        .output_ports
+        .as_ref()
+        .is_none_or(|pattern| pattern.is_match(name))
+}
+
+/// The short name that links look at, if the port is music.
+fn music_name<'a>(port: &'a str, settings: &JackSettings) -> Option<&'a str> {
+    let found = settings.music_client.captures(port)?;
+    Some(found.get(1).map_or(port, |group| group.as_str()))
+}
+
+fn linked(short: &str, outputs: &[String], links: &[Link]) -> Vec<String> {
+    let links: Vec<&Link> = links
+        .iter()
+        .filter(|link| link.from.is_match(short))
+        .collect();
+    outputs
+        .iter()
+        .filter(|output| links.iter().any(|link| reaches(link, output)))
+        .cloned()
+        .collect()
+}
+
+fn reaches(link: &Link, output: &str) -> bool {
+    link.to
+        .as_ref()
+        .is_none_or(|pattern| pattern.is_match(output))
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    /// The graph that most rows look at.
+    const GRAPH: [(&str, PortKind); 8] = [
+        ("system:capture_1", PortKind::Source),
+        ("system:playback_1", PortKind::Speaker),
+        ("system:playback_2", PortKind::Speaker),
+        ("alsa_out:left", PortKind::Speaker),
+        ("alsa_out:right", PortKind::Speaker),
+        ("mpd.paging:left", PortKind::Source),
+        ("mpd.paging:right", PortKind::Source),
+        ("mpd.paging:centre", PortKind::Source),
+    ];
+
+    fn graph() -> Vec<GraphPort> {
+        GRAPH
+            .iter()
+            .map(|&(name, kind)| GraphPort {
+                name: name.to_owned(),
+                kind,
+            })
+            .collect()
+    }
+
+    fn settings(outputs: &str, music: &str, links: &str) -> JackSettings {
+        JackSettings {
+            output_ports: (!outputs.is_empty()).then(|| Regex::new(outputs).unwrap()),
+            music_client: Regex::new(music).unwrap(),
+            music_links: Link::parse_list(links).unwrap(),
+            ..JackSettings::default()
+        }
+    }
+
+    /// `music->output` for every link that a row makes, ports shortened to what is unique.
+    fn links(plan: &Plan) -> Vec<String> {
+        plan.music
+            .iter()
+            .flat_map(|m| m.to.iter().map(|to| format!("{}->{to}", m.port)))
+            .collect()
+    }
+
+    const MPD: &str = "^mpd\\.paging:(.*)$";
+
+    #[test]
+    fn every_row_links_what_the_old_program_linked() {
+        type Row<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], usize);
+        let rows: &[Row<'_>] = &[
+            // The old default joins only ports of like names.
+            (
+                "",
+                MPD,
+                "left---left right---right",
+                &[
+                    "mpd.paging:left->alsa_out:left",
+                    "mpd.paging:right->alsa_out:right",
+                ],
+                1,
+            ),
+            // With a plain server it joins nothing.
+            ("^system:", MPD, "left---left right---right", &[], 3),
+            // The later default knows the server's own ports.
+            (
+                "^system:",
+                MPD,
+                "left---(left|playback_1) right---(right|playback_2)",
+                &[
+                    "mpd.paging:left->system:playback_1",
+                    "mpd.paging:right->system:playback_2",
+                ],
+                1,
+            ),
+            // An empty right side means every output; links add up without doubles.
+            (
+                "^system:",
+                MPD,
+                "left--- left---playback_1",
+                &[
+                    "mpd.paging:left->system:playback_1",
+                    "mpd.paging:left->system:playback_2",
+                ],
+                2,
+            ),
+            // Patterns are searched anywhere in the name.
+            (
+                "playback_2",
+                MPD,
+                "ent---play",
+                &["mpd.paging:centre->system:playback_2"],
+                2,
+            ),
+            // Case counts.
+            ("^system:", MPD, "Left---playback", &[], 3),
+            ("^SYSTEM:", MPD, "left---", &[], 3),
+            // Without a group the full name is what the link sees.
+            (
+                "^system:",
+                "^mpd",
+                "^mpd.*left---_1 ^left---_2",
+                &["mpd.paging:left->system:playback_1"],
+                2,
+            ),
+            // A group that took no part leaves the full name.
+            (
+                "^system:",
+                "^mpd.paging:(le)?",
+                "^le$---_1 ^mpd.*right---_2",
+                &[
+                    "mpd.paging:left->system:playback_1",
+                    "mpd.paging:right->system:playback_2",
+                ],
+                1,
+            ),
+            // No links at all.
+            ("", MPD, "", &[], 3),
+        ];
+        for (outputs, music, rules, expected, n_unlinked) in rows.iter().copied() {
+            let plan = plan(&graph(), &settings(outputs, music, rules));
+            assert_eq!(links(&plan), *expected, "{outputs} {music} {rules}");
+            assert_eq!(plan.unlinked.len(), n_unlinked, "{outputs} {music} {rules}");
+        }
+    }
+
+    #[test]
+    fn no_filter_takes_every_speaker_of_the_graph_in_its_order() {
+        let plan = plan(&graph(), &settings("", MPD, ""));
+        assert_eq!(
+            plan.outputs,
+            [
+                "system:playback_1",
+                "system:playback_2",
+                "alsa_out:left",
+                "alsa_out:right"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_filter_that_matches_nothing_is_no_error() {
+        let plan = plan(&graph(), &settings("^nowhere:", MPD, "left---"));
+        assert!(plan.outputs.is_empty() && plan.music.is_empty());
+    }
+
+    #[test]
+    fn ports_that_are_not_music_are_left_alone() {
+        let plan = plan(&graph(), &settings("", "^other:", "---"));
+        assert!(plan.music.is_empty() && plan.unlinked.is_empty());
+    }
+}

@@ -1,0 +1,237 @@
+//! Is the clock that we started still what we think it is?
+
+use std::time::{Duration, Instant};
+
+use crate::base::SampleRate;
+use crate::output::clock::Pulse;
+use crate::output::device::Device;
+use crate::output::jack::Jack;
+use crate::output::settings::Settings;
+use crate::output::timer::Timer;
+use crate::output::wiring::Wiring;
+
+/// The three kinds of clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Jack,
+    Device,
+    Timer,
+}
+
+/// A clock that was started.
+pub(crate) enum Clock {
+    Jack(Box<Jack>),
+    Device(Device),
+    Timer(Timer),
+}
+
+impl Clock {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Jack(_) => Kind::Jack,
+            Self::Device(_) => Kind::Device,
+            Self::Timer(_) => Kind::Timer,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Jack(_) => "jack",
+            Self::Device(_) => "device",
+            Self::Timer(_) => "timer",
+        }
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        match self {
+            Self::Jack(jack) => jack.pulse(),
+            Self::Device(device) => device.pulse(),
+            Self::Timer(timer) => timer.pulse(),
+        }
+    }
+
+    pub(crate) fn beat(&self) -> Beat {
+        match self {
+            Self::Jack(jack) => Beat {
+                rate: jack.rate(),
+                period: jack.period(),
+            },
+            Self::Device(device) => Beat {
+                rate: device.rate(),
+                period: device.period(),
+            },
+            Self::Timer(timer) => Beat {
+                rate: timer.rate(),
+                period: timer.period(),
+            },
+        }
+    }
+
+    /// What it plays to, in words.
+    pub(crate) fn described(&self, settings: &Settings) -> String {
+        match self {
+            Self::Jack(jack) => match &settings.jack.server_name {
+                Some(server) => format!("JACK server \"{server}\" as \"{}\"", jack.name()),
+                None => format!("JACK as \"{}\"", jack.name()),
+            },
+            Self::Device(device) => format!(
+                "sound device \"{}\", {} channels",
+                device.id(),
+                device.n_outputs()
+            ),
+            Self::Timer(_) => "no sound hardware".to_owned(),
+        }
+    }
+
+    /// Puts the graph in order where there is one.
+    pub(crate) fn wiring(&mut self, settings: &Settings) -> Wiring {
+        match self {
+            Self::Jack(jack) => jack.relink(&settings.jack),
+            Self::Device(device) => {
+                let channel = |n| format!("{} channel {n}", device.id());
+                Wiring::plain((1..=device.n_outputs()).map(channel).collect(), Vec::new())
+            }
+            Self::Timer(timer) => Wiring::plain(
+                (1..=timer.n_outputs())
+                    .map(|n| format!("timer {n}"))
+                    .collect(),
+                (1..=timer.n_inputs())
+                    .map(|n| format!("timer {n}"))
+                    .collect(),
+            ),
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        match self {
+            Self::Jack(jack) if jack.pulse().is_dead() => {
+                Some("the JACK server is gone".to_owned())
+            }
+            Self::Device(device) => device
+                .failure()
+                .map(|why| format!("sound device \"{}\": {why}", device.id())),
+            Self::Jack(_) | Self::Timer(_) => None,
+        }
+    }
+}
+
+/// The measure of a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Beat {
+    pub(crate) rate: SampleRate,
+    pub(crate) period: usize,
+}
+
+/// A clock under observation.
+pub(crate) struct Running {
+    pub(crate) clock: Clock,
+    /// As it was last told.
+    pub(crate) beat: Beat,
+    /// As it was last told.
+    pub(crate) wiring: Option<Wiring>,
+    stall: Stall,
+    n_xruns: u64,
+    looked_at: Instant,
+}
+
+impl Running {
+    pub(crate) fn new(clock: Clock, now: Instant) -> Self {
+        Self {
+            beat: clock.beat(),
+            stall: Stall::new(now),
+            n_xruns: clock.pulse().n_xruns(),
+            wiring: None,
+            looked_at: now,
+            clock,
+        }
+    }
+
+    /// Why the clock must be given up, if it must.
+    pub(crate) fn failure(&mut self, now: Instant) -> Option<String> {
+        if let Some(why) = self.clock.failure() {
+            return Some(why);
+        }
+        let period = self.beat.rate.duration_of(self.beat.period as u64);
+        let n_cycles = self.clock.pulse().n_cycles();
+        let silent_for = self.stall.silent_for(n_cycles, now);
+        (silent_for > patience(period)).then(|| {
+            format!(
+                "{} has not asked for sound for {:.1} s",
+                self.clock.name(),
+                silent_for.as_secs_f32()
+            )
+        })
+    }
+
+    /// Whether the graph should be looked at: it said so, or it has been a while.
+    pub(crate) fn take_look(&mut self, now: Instant) -> bool {
+        let is_changed = self.clock.pulse().take_graph_change();
+        if !is_changed && now.saturating_duration_since(self.looked_at) < LOOK_AGAIN {
+            return false;
+        }
+        self.looked_at = now;
+        true
+    }
+
+    /// Times that sound was late since the last question.
+    pub(crate) fn take_xruns(&mut self) -> u64 {
+        let n_xruns = self.clock.pulse().n_xruns();
+        let new = n_xruns - self.n_xruns;
+        self.n_xruns = n_xruns;
+        new
+    }
+}
+
+/// Not every server tells of every change, and not always after it is made; a look costs 0.1 ms.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// How long a clock may be silent before it counts as dead: far beyond any load, and four of its
+/// own periods where they are long.
+fn patience(period: Duration) -> Duration {
+    (4 * period).max(Duration::from_secs(2))
+}
+
+/// Since when has a counter stood still?
+struct Stall {
+    n_cycles: u64,
+    since: Instant,
+}
+
+impl Stall {
+    fn new(now: Instant) -> Self {
+        Self {
+            n_cycles: 0,
+            since: now,
+        }
+    }
+
+    fn silent_for(&mut self, n_cycles: u64, now: Instant) -> Duration {
+        if n_cycles != self.n_cycles {
+            self.n_cycles = n_cycles;
+            self.since = now;
+        }
+        now.saturating_duration_since(self.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_stands_still_is_seen() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let mut stall = Stall::new(start);
+        assert_eq!(stall.silent_for(0, at(1)), Duration::from_secs(1));
+        assert_eq!(stall.silent_for(5, at(2)), Duration::ZERO);
+        assert_eq!(stall.silent_for(5, at(9)), Duration::from_secs(7));
+        assert_eq!(stall.silent_for(6, at(10)), Duration::ZERO);
+    }
+
+    #[test]
+    fn long_periods_are_given_more_time() {
+        assert_eq!(patience(Duration::from_millis(5)), Duration::from_secs(2));
+        assert_eq!(patience(Duration::from_secs(1)), Duration::from_secs(4));
+    }
+}

@@ -1,0 +1,349 @@
+//! What does the supervisor's thread do, round after round?
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::mix::{Engine, Vitals};
+use crate::output::attempts::Attempts;
+use crate::output::device::Device;
+use crate::output::error::Error;
+use crate::output::jack::{Autostart, Closing, Jack};
+use crate::output::running::{Clock, Kind, Running};
+use crate::output::settings::Settings;
+use crate::output::supervisor::{Event, Message};
+use crate::output::timer::{Tap, Timer};
+
+/// How soon a dead clock is noticed, since a dying JACK server may only raise a flag.
+const ROUND: Duration = Duration::from_millis(250);
+
+/// How long a round waits for a client to close or an engine to come home; both go on without
+/// it, and the next round looks again.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The thread's state.
+pub(crate) struct Worker {
+    settings: Settings,
+    events: UnboundedSender<Event>,
+    wake: mpsc::Sender<Message>,
+    /// Here while no clock has it.
+    engine: Option<Box<Engine>>,
+    home: (mpsc::Sender<Box<Engine>>, mpsc::Receiver<Box<Engine>>),
+    vitals: Arc<Vitals>,
+    tap: Option<Tap>,
+    running: Option<Running>,
+    closing: Option<Closing>,
+    attempts: Attempts,
+    said: Said,
+    /// The cards that were there when a sound device was last tried.
+    cards: String,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        settings: Settings,
+        engine: Box<Engine>,
+        events: UnboundedSender<Event>,
+        tap: Tap,
+        wake: mpsc::Sender<Message>,
+    ) -> Self {
+        Self {
+            attempts: Attempts::new(settings.backend, settings.jack.autostart, Instant::now()),
+            settings,
+            events,
+            wake,
+            vitals: engine.vitals(),
+            engine: Some(engine),
+            home: mpsc::channel(),
+            tap: Some(tap),
+            running: None,
+            closing: None,
+            said: Said::default(),
+            cards: String::new(),
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self, inbox: &mpsc::Receiver<Message>) {
+        loop {
+            self.round(Instant::now());
+            match inbox.recv_timeout(ROUND) {
+                Ok(Message::Look) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Reconfigure(settings)) => self.reconfigure(*settings),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.close();
+    }
+
+    fn round(&mut self, now: Instant) {
+        self.watch(now);
+        self.settle(Duration::ZERO);
+        if self.running.is_none() && self.attempts.is_due(now) {
+            self.start(now);
+        }
+        if self.attempts.take_promotion(now) {
+            self.promote(now);
+        }
+    }
+
+    // What runs is watched.
+
+    fn watch(&mut self, now: Instant) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        if let Some(why) = running.failure(now) {
+            self.attempts.lost(now);
+            self.say_down(why);
+            self.close();
+            return;
+        }
+        let count = running.take_xruns();
+        let must_look = running.take_look(now);
+        self.count_xruns(count);
+        self.follow_beat();
+        if must_look {
+            self.wire();
+        }
+    }
+
+    fn count_xruns(&self, count: u64) {
+        for _ in 0..count {
+            self.vitals.count_xrun();
+        }
+        if count > 0 {
+            self.say(Event::Xrun { count });
+        }
+    }
+
+    /// Follows a server that changes its rate or period under way.
+    fn follow_beat(&mut self) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let beat = running.clock.beat();
+        if beat == running.beat {
+            return;
+        }
+        if let (Clock::Jack(jack), true) = (&mut running.clock, beat.rate != running.beat.rate) {
+            jack.recall();
+            let Some(mut engine) = self.engine.take().or_else(|| self.home.1.try_recv().ok())
+            else {
+                return;
+            };
+            engine.set_rate(beat.rate);
+            jack.lend(engine, self.home.0.clone());
+        }
+        running.beat = beat;
+        self.say_up();
+    }
+
+    /// Puts the graph in order and tells what is wired, if that has changed.
+    fn wire(&mut self) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let wiring = running.clock.wiring(&self.settings);
+        if running.wiring.as_ref() == Some(&wiring) {
+            return;
+        }
+        let event = Event::Routes {
+            routes: wiring.routes(self.settings.zones),
+            described: wiring.described(),
+        };
+        running.wiring = Some(wiring);
+        self.say(event);
+    }
+
+    /// Wires anew, and tells it even when only the zones have changed.
+    fn rewire(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.wiring = None;
+        }
+        self.wire();
+    }
+
+    // What does not run is started.
+
+    fn start(&mut self, now: Instant) {
+        if self.closing.is_some() || self.engine.is_none() {
+            return;
+        }
+        let mut failures = Vec::new();
+        for &kind in self.attempts.candidates() {
+            match self.start_one(kind, now) {
+                Ok(clock) => return self.started(clock, now, &failures),
+                Err(why) => failures.push(why.to_string()),
+            }
+        }
+        let why = failures.join("; ");
+        tracing::debug!("no clock starts: {why}");
+        self.say_down(why);
+        let after = self.attempts.failed(now);
+        self.say_retrying(after);
+    }
+
+    fn start_one(&mut self, kind: Kind, now: Instant) -> Result<Clock, Error> {
+        if kind == Kind::Jack {
+            let jack = self.join_jack(now)?;
+            return Ok(self.lend(jack));
+        }
+        let home = self.home.0.clone();
+        let Some(engine) = self.engine.take() else {
+            return Err(Error::Device("the engine is not home".to_owned()));
+        };
+        let started = if kind == Kind::Device {
+            self.cards = cards();
+            Device::start(&self.settings, engine, home).map(Clock::Device)
+        } else {
+            let tap = self.tap.take().unwrap_or_else(Tap::none);
+            Timer::start(&self.settings, tap, engine, home).map(Clock::Timer)
+        };
+        if started.is_err() {
+            self.settle(PATIENCE);
+        }
+        started
+    }
+
+    /// A client that runs without an engine.
+    fn join_jack(&self, now: Instant) -> Result<Jack, Error> {
+        let autostart = if self.attempts.may_autostart(now) {
+            Autostart::Yes
+        } else {
+            Autostart::No
+        };
+        let wake = self.wake.clone();
+        Jack::start(&self.settings.jack, autostart, move || {
+            // Nobody looks any more when the thread ends.
+            wake.send(Message::Look).ok();
+        })
+    }
+
+    fn lend(&mut self, mut jack: Jack) -> Clock {
+        if let Some(mut engine) = self.engine.take() {
+            engine.set_rate(jack.rate());
+            jack.lend(engine, self.home.0.clone());
+        }
+        Clock::Jack(Box::new(jack))
+    }
+
+    fn started(&mut self, clock: Clock, now: Instant, failures: &[String]) {
+        self.attempts.succeeded(clock.kind(), now);
+        for why in failures {
+            tracing::info!("{} is the sound clock, for {why}", clock.name());
+        }
+        self.running = Some(Running::new(clock, now));
+        self.said = Said::default();
+        self.say_up();
+        self.wire();
+    }
+
+    /// A timer that stands in for hardware makes way for hardware.
+    fn promote(&mut self, now: Instant) {
+        if cards() != self.cards {
+            self.close();
+            self.start(now);
+            return;
+        }
+        let Ok(jack) = self.join_jack(now) else {
+            return;
+        };
+        self.close();
+        let clock = self.lend(jack);
+        self.started(clock, now, &[]);
+    }
+
+    // What is told to change or end does so.
+
+    fn reconfigure(&mut self, settings: Settings) {
+        let is_same_clock = self.settings.has_same_clock(&settings);
+        self.settings = settings;
+        if is_same_clock {
+            self.rewire();
+            return;
+        }
+        self.close();
+        self.attempts = Attempts::new(
+            self.settings.backend,
+            self.settings.jack.autostart,
+            Instant::now(),
+        );
+        self.said = Said::default();
+    }
+
+    fn close(&mut self) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        match running.clock {
+            Clock::Jack(jack) => match jack.close() {
+                Ok(closing) => self.closing = Some(closing),
+                Err(why) => tracing::error!("JACK is left without ceremony: {why}"),
+            },
+            Clock::Device(device) => device.close(),
+            Clock::Timer(timer) => self.tap = timer.close(),
+        }
+        self.settle(PATIENCE);
+    }
+
+    /// Looks whether what was closed is gone and the engine is home.
+    fn settle(&mut self, at_most: Duration) {
+        if self
+            .closing
+            .as_ref()
+            .is_some_and(|client| client.wait(at_most))
+        {
+            self.closing = None;
+        }
+        if self.engine.is_none() {
+            self.engine = self.home.1.recv_timeout(at_most).ok();
+        }
+    }
+
+    // What changes is told.
+
+    fn say(&self, event: Event) {
+        // Nobody listens any more when the program ends.
+        self.events.send(event).ok();
+    }
+
+    fn say_up(&self) {
+        if let Some(running) = &self.running {
+            self.say(Event::Up {
+                backend: running.clock.name(),
+                rate: running.beat.rate,
+                period: running.beat.period,
+                described: running.clock.described(&self.settings),
+            });
+        }
+    }
+
+    fn say_down(&mut self, why: String) {
+        if !self.said.is_down {
+            self.said.is_down = true;
+            self.say(Event::Down { why });
+        }
+    }
+
+    fn say_retrying(&mut self, after: Duration) {
+        if self.said.retrying != Some(after) {
+            self.said.retrying = Some(after);
+            self.say(Event::Retrying { after });
+        }
+    }
+}
+
+/// What the daemon knows already.
+#[derive(Default)]
+struct Said {
+    is_down: bool,
+    retrying: Option<Duration>,
+}
+
+/// The sound cards that the kernel has; empty where it has none.
+fn cards() -> String {
+    std::fs::read_to_string("/proc/asound/cards").unwrap_or_default()
+}

@@ -1,0 +1,242 @@
+//! How do two descriptions become one stream?
+
+use sdp_types::{Attribute, Connection, Media, MediaType, Origin, Session, Time, TransportProto};
+
+use crate::base::Encoding;
+use crate::sdp::formats::{EVENT_NAME, Format, formats};
+use crate::sdp::lenient::{self, Place};
+use crate::sdp::{Agreed, Direction, Ours, Refusal};
+
+/// The payload type for telephone-event in our offers; the one nearly every phone uses.
+const EVENT_PAYLOAD_TYPE: u8 = 101;
+/// The first dynamic payload type (RFC 3551 section 6).
+const FIRST_DYNAMIC: u8 = 96;
+/// Shorter packets are mostly header, longer ones lose too much at once.
+const PTIME_MS: std::ops::RangeInclusive<u32> = 10..=60;
+
+/// Answers an offer (RFC 3264 section 6): the best audio stream is kept, all others get port 0.
+pub fn answer(offer: &str, ours: &Ours) -> Result<(String, Agreed), Refusal> {
+    let theirs = lenient::parse(offer)?;
+    let (kept, choice) = best_stream(&theirs, ours)?;
+    let agreed = agreed(&theirs, &theirs.medias[kept], ours, choice);
+
+    let mut session = skeleton(ours);
+    session.medias = theirs.medias.iter().map(refused).collect();
+    session.medias[kept] = Media {
+        port: ours.port,
+        fmt: fmt(&[agreed.payload_type], agreed.event_payload_type),
+        attributes: attributes(
+            &[(agreed.payload_type, agreed.encoding)],
+            agreed.event_payload_type,
+            agreed.ptime_ms,
+            agreed.direction,
+        ),
+        ..refused(&theirs.medias[kept])
+    };
+    Ok((session.to_string(), agreed))
+}
+
+/// Offers one audio stream with all our encodings, both ways (RFC 3264 section 5).
+pub fn offer(ours: &Ours) -> String {
+    let offered = offered(ours);
+    let types: Vec<u8> = offered.iter().map(|&(pt, _)| pt).collect();
+    let mut media = Media::new(
+        MediaType::Audio,
+        ours.port,
+        TransportProto::RtpAvp,
+        fmt(&types, Some(EVENT_PAYLOAD_TYPE)),
+    );
+    media.attributes = attributes(
+        &offered,
+        Some(EVENT_PAYLOAD_TYPE),
+        ours.ptime_ms,
+        Direction::SendRecv,
+    );
+    let mut session = skeleton(ours);
+    session.medias.push(media);
+    session.to_string()
+}
+
+/// Reads the answer to the offer that `made` gave (RFC 3264 section 7). The payload types may
+/// differ each way: we receive by our numbers and send by theirs.
+pub fn accept(made: &Ours, answer: &str) -> Result<Agreed, Refusal> {
+    let theirs = lenient::parse(answer)?;
+    let media = theirs.medias.first().ok_or(Refusal::NoAudio)?;
+    check_stream(media)?;
+    let choice = formats(media)
+        .into_iter()
+        .find_map(|format| {
+            let encoding = made.encodings.iter().copied().find(|&e| format.is(e))?;
+            Some(Choice { encoding, format })
+        })
+        .ok_or(Refusal::NoCommonCodec)?;
+    let payload_type = offered(made)
+        .into_iter()
+        .find(|&(_, e)| e == choice.encoding)
+        .map_or(choice.format.payload_type, |(pt, _)| pt);
+    let agreed = agreed(&theirs, media, made, choice);
+    Ok(Agreed {
+        payload_type,
+        event_payload_type: agreed.tx_event_payload_type.map(|_| EVENT_PAYLOAD_TYPE),
+        ..agreed
+    })
+}
+
+/// An encoding that both speak and the format in which the peer names it.
+struct Choice {
+    encoding: Encoding,
+    format: Format,
+}
+
+/// The first audio stream that we can take; if none, the reason of the one that came nearest.
+fn best_stream(theirs: &Session, ours: &Ours) -> Result<(usize, Choice), Refusal> {
+    let mut nearest = Refusal::NoAudio;
+    for (i, media) in theirs.medias.iter().enumerate() {
+        match check_stream(media).and_then(|()| preferred(media, ours)) {
+            Ok(choice) => return Ok((i, choice)),
+            Err(Refusal::NoAudio) => {}
+            Err(why) if nearest == Refusal::NoAudio => nearest = why,
+            Err(_) => {}
+        }
+    }
+    Err(nearest)
+}
+
+fn check_stream(media: &Media) -> Result<(), Refusal> {
+    if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 {
+        return Err(Refusal::NoAudio);
+    }
+    // AVPF differs from AVP by feedback that nobody is obliged to send (RFC 4585 section 3).
+    let is_plain = ["RTP/AVP", "RTP/AVPF"]
+        .iter()
+        .any(|proto| media.proto.eq_ignore_ascii_case(proto));
+    if !is_plain {
+        return Err(Refusal::UnsupportedTransport);
+    }
+    Ok(())
+}
+
+/// The encoding that we like best among those offered.
+fn preferred(media: &Media, ours: &Ours) -> Result<Choice, Refusal> {
+    let formats = formats(media);
+    ours.encodings
+        .iter()
+        .find_map(|&encoding| {
+            let format = formats.iter().find(|f| f.is(encoding))?.clone();
+            Some(Choice { encoding, format })
+        })
+        .ok_or(Refusal::NoCommonCodec)
+}
+
+/// The agreement when both directions use the peer's payload types.
+fn agreed(theirs: &Session, media: &Media, ours: &Ours, choice: Choice) -> Agreed {
+    let event = formats(media)
+        .into_iter()
+        .find(|f| f.is_event_beside(choice.encoding))
+        .map(|f| f.payload_type);
+    let wished = lenient::direction(theirs, media).mirrored();
+    let place = lenient::place(theirs, media);
+    let (remote, direction) = match place {
+        Place::At(remote) => (Some(remote), wished),
+        Place::Held => (None, wished.without_sending()),
+        Place::Unknown => (None, wished),
+    };
+    Agreed {
+        remote,
+        encoding: choice.encoding,
+        payload_type: choice.format.payload_type,
+        tx_payload_type: choice.format.payload_type,
+        event_payload_type: event,
+        tx_event_payload_type: event,
+        ptime_ms: ptime_ms(theirs, media, ours),
+        direction,
+    }
+}
+
+/// The packet length that the peer would like to receive, within its `maxptime` and our range.
+fn ptime_ms(theirs: &Session, media: &Media, ours: &Ours) -> u32 {
+    let number = |name| {
+        lenient::attribute(theirs, media, name)
+            .and_then(|value| value.split('.').next()?.trim().parse::<u32>().ok())
+            .filter(|&ms| ms > 0)
+    };
+    let wished = number("ptime").unwrap_or(ours.ptime_ms);
+    let longest = number("maxptime").unwrap_or(u32::MAX);
+    wished
+        .min(longest)
+        .clamp(*PTIME_MS.start(), *PTIME_MS.end())
+}
+
+/// Our encodings with the payload types that we offer them under.
+fn offered(ours: &Ours) -> Vec<(u8, Encoding)> {
+    let mut dynamic = (FIRST_DYNAMIC..).filter(|&pt| pt != EVENT_PAYLOAD_TYPE);
+    ours.encodings
+        .iter()
+        .filter_map(|&e| Some((e.static_payload_type().or_else(|| dynamic.next())?, e)))
+        .collect()
+}
+
+/// A description of ours without streams.
+fn skeleton(ours: &Ours) -> Session {
+    let mut session = Session::new(
+        Origin::with_ip_addr(ours.session, ours.version, ours.address),
+        "-",
+    );
+    session.connection = Some(Connection::from_ip_addr(ours.address));
+    session.times = vec![Time::new(0, 0)];
+    session
+}
+
+/// The stream with port 0, which refuses it (RFC 3264 section 6).
+fn refused(media: &Media) -> Media {
+    Media {
+        media: media.media.clone(),
+        port: 0,
+        num_ports: None,
+        proto: media.proto.clone(),
+        fmt: media.fmt.clone(),
+        media_title: None,
+        connections: Vec::new(),
+        bandwidths: Vec::new(),
+        key: None,
+        attributes: Vec::new(),
+    }
+}
+
+fn fmt(types: &[u8], event: Option<u8>) -> String {
+    types
+        .iter()
+        .copied()
+        .chain(event)
+        .map(|pt| pt.to_string())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn attributes(
+    encodings: &[(u8, Encoding)],
+    event: Option<u8>,
+    ptime_ms: u32,
+    direction: Direction,
+) -> Vec<Attribute> {
+    let mut out: Vec<Attribute> = encodings
+        .iter()
+        .map(|&(pt, e)| {
+            Attribute::with_value(
+                "rtpmap",
+                format!("{pt} {}/{}", e.rtp_name(), e.clock_rate()),
+            )
+        })
+        .collect();
+    if let (Some(pt), Some(&(_, e))) = (event, encodings.first()) {
+        out.push(Attribute::with_value(
+            "rtpmap",
+            format!("{pt} {EVENT_NAME}/{}", e.clock_rate()),
+        ));
+        // The twelve keys and A to D (RFC 4733 section 3.2).
+        out.push(Attribute::with_value("fmtp", format!("{pt} 0-15")));
+    }
+    out.push(Attribute::with_value("ptime", ptime_ms));
+    out.push(Attribute::new(direction.name()));
+    out
+}

@@ -1,0 +1,269 @@
+//! How do we prove a password without sending it? (RFC 7616, RFC 8760; client side)
+
+use std::fmt::Write as _;
+
+use md5::Digest as _;
+
+/// A challenge of a server, with the count of its uses.
+#[derive(Clone, Debug)]
+pub(super) struct Challenge {
+    realm: String,
+    nonce: String,
+    opaque: Option<String>,
+    algorithm: Algorithm,
+    /// As the server spelled it, to be sent back the same way.
+    spelling: Option<String>,
+    /// Whether the server knows `qop=auth`; the older form has no counter (RFC 2069).
+    qop: bool,
+    /// The server says that the password was right and only the nonce too old.
+    pub(super) stale: bool,
+    uses: u32,
+}
+
+/// Who proves it, and for which request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proof<'a> {
+    pub(super) user: &'a str,
+    pub(super) password: &'a str,
+    pub(super) method: &'a str,
+    pub(super) uri: &'a str,
+    /// Random text of the client.
+    pub(super) cnonce: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Algorithm {
+    hash: Hash,
+    session: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hash {
+    Md5,
+    Sha256,
+}
+
+impl Challenge {
+    /// The first challenge that we can answer: servers list the preferred one first (RFC 8760
+    /// §2.4).
+    pub(super) fn choose<'a>(values: impl Iterator<Item = &'a str>) -> Option<Self> {
+        values.filter_map(Self::parse).next()
+    }
+
+    fn parse(value: &str) -> Option<Self> {
+        let (scheme, rest) = value.trim().split_once(char::is_whitespace)?;
+        if !scheme.eq_ignore_ascii_case("digest") {
+            return None;
+        }
+        let fields = fields(rest);
+        let field = |name: &str| {
+            let found = fields
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.clone())
+        };
+        let spelling = field("algorithm");
+        let offered = field("qop");
+        let qop = offered.as_deref().is_some_and(|list| {
+            list.split(',')
+                .any(|q| q.trim().eq_ignore_ascii_case("auth"))
+        });
+        if offered.is_some() && !qop {
+            return None;
+        }
+        Some(Self {
+            realm: field("realm")?,
+            nonce: field("nonce")?,
+            opaque: field("opaque"),
+            algorithm: Algorithm::named(spelling.as_deref().unwrap_or("MD5"))?,
+            spelling,
+            qop,
+            stale: field("stale").is_some_and(|s| s.eq_ignore_ascii_case("true")),
+            uses: 0,
+        })
+    }
+
+    /// The value of an Authorization header; each call counts as one use of the nonce.
+    pub(super) fn answer(&mut self, proof: Proof<'_>) -> String {
+        self.uses += 1;
+        let nc = format!("{:08x}", self.uses);
+        let response = self.response(proof, &nc);
+        let mut out = format!(
+            "Digest username=\"{}\", realm=\"{}\", nonce=\"{}\", uri=\"{}\", response=\"{response}\"",
+            escaped(proof.user),
+            escaped(&self.realm),
+            escaped(&self.nonce),
+            proof.uri,
+        );
+        if let Some(spelling) = &self.spelling {
+            let _ = write!(out, ", algorithm={spelling}");
+        }
+        if self.qop {
+            let _ = write!(out, ", cnonce=\"{}\", qop=auth, nc={nc}", proof.cnonce);
+        }
+        if let Some(opaque) = &self.opaque {
+            let _ = write!(out, ", opaque=\"{}\"", escaped(opaque));
+        }
+        out
+    }
+
+    fn response(&self, proof: Proof<'_>, nc: &str) -> String {
+        let hash = |text: String| self.algorithm.hash.hex(&text);
+        let mut secret = hash(format!("{}:{}:{}", proof.user, self.realm, proof.password));
+        if self.algorithm.session {
+            secret = hash(format!("{secret}:{}:{}", self.nonce, proof.cnonce));
+        }
+        let what = hash(format!("{}:{}", proof.method, proof.uri));
+        if !self.qop {
+            return hash(format!("{secret}:{}:{what}", self.nonce));
+        }
+        let cnonce = proof.cnonce;
+        hash(format!("{secret}:{}:{nc}:{cnonce}:auth:{what}", self.nonce))
+    }
+}
+
+impl Algorithm {
+    /// `SHA256` without the dash is how some servers spell it.
+    fn named(name: &str) -> Option<Self> {
+        let name = name.to_ascii_uppercase();
+        let (name, session) = match name.strip_suffix("-SESS") {
+            Some(name) => (name, true),
+            None => (name.as_str(), false),
+        };
+        let hash = match name {
+            "MD5" => Hash::Md5,
+            "SHA-256" | "SHA256" => Hash::Sha256,
+            _ => return None,
+        };
+        Some(Self { hash, session })
+    }
+}
+
+impl Hash {
+    fn hex(self, text: &str) -> String {
+        match self {
+            Self::Md5 => hex(&md5::Md5::digest(text)),
+            Self::Sha256 => hex(&sha2::Sha256::digest(text)),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// `key=value` pairs, quoted or not, separated by commas.
+fn fields(text: &str) -> Vec<(&str, String)> {
+    let mut fields = Vec::new();
+    let mut rest = text;
+    while let Some((key, behind)) = rest.split_once('=') {
+        let key = key.trim_matches(|c: char| c == ',' || c.is_whitespace());
+        let (value, next) = value(behind.trim_start());
+        fields.push((key, value));
+        rest = next;
+    }
+    fields
+}
+
+fn value(text: &str) -> (String, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(',').unwrap_or(text.len());
+        return (text[..end].trim().to_owned(), &text[end..]);
+    };
+    let mut value = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return (value, &quoted[at + 1..]),
+            '\\' => value.extend(chars.next().map(|(_, c)| c)),
+            _ => value.push(c),
+        }
+    }
+    (value, "")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mufasa<'a>(uri: &'a str, cnonce: &'a str) -> Proof<'a> {
+        Proof {
+            user: "Mufasa",
+            password: "Circle of Life",
+            method: "GET",
+            uri,
+            cnonce,
+        }
+    }
+
+    /// RFC 7616 §3.9.1.
+    #[test]
+    fn the_examples_of_the_rfc_come_out() {
+        let challenge = |algorithm: &str| {
+            format!(
+                "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", \
+                 algorithm={algorithm}, nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", \
+                 opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""
+            )
+        };
+        let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
+        let md5 = "8ca523f5e9506fed4657c9700eebdbec";
+        let sha256 = "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1";
+        for (name, wanted) in [("MD5", md5), ("SHA-256", sha256), ("SHA256", sha256)] {
+            let proof = Proof {
+                password: "Circle of Life",
+                ..mufasa("/dir/index.html", cnonce)
+            };
+            let text = challenge(name);
+            let mut challenge = Challenge::choose([text.as_str()].into_iter()).unwrap();
+            let answer = challenge.answer(proof);
+            assert!(
+                answer.contains(&format!("response=\"{wanted}\"")),
+                "{answer}"
+            );
+            assert!(answer.contains(&format!("algorithm={name}")), "{answer}");
+            assert!(answer.contains("nc=00000001"), "{answer}");
+            assert!(challenge.answer(proof).contains("nc=00000002"));
+        }
+    }
+
+    #[test]
+    fn a_server_without_qop_gets_the_old_form() {
+        let value = r#"Digest realm="a\"b", nonce="n""#;
+        let mut challenge = Challenge::choose([value].into_iter()).unwrap();
+        let answer = challenge.answer(mufasa("sip:x", "c"));
+        let secret = Hash::Md5.hex("Mufasa:a\"b:Circle of Life");
+        let wanted = Hash::Md5.hex(&format!("{secret}:n:{}", Hash::Md5.hex("GET:sip:x")));
+        assert!(answer.contains(&format!("response=\"{wanted}\"")));
+        assert!(!answer.contains("qop") && answer.contains(r#"realm="a\"b""#));
+    }
+
+    #[test]
+    fn unknown_challenges_are_passed_over() {
+        let values = [
+            "Basic realm=\"x\"",
+            "Digest realm=\"a\", nonce=\"1\", algorithm=SHA-512-256",
+            "Digest realm=\"b\", nonce=\"2\", qop=\"auth-int\"",
+            "Digest realm=\"c\", nonce=\"3\", stale=TRUE",
+        ];
+        let chosen = Challenge::choose(values.into_iter()).unwrap();
+        assert_eq!((chosen.realm.as_str(), chosen.stale), ("c", true));
+        assert!(Challenge::choose(values[..3].iter().copied()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_challenges_never_panic(text in "\\PC{0,80}") {
+            let _ = Challenge::parse(&text);
+            let _ = Challenge::parse(&format!("Digest {text}"));
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! How is the SIP side started, spoken to and stopped?
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rsipstack::EndpointBuilder;
+use rsipstack::platform::CancellationToken;
+use rsipstack::transaction::endpoint::EndpointOption;
+use rsipstack::transport::transport_layer::DomainResolver;
+use rsipstack::transport::udp::UdpConnection;
+use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::acks::{Acks, Watch};
+use super::counts::{Counters, Counts};
+use super::dialling::{self, Dial};
+use super::error::Error;
+use super::event::Event;
+use super::hub::{Calls, Command, Hub, Refusal, Registrars};
+use super::incoming;
+use super::local;
+use super::registering;
+use super::settings::{Account, Listen, Presence, Settings, Timing, Transport};
+use super::stream::{self, Streams};
+use super::wires::Wires;
+use crate::base::CallId;
+
+/// The SIP side: its listeners, accounts and calls.
+///
+/// Nothing here waits; what is asked for happens in tasks on the runtime that `start` was called
+/// on, and shows as events. Dropping it without `stop` leaves peers to find out by themselves.
+pub struct Endpoint {
+    hub: Arc<Hub>,
+    accounts: Mutex<BTreeMap<String, Keeper>>,
+    listening: Vec<Listen>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+/// The task that keeps an account registered.
+struct Keeper {
+    account: Account,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Endpoint {
+    /// Binds all listeners and starts to register all accounts.
+    ///
+    /// # Errors
+    /// The address that cannot be had; then nothing is left bound.
+    pub async fn start(
+        settings: Settings,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Result<Self, Error> {
+        let counters = Arc::new(Counters::default());
+        let wires = bind_datagrams(&settings.listen, counters.clone())?;
+        let listeners = bind_streams(&settings.listen)?;
+        let listening = listening(&wires, &listeners);
+        let closing = CancellationToken::new();
+        let streams = Streams::new(counters.clone(), closing.clone());
+        let (opened, new_streams) = mpsc::unbounded_channel();
+        let (fork, forks) = mpsc::unbounded_channel();
+        let acks = Arc::new(Acks::new(settings.timing.t1 * 64, fork));
+        let datagrams =
+            UdpConnection::from_socket(wires.clone(), None, Some(closing.child_token())).await;
+        let datagrams = SipConnection::Udp(datagrams.map_err(stack_error)?);
+        let transports =
+            TransportLayer::new_with_domain_resolver(closing.clone(), Box::new(NoNames));
+        transports.add_transport(datagrams.clone());
+        let stack = EndpointBuilder::new()
+            .with_user_agent(&settings.user_agent)
+            .with_transport_layer(transports)
+            .with_cancel_token(closing.clone())
+            .with_option(option(settings.timing))
+            .with_transport_inspector(Box::new(Watch(acks.clone())))
+            .build();
+        let requests = stack.incoming_transactions().map_err(stack_error)?;
+        let hub = Arc::new(Hub {
+            stack: stack.inner.clone(),
+            datagrams,
+            wires,
+            streams: streams.clone(),
+            events,
+            external: settings.external_address,
+            timing: settings.timing,
+            calls: Calls::default(),
+            acks,
+            registrars: Registrars::default(),
+            counters,
+            closing,
+            stopping: false.into(),
+            last_call: AtomicU64::new(0),
+        });
+        tokio::spawn(async move { stack.inner.serve().await });
+        tokio::spawn(incoming::run(hub.clone(), requests, new_streams, forks));
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(stream::serve(listener, streams.clone(), opened.clone())));
+        let endpoint = Self {
+            listeners: listeners.collect(),
+            hub,
+            accounts: Mutex::default(),
+            listening,
+        };
+        endpoint.set_accounts(settings.accounts);
+        Ok(endpoint)
+    }
+
+    /// Where calls are taken, with the ports really bound.
+    pub fn listening(&self) -> &[Listen] {
+        &self.listening
+    }
+
+    /// Tells the caller that it rings (180); it may be repeated.
+    pub fn ringing(&self, call: CallId) {
+        self.hub.calls.command(call, Command::Ringing);
+    }
+
+    /// Answers an incoming call (200) with an SDP answer, or with our offer if it brought none.
+    pub fn answer(&self, call: CallId, sdp: String) {
+        self.hub.calls.command(call, Command::Answer(sdp));
+    }
+
+    /// Refuses an incoming call with a status of 300 to 699; an empty reason stands for the
+    /// usual text. The warning is for people to read.
+    pub fn refuse(
+        &self,
+        call: CallId,
+        status: u16,
+        reason: &str,
+        warning: Option<String>,
+        retry_after: Option<Duration>,
+    ) {
+        let refusal = Refusal {
+            status,
+            reason: reason.to_owned(),
+            warning,
+            retry_after,
+        };
+        self.hub.calls.command(call, Command::Refuse(refusal));
+    }
+
+    /// Ends a call in whatever state it is; the reason goes into a Reason header.
+    pub fn hang_up(&self, call: CallId, reason: &str) {
+        let command = Command::HangUp(reason.to_owned());
+        self.hub.calls.command(call, command);
+    }
+
+    /// Answers an `Event::Reoffer`: the SDP for a 200, or a status such as 488, after which the
+    /// old session goes on.
+    pub fn answer_offer(&self, call: CallId, answer: Result<String, u16>) {
+        let command = Command::AnswerOffer(answer);
+        self.hub.calls.command(call, command);
+    }
+
+    /// A call id that was never used, for `dial`.
+    pub fn new_call(&self) -> CallId {
+        self.hub.new_call()
+    }
+
+    /// Calls a SIP URI, `user@host`, or a number at the account's domain, with an SDP offer.
+    pub fn dial(&self, call: CallId, target: &str, account: Option<&str>, sdp: String) {
+        let dial = Dial {
+            call,
+            target: target.to_owned(),
+            account: account.map(str::to_owned),
+            offer: sdp,
+        };
+        dialling::start(&self.hub, dial);
+    }
+
+    /// Registers what is new or changed, un-registers what is gone, and leaves the rest alone.
+    pub fn set_accounts(&self, accounts: Vec<Account>) {
+        let mut keepers = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut old = std::mem::take(&mut *keepers);
+        for account in accounts {
+            let name = account.name.clone();
+            let before = old.remove(&name);
+            let keeper = match before {
+                Some(keeper) if keeper.account == account => keeper,
+                Some(keeper) => self.keep(account, keeper.leave()),
+                None => self.keep(account, None),
+            };
+            keepers.insert(name, keeper);
+        }
+        for (name, keeper) in old {
+            self.hub.registrars.remove(&name);
+            drop(keeper.leave());
+        }
+    }
+
+    fn keep(&self, account: Account, after: Option<JoinHandle<()>>) -> Keeper {
+        let (stop, stopped) = oneshot::channel();
+        self.hub.registrars.insert(account.clone());
+        let (hub, kept) = (self.hub.clone(), account.clone());
+        let task = tokio::spawn(async move {
+            if let Some(before) = after {
+                // The old binding must be gone before the new one is made.
+                let _ = before.await;
+            }
+            if kept.presence == Presence::Registered {
+                registering::keep(hub, kept, stopped).await;
+            }
+        });
+        Keeper {
+            account,
+            stop,
+            task,
+        }
+    }
+
+    /// Hangs up all calls and un-registers all accounts; takes 1.5 s at most, then closes.
+    pub async fn stop(mut self) {
+        self.hub.stopping.store(true, Ordering::Relaxed);
+        self.hub.calls.command_all(|| Command::Stop);
+        let keepers =
+            std::mem::take(&mut *self.accounts.lock().unwrap_or_else(PoisonError::into_inner));
+        let leaving: Vec<_> = keepers.into_values().filter_map(Keeper::leave).collect();
+        let all = async {
+            for task in leaving {
+                let _ = task.await;
+            }
+            self.hub.calls.empty().await;
+        };
+        // Who does not answer by then finds out by timeout.
+        let _ = timeout(STOP_FOR, all).await;
+        sleep(FLUSH_FOR).await;
+        self.hub.closing.cancel();
+        for listener in self.listeners.drain(..) {
+            // Its port is free once it is over.
+            let _ = listener.await;
+        }
+    }
+
+    /// The address that this machine sends from towards `remote`.
+    pub fn local_address_for(remote: SocketAddr) -> IpAddr {
+        local::towards_or_loopback(remote)
+    }
+
+    /// The address to put into SDP for a peer: `external_address` where it applies.
+    pub fn address_for(&self, remote: SocketAddr) -> IpAddr {
+        let local = SocketAddr::new(local::towards_or_loopback(remote), 0);
+        self.hub.advertised(remote, local).ip()
+    }
+
+    /// Dialogs that are known now; zero when no call is left.
+    pub fn n_dialogs(&self) -> usize {
+        self.hub.calls.n_dialogs()
+    }
+
+    /// Transactions that are kept, the ones that are over and wait for late repeats included;
+    /// zero some 64 × T1 after the last call.
+    pub fn n_transactions(&self) -> usize {
+        let stats = self.hub.stack.get_stats();
+        stats.running_transactions + stats.finished_transactions + stats.waiting_ack
+    }
+
+    /// What has arrived since the start.
+    pub fn counts(&self) -> Counts {
+        self.hub.counters.snapshot()
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.hub.calls.command_all(|| Command::Stop);
+        self.hub.closing.cancel();
+        self.hub.wires.close();
+    }
+}
+
+impl Keeper {
+    /// Starts the end of the registration; the task is over once it is taken back.
+    fn leave(self) -> Option<JoinHandle<()>> {
+        // A task that is over already does not listen.
+        self.stop.send(()).ok().map(|()| self.task)
+    }
+}
+
+fn bind_datagrams(listen: &[Listen], counters: Arc<Counters>) -> Result<Arc<Wires>, Error> {
+    let wires = Wires::bind(&addresses(listen, Transport::Udp), counters);
+    let wires = wires.map_err(|(address, why)| Error::listen(Transport::Udp, address, why))?;
+    Ok(Arc::new(wires))
+}
+
+fn bind_streams(listen: &[Listen]) -> Result<Vec<TcpListener>, Error> {
+    let bind =
+        |address| stream::bind(address).map_err(|why| Error::listen(Transport::Tcp, address, why));
+    addresses(listen, Transport::Tcp)
+        .into_iter()
+        .map(bind)
+        .collect()
+}
+
+fn addresses(listen: &[Listen], transport: Transport) -> Vec<SocketAddr> {
+    let of_transport = listen.iter().filter(|l| l.transport == transport);
+    of_transport.map(|l| l.address).collect()
+}
+
+fn listening(wires: &Wires, listeners: &[TcpListener]) -> Vec<Listen> {
+    let datagrams = wires.bound().into_iter().map(|address| Listen {
+        transport: Transport::Udp,
+        address,
+    });
+    let streams = listeners.iter().filter_map(|listener| {
+        let address = listener.local_addr().ok()?;
+        let transport = Transport::Tcp;
+        Some(Listen { transport, address })
+    });
+    datagrams.chain(streams).collect()
+}
+
+fn option(timing: Timing) -> EndpointOption {
+    EndpointOption {
+        t1: timing.t1,
+        t2: timing.t1 * 8,
+        t4: timing.t1 * 10,
+        t1x64: timing.t1 * 64,
+        // Timer C is a proxy's; how long it may ring is the application's to say.
+        timerc: Duration::from_secs(24 * 3_600),
+        // The ACK for a 2xx is ours to make: see acks.rs.
+        auto_ack_2xx: false,
+        ..EndpointOption::default()
+    }
+}
+
+fn stack_error(why: rsipstack::Error) -> Error {
+    Error::Stack(why.to_string())
+}
+
+/// The stack never looks names up: it would do so for answers, on behalf of strangers, while
+/// nothing else is received.
+struct NoNames;
+
+#[async_trait]
+impl DomainResolver for NoNames {
+    async fn resolve(&self, target: &SipAddr) -> rsipstack::Result<SipAddr> {
+        Err(rsipstack::Error::DnsResolutionError(target.to_string()))
+    }
+}
+
+/// Half of what a service manager grants before it kills, with room for the rest of the daemon.
+const STOP_FOR: Duration = Duration::from_millis(1_500);
+
+/// Last answers are still on their way to the socket when the call that gave them is over.
+const FLUSH_FOR: Duration = Duration::from_millis(20);

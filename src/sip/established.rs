@@ -1,0 +1,375 @@
+//! What happens in a call once it is answered?
+//!
+//! One task owns the call. Nothing here waits for the network: whatever takes time is a task
+//! of its own that reports to the inbox, so that a BYE is answered at any moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rsipstack::sip::{Header, Method, StatusCode};
+use rsipstack::transaction::transaction::Transaction;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::asked::Asked;
+use super::dialog::Dialog;
+use super::event::{Event, HowEnded};
+use super::flow::Flow;
+use super::hub::{Command, Hub, Input, Seat};
+use super::message;
+use super::settings::Account;
+use crate::base::CallId;
+
+/// What a call's task holds whatever its state.
+pub(super) struct Call {
+    pub(super) hub: Arc<Hub>,
+    pub(super) id: CallId,
+    pub(super) inbox: mpsc::UnboundedReceiver<Input>,
+    pub(super) seat: Seat,
+    pub(super) flow: Flow,
+    /// The user part of our Contact.
+    pub(super) user: String,
+    /// The account that the call belongs to, with what its registrar asked for.
+    pub(super) account: Option<Account>,
+}
+
+impl Call {
+    pub(super) fn contact(&self) -> String {
+        self.flow.contact(&self.user)
+    }
+
+    /// Takes an INVITE of the peer over.
+    pub(super) fn host(&self, request: Transaction) -> Asked {
+        Asked::host(request, self.seat.inbox(), self.hub.lost_after() * 2)
+    }
+
+    pub(super) fn tell_ended(&self, how: HowEnded) {
+        let call = self.id;
+        self.hub.tell(Event::Ended { call, how });
+    }
+
+    pub(super) fn tell_refused(&self, status: u16, reason: String) {
+        let call = self.id;
+        self.hub.tell(Event::Refused {
+            call,
+            status,
+            reason,
+        });
+    }
+}
+
+/// An answered call.
+pub(super) struct Session {
+    call: Call,
+    dialog: Dialog,
+    /// Our 2xx that waits for its ACK.
+    unacked: Option<Unacked>,
+    /// An offer of the peer that the application has not answered yet.
+    reoffer: Option<Reoffer>,
+    leaving: Leaving,
+}
+
+/// A 2xx of ours on its way to being confirmed.
+pub(super) struct Unacked {
+    seq: u32,
+    /// The offer was in our 2xx, the answer comes with the ACK.
+    late: bool,
+    /// The stack notices a lost ACK earlier, if it notices at all.
+    due: Instant,
+    /// The first INVITE, whose confirmation the application waits for.
+    first: bool,
+}
+
+enum Reoffer {
+    Invite(Box<Asked>, Instant),
+    Update(Box<Transaction>, Instant),
+}
+
+impl Reoffer {
+    fn due(&self) -> Instant {
+        match self {
+            Self::Invite(_, due) | Self::Update(_, due) => *due,
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// The BYE has to wait for the ACK (RFC 3261 §15).
+    OnAck(String),
+    /// The BYE is on its way.
+    Sent,
+}
+
+impl Unacked {
+    pub(super) fn new(hub: &Hub, asked: &Asked, first: bool) -> Self {
+        Self {
+            seq: asked.seq,
+            late: asked.offer().is_none(),
+            first,
+            due: Instant::now() + hub.lost_after() * 2,
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(call: Call, dialog: Dialog, unacked: Option<Unacked>) -> Self {
+        Self {
+            call,
+            dialog,
+            unacked,
+            reoffer: None,
+            leaving: Leaving::No,
+        }
+    }
+
+    /// Runs the call to its end.
+    pub(super) async fn run(mut self) {
+        loop {
+            let due = self.due();
+            let input = tokio::select! {
+                input = self.call.inbox.recv() => input,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.handle_due(Instant::now()).await;
+                    continue;
+                }
+            };
+            let Some(input) = input else {
+                return;
+            };
+            if self.handle(input).await == Next::Over {
+                return;
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let reoffer = self.reoffer.as_ref().map(Reoffer::due);
+        let unacked = self.unacked.as_ref().map(|unacked| unacked.due);
+        reoffer.into_iter().chain(unacked).min()
+    }
+
+    async fn handle_due(&mut self, now: Instant) {
+        if self
+            .reoffer
+            .as_ref()
+            .is_some_and(|reoffer| reoffer.due() <= now)
+        {
+            self.answer_offer(Err(500)).await;
+        }
+        if let Some(seq) = self
+            .unacked
+            .as_ref()
+            .filter(|u| u.due <= now)
+            .map(|u| u.seq)
+        {
+            self.give_up_on(seq);
+        }
+    }
+
+    async fn handle(&mut self, input: Input) -> Next {
+        match input {
+            Input::Command(command) => self.obey(command).await,
+            Input::Request(request) => return self.serve(request).await,
+            Input::Acked { seq, answer } => self.confirm(seq, answer),
+            Input::InviteOver { seq } => self.give_up_on(seq),
+            Input::Cancelled { seq } => self.cancelled(seq),
+            Input::ByeDone => return Next::Over,
+            Input::Response(_) => {}
+        }
+        Next::On
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::HangUp(why) => self.leave(HowEnded::ByUs, &why),
+            Command::Stop => {
+                self.unacked = None;
+                self.leave(HowEnded::ByUs, "shutting down");
+            }
+            Command::AnswerOffer(answer) => self.answer_offer(answer).await,
+            // They came too late: the call is answered.
+            Command::Ringing | Command::Answer(_) | Command::Refuse(_) => {}
+        }
+    }
+
+    /// Says goodbye, at once or as soon as the ACK is there.
+    fn leave(&mut self, how: HowEnded, why: &str) {
+        match self.leaving {
+            Leaving::No => self.call.tell_ended(how),
+            Leaving::OnAck(_) => {}
+            Leaving::Sent => return,
+        }
+        if self.unacked.is_some() {
+            self.leaving = Leaving::OnAck(why.to_owned());
+            return;
+        }
+        self.bye(why);
+    }
+
+    fn bye(&mut self, why: &str) {
+        self.leaving = Leaving::Sent;
+        let (hub, dialog) = (self.call.hub.clone(), self.dialog.clone());
+        let (flow, account) = (self.call.flow.clone(), self.call.account.clone());
+        let why = why.to_owned();
+        let done = self.call.seat.inbox();
+        tokio::spawn(async move {
+            hub.bye(dialog, &flow, account.as_ref(), &why).await;
+            let _ = done.send(Input::ByeDone);
+        });
+    }
+
+    fn confirm(&mut self, seq: u32, answer: Option<String>) {
+        let Some(unacked) = self.unacked.take_if(|unacked| unacked.seq == seq) else {
+            return;
+        };
+        if let Leaving::OnAck(why) = &self.leaving {
+            let why = why.clone();
+            self.bye(&why);
+        } else if unacked.first || unacked.late {
+            let answer = answer.filter(|_| unacked.late);
+            let call = self.call.id;
+            self.call.hub.tell(Event::Confirmed { call, answer });
+        }
+    }
+
+    fn cancelled(&mut self, seq: u32) {
+        if matches!(&self.reoffer, Some(Reoffer::Invite(asked, _)) if asked.seq == seq) {
+            if let Some(Reoffer::Invite(asked, _)) = self.reoffer.take() {
+                asked.respond(
+                    &self.call.hub,
+                    StatusCode::RequestTerminated,
+                    Vec::new(),
+                    None,
+                );
+            }
+        } else if self
+            .unacked
+            .as_ref()
+            .is_some_and(|u| u.seq == seq && u.first)
+        {
+            // It crossed our 2xx and has no effect there (RFC 3261 §9.2), but who cancels
+            // does not want the call.
+            self.leave(HowEnded::Cancelled, "cancelled");
+        }
+    }
+
+    /// The ACK never came (RFC 3261 §13.3.1.4).
+    fn give_up_on(&mut self, seq: u32) {
+        if self.unacked.take_if(|unacked| unacked.seq == seq).is_some() {
+            self.leave(HowEnded::NoAck, "no ACK");
+        }
+    }
+
+    async fn serve(&mut self, mut request: Box<Transaction>) -> Next {
+        if !self.dialog.is_in_order(&request.original) {
+            reply(&mut request, StatusCode::ServerInternalError, Vec::new()).await;
+            return Next::On;
+        }
+        match request.original.method {
+            Method::Bye => {
+                reply(&mut request, StatusCode::OK, Vec::new()).await;
+                if self.leaving == Leaving::No {
+                    self.call.tell_ended(HowEnded::HungUp);
+                }
+                return Next::Over;
+            }
+            Method::Invite | Method::Update => self.offered(request).await,
+            Method::Options => reply(&mut request, StatusCode::OK, message::abilities()).await,
+            Method::Info => reply(&mut request, StatusCode::OK, Vec::new()).await,
+            Method::PRack => {
+                reply(
+                    &mut request,
+                    StatusCode::CallTransactionDoesNotExist,
+                    Vec::new(),
+                )
+                .await;
+            }
+            Method::Ack
+            | Method::Cancel
+            | Method::Message
+            | Method::Notify
+            | Method::Publish
+            | Method::Refer
+            | Method::Register
+            | Method::Subscribe => {
+                let allow = vec![Header::Allow(message::ALLOW.into())];
+                reply(&mut request, StatusCode::MethodNotAllowed, allow).await;
+            }
+        }
+        Next::On
+    }
+
+    /// A re-INVITE or an UPDATE.
+    async fn offered(&mut self, mut request: Box<Transaction>) {
+        let original = &request.original;
+        let offer = message::sdp(&original.headers, &original.body);
+        let is_update = original.method == Method::Update;
+        if !original.body.is_empty() && offer.is_none() {
+            let accept = vec![Header::Accept(message::SDP.into())];
+            return reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
+        }
+        let busy = self.reoffer.is_some() || self.leaving != Leaving::No;
+        let unconfirmed = self.unacked.is_some() && (offer.is_some() || !is_update);
+        if busy || unconfirmed {
+            // RFC 3261 §14.2, RFC 3311 §5.2: one change at a time.
+            let later = vec![Header::RetryAfter("2".into())];
+            return reply(&mut request, StatusCode::ServerInternalError, later).await;
+        }
+        self.dialog.retarget(message::contact(&original.headers));
+        if is_update && offer.is_none() {
+            let contact = vec![Header::Contact(self.call.contact().into())];
+            return reply(&mut request, StatusCode::OK, contact).await;
+        }
+        let due = Instant::now() + ANSWER_FOR;
+        self.reoffer = Some(if is_update {
+            Reoffer::Update(request, due)
+        } else {
+            Reoffer::Invite(Box::new(self.call.host(*request)), due)
+        });
+        let call = self.call.id;
+        self.call.hub.tell(Event::Reoffer { call, offer });
+    }
+
+    async fn answer_offer(&mut self, answer: Result<String, u16>) {
+        let Some(reoffer) = self.reoffer.take() else {
+            return;
+        };
+        let (status, body) = match answer {
+            Ok(sdp) => (StatusCode::OK, Some(sdp)),
+            Err(status) => (StatusCode::from(status), None),
+        };
+        let mut headers = vec![Header::Contact(self.call.contact().into())];
+        if body.is_some() {
+            headers.push(Header::ContentType(message::SDP.into()));
+        }
+        match reoffer {
+            Reoffer::Invite(asked, _) => {
+                if body.is_some() {
+                    self.unacked = Some(Unacked::new(&self.call.hub, &asked, false));
+                }
+                asked.respond(&self.call.hub, status, headers, body);
+            }
+            Reoffer::Update(mut request, _) => {
+                let body = body.map(String::into_bytes);
+                // A failure to send leaves it to the peer to ask again.
+                let _ = request.reply_with(status, headers, body).await;
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    On,
+    Over,
+}
+
+/// Answers a request that is no INVITE; a failure to send leaves it to the peer to ask again.
+pub(super) async fn reply(request: &mut Transaction, status: StatusCode, headers: Vec<Header>) {
+    let _ = request.reply_with(status, headers, None).await;
+}
+
+/// How long the application may take to answer a changed offer; it computes, nobody is asked.
+const ANSWER_FOR: Duration = Duration::from_secs(5);

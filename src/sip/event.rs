@@ -1,0 +1,133 @@
+//! What does the SIP side tell?
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::base::CallId;
+
+/// Something that happened to a call or an account.
+///
+/// Every call ends with exactly one `Ended` or `Refused`, whoever ended it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Somebody calls us and waits for an answer.
+    Incoming {
+        /// The new call.
+        call: CallId,
+        /// Who calls, as its From header says.
+        caller: Caller,
+        /// The user part of the Request-URI.
+        dialled: String,
+        /// The account that the call came by, if it came by one.
+        account: Option<String>,
+        /// The peer of the signalling.
+        source: SocketAddr,
+        /// The SDP offer; `None` if the caller wants ours (late offer).
+        offer: Option<String>,
+    },
+    /// The caller has confirmed our answer (ACK).
+    Confirmed {
+        /// An incoming call; or any call, after our offer in `answer_offer`.
+        call: CallId,
+        /// The caller's SDP answer, if the offer was ours.
+        answer: Option<String>,
+    },
+    /// The peer wants to change the session; `Endpoint::answer_offer` decides.
+    Reoffer {
+        /// A call that has been answered.
+        call: CallId,
+        /// The SDP offer; `None` if the peer wants ours.
+        offer: Option<String>,
+    },
+    /// The call is over.
+    Ended {
+        /// Its id is not used again.
+        call: CallId,
+        /// Why.
+        how: HowEnded,
+    },
+    /// The called side rings.
+    Ringing {
+        /// An outgoing call.
+        call: CallId,
+    },
+    /// The called side has answered.
+    Answered {
+        /// An outgoing call.
+        call: CallId,
+        /// Its SDP answer.
+        answer: Option<String>,
+    },
+    /// The called side, or the way to it, refused. The call is over.
+    Refused {
+        /// An outgoing call.
+        call: CallId,
+        /// The SIP status, 300 to 699; 408 and 503 also stand for "no answer" and "no way".
+        status: u16,
+        /// The status line's text, or what went wrong here.
+        reason: String,
+    },
+    /// An account has changed its state.
+    Account {
+        /// `Account::name`.
+        name: String,
+        /// The state it is in now.
+        state: AccountState,
+    },
+}
+
+/// Who calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The address, as it was sent.
+    pub uri: String,
+    /// The user part of it, escapes resolved.
+    pub user: String,
+    /// The name shown with it.
+    pub display: Option<String>,
+}
+
+/// Why a call is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HowEnded {
+    /// The caller gave up before we answered.
+    Cancelled,
+    /// The peer hung up.
+    HungUp,
+    /// Our answer was never confirmed.
+    NoAck,
+    /// We hung up or refused.
+    ByUs,
+    /// Something broke; the text says what.
+    Failed(String),
+}
+
+/// How an account stands with its registrar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    /// The first attempt is under way.
+    Registering,
+    /// Calls to the account reach us.
+    Registered {
+        /// The life that the registrar granted; it is refreshed in time.
+        expires: Duration,
+    },
+    /// The registrar does not want us: the configuration is wrong, here or there.
+    Refused {
+        /// The SIP status.
+        status: u16,
+        /// The text of the status line.
+        reason: String,
+        /// When it is tried again, in case the other side is put right.
+        retry_in: Duration,
+    },
+    /// No usable answer from the registrar.
+    Unreachable {
+        /// What went wrong.
+        why: String,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
+    /// The account was taken away or the endpoint stopped.
+    Gone,
+}

@@ -1,0 +1,255 @@
+//! What do all tasks of the endpoint share?
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rsipstack::platform::CancellationToken;
+use rsipstack::sip::Response;
+use rsipstack::transaction::endpoint::EndpointInnerRef;
+use rsipstack::transaction::transaction::Transaction;
+use tokio::sync::{Notify, mpsc};
+
+use super::acks::Acks;
+use super::counts::Counters;
+use super::dialog;
+use super::event::Event;
+use super::settings::{Account, Timing};
+use super::stream::Streams;
+use super::wires::Wires;
+use crate::base::CallId;
+
+pub(super) struct Hub {
+    pub(super) stack: EndpointInnerRef,
+    /// The one connection that stands for all datagrams.
+    pub(super) datagrams: rsipstack::transport::SipConnection,
+    pub(super) wires: Arc<Wires>,
+    pub(super) streams: Streams,
+    pub(super) events: mpsc::UnboundedSender<Event>,
+    pub(super) external: Option<IpAddr>,
+    pub(super) timing: Timing,
+    pub(super) calls: Calls,
+    pub(super) acks: Arc<Acks>,
+    pub(super) registrars: Registrars,
+    pub(super) counters: Arc<Counters>,
+    pub(super) closing: CancellationToken,
+    pub(super) stopping: AtomicBool,
+    pub(super) last_call: AtomicU64,
+}
+
+impl Hub {
+    /// Tells the application; nobody listens any more once it is stopping.
+    pub(super) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    pub(super) fn new_call(&self) -> CallId {
+        CallId(self.last_call.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// 64 × T1: after that a message counts as lost (RFC 3261 §17.1.1.2).
+    pub(super) fn lost_after(&self) -> std::time::Duration {
+        self.timing.t1 * 64
+    }
+}
+
+/// What a call's task is told.
+pub(super) enum Input {
+    Command(Command),
+    /// A request of the peer inside the call's dialog.
+    Request(Box<Transaction>),
+    /// The ACK for our 2xx to the INVITE of that number, and its body.
+    Acked {
+        seq: u32,
+        answer: Option<String>,
+    },
+    /// The peer has cancelled its INVITE of that number.
+    Cancelled {
+        seq: u32,
+    },
+    /// The transaction of the INVITE of that number is over.
+    InviteOver {
+        seq: u32,
+    },
+    /// A response to our INVITE.
+    Response(Box<Response>),
+    /// Our BYE is answered or lost.
+    ByeDone,
+}
+
+/// What the application wants of a call.
+#[derive(Debug)]
+pub(super) enum Command {
+    Ringing,
+    Answer(String),
+    Refuse(Refusal),
+    HangUp(String),
+    AnswerOffer(Result<String, u16>),
+    /// The endpoint stops.
+    Stop,
+}
+
+/// A final answer that is not a 2xx.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) reason: String,
+    pub(super) warning: Option<String>,
+    pub(super) retry_after: Option<std::time::Duration>,
+}
+
+pub(super) type Inbox = mpsc::UnboundedSender<Input>;
+
+/// The calls and their dialogs, each with the inbox of the task that owns it.
+#[derive(Default)]
+pub(super) struct Calls {
+    tables: Arc<Mutex<Tables>>,
+    emptied: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Tables {
+    by_call: HashMap<CallId, Inbox>,
+    by_dialog: HashMap<dialog::Key, Inbox>,
+}
+
+impl Calls {
+    /// Enters a call; it is known until the seat is dropped.
+    pub(super) fn seat(&self, call: CallId, inbox: Inbox) -> Seat {
+        lock(&self.tables).by_call.insert(call, inbox.clone());
+        Seat {
+            tables: self.tables.clone(),
+            emptied: self.emptied.clone(),
+            call,
+            inbox,
+            dialog: None,
+        }
+    }
+
+    /// False if there is no such call (any more).
+    pub(super) fn command(&self, call: CallId, command: Command) -> bool {
+        let inbox = lock(&self.tables).by_call.get(&call).cloned();
+        inbox.is_some_and(|inbox| inbox.send(Input::Command(command)).is_ok())
+    }
+
+    pub(super) fn command_all(&self, command: impl Fn() -> Command) {
+        for inbox in lock(&self.tables).by_call.values() {
+            let _ = inbox.send(Input::Command(command()));
+        }
+    }
+
+    pub(super) fn of_dialog(&self, key: &dialog::Key) -> Option<Inbox> {
+        lock(&self.tables).by_dialog.get(key).cloned()
+    }
+
+    pub(super) fn n_dialogs(&self) -> usize {
+        lock(&self.tables).by_dialog.len()
+    }
+
+    /// Returns once there is no call left.
+    pub(super) async fn empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if lock(&self.tables).by_call.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
+
+/// A call's place in the tables; leaving is dropping it, so that no way out of a task leaks.
+pub(super) struct Seat {
+    tables: Arc<Mutex<Tables>>,
+    emptied: Arc<Notify>,
+    call: CallId,
+    inbox: Inbox,
+    dialog: Option<dialog::Key>,
+}
+
+impl Seat {
+    pub(super) fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+
+    /// Requests inside that dialog are the call's from now on.
+    pub(super) fn take_dialog(&mut self, key: &dialog::Key) {
+        let mut tables = lock(&self.tables);
+        if let Some(old) = self.dialog.replace(key.clone()) {
+            tables.by_dialog.remove(&old);
+        }
+        tables.by_dialog.insert(key.clone(), self.inbox.clone());
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut tables = lock(&self.tables);
+        tables.by_call.remove(&self.call);
+        if let Some(key) = &self.dialog {
+            tables.by_dialog.remove(key);
+        }
+        if tables.by_call.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+}
+
+/// The accounts, and where their registrars were last found.
+#[derive(Default)]
+pub(super) struct Registrars(Mutex<BTreeMap<String, Registrar>>);
+
+struct Registrar {
+    account: Account,
+    found_at: Option<SocketAddr>,
+}
+
+impl Registrars {
+    pub(super) fn insert(&self, account: Account) {
+        let registrar = Registrar {
+            account,
+            found_at: None,
+        };
+        lock(&self.0).insert(registrar.account.name.clone(), registrar);
+    }
+
+    pub(super) fn remove(&self, name: &str) {
+        lock(&self.0).remove(name);
+    }
+
+    pub(super) fn found(&self, name: &str, at: SocketAddr) {
+        if let Some(registrar) = lock(&self.0).get_mut(name) {
+            registrar.found_at = Some(at);
+        }
+    }
+
+    pub(super) fn account(&self, name: &str) -> Option<Account> {
+        lock(&self.0)
+            .get(name)
+            .map(|registrar| registrar.account.clone())
+    }
+
+    /// The account that a call to `user` from `source` came by: the user decides between
+    /// several accounts at one registrar.
+    pub(super) fn account_of(&self, user: &str, source: SocketAddr) -> Option<String> {
+        let registrars = lock(&self.0);
+        let at_source = || {
+            let at = |r: &&Registrar| r.found_at.is_some_and(|found| found.ip() == source.ip());
+            registrars.values().filter(at)
+        };
+        let exact = at_source().find(|r| r.account.user == user);
+        exact
+            .or_else(|| at_source().next())
+            .map(|r| r.account.name.clone())
+    }
+}
+
+/// A panic elsewhere must not take the telephone down with it: the tables stay usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,86 @@
+//! How do our own requests inside a dialog reach the peer?
+
+use rsipstack::sip::{Header, Method, Request, Response};
+
+use super::acks::Fork;
+use super::dialog::Dialog;
+use super::flow::{Flow, Hop};
+use super::hub::Hub;
+use super::local;
+use super::message;
+use super::settings::Account;
+use super::transact::{Credentials, Outcome, is_challenge};
+
+impl Hub {
+    /// Confirms the answer to an INVITE of ours, now and whenever the answer comes again.
+    pub(super) async fn acknowledge(
+        &self,
+        invite: &Request,
+        answer: &Response,
+        dialog: &Dialog,
+        flow: &Flow,
+    ) {
+        let flow = self.way_inside(dialog, flow).await;
+        let mut ack = dialog.ack(message::seq(&invite.headers), flow.via());
+        ack.headers.push(Header::ContentLength(0.into()));
+        self.acks.keep(invite, answer, ack.clone(), flow.clone());
+        flow.send(ack).await;
+    }
+
+    /// Ends a dialog; returns once the peer has answered, or never will.
+    pub(super) async fn bye(
+        &self,
+        mut dialog: Dialog,
+        flow: &Flow,
+        account: Option<&Account>,
+        why: &str,
+    ) {
+        let flow = self.way_inside(&dialog, flow).await;
+        let mut credentials = Credentials::default();
+        for _ in 0..2 {
+            let mut request = dialog.request(Method::Bye, flow.via());
+            request.headers.push(message::reason_header(200, why));
+            if let Some(account) = account {
+                credentials.prove(account, &mut request);
+            }
+            match self.transact(&flow, request).await {
+                Outcome::Answered(response) if is_challenge(&response) => {
+                    if !credentials.learn(&response) {
+                        return;
+                    }
+                }
+                Outcome::Answered(_) | Outcome::TimedOut | Outcome::Lost(_) => return,
+            }
+        }
+    }
+
+    /// A phone that answered later than another one is thanked and sent away.
+    pub(super) async fn dismiss(&self, fork: Fork) {
+        let Some(flow) = self.flow_back(&fork.connection) else {
+            return;
+        };
+        let dialog = Dialog::answered(&fork.invite, &fork.answer);
+        self.acknowledge(&fork.invite, &fork.answer, &dialog, &flow)
+            .await;
+        self.bye(dialog, &flow, None, "answered elsewhere").await;
+    }
+
+    /// Along the stream that made the call while it is open; else where the dialog points to.
+    async fn way_inside(&self, dialog: &Dialog, flow: &Flow) -> Flow {
+        if flow.is_stream() && !flow.is_gone() {
+            return flow.clone();
+        }
+        let Ok(hop) = Hop::parse(dialog.next_hop(), flow.transport) else {
+            return flow.clone();
+        };
+        let is_hidden = hop
+            .host
+            .parse()
+            .is_ok_and(|named| dialog.is_direct() && local::is_hidden(named, flow.remote.ip()));
+        if is_hidden {
+            return flow.clone();
+        }
+        let way = self.flow_to(&hop).await;
+        way.unwrap_or_else(|_| flow.clone())
+    }
+}

@@ -1,0 +1,237 @@
+//! What do the headers and bodies of a message say to us?
+
+use rsipstack::sip::{
+    Header, Headers, HeadersExt, Host, HostWithPort, Method, Request, Response, StatusCode, Uri,
+};
+
+use super::address::{self, NameAddr};
+use super::event::Caller;
+use super::ingress;
+
+/// The media type of the sessions we speak.
+pub(super) const SDP: &str = "application/sdp";
+
+/// The methods we answer to.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+
+/// The headers that tell what we can do (RFC 3261 §11.2).
+pub(super) fn abilities() -> Vec<Header> {
+    vec![
+        Header::Allow(ALLOW.into()),
+        Header::Accept(SDP.into()),
+        Header::Supported(String::new().into()),
+    ]
+}
+
+/// The value of the first header of that name.
+pub(super) fn value<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+    values(headers, name).next()
+}
+
+/// The values of all headers of that name, in order.
+pub(super) fn values<'a>(
+    headers: &'a Headers,
+    name: &str,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let name = name.to_owned();
+    headers
+        .0
+        .iter()
+        .filter(move |header| header.name().eq_ignore_ascii_case(&name))
+        .map(Header::value)
+}
+
+/// The sequence number; zero if there is none to read.
+pub(super) fn seq(headers: &Headers) -> u32 {
+    value(headers, "CSeq")
+        .and_then(|v| v.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default()
+}
+
+/// The tag of a From or To header.
+pub(super) fn tag(headers: &Headers, name: &str) -> Option<String> {
+    tag_of(value(headers, name)?)
+}
+
+/// The tag in the value of a From or To header.
+pub(super) fn tag_of(value: &str) -> Option<String> {
+    NameAddr::parse(value)?.tag().map(str::to_owned)
+}
+
+/// The address in the first Contact, without brackets.
+pub(super) fn contact(headers: &Headers) -> Option<String> {
+    let first = address::list(value(headers, "Contact")?)
+        .into_iter()
+        .next()?;
+    Some(NameAddr::parse(first)?.uri.to_owned())
+}
+
+/// The routes of all Record-Route headers, in order.
+pub(super) fn recorded_routes(headers: &Headers) -> Vec<String> {
+    values(headers, "Record-Route")
+        .flat_map(address::list)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The SDP in a body, if there is one.
+pub(super) fn sdp(headers: &Headers, body: &[u8]) -> Option<String> {
+    (!body.is_empty() && is_sdp(headers)).then(|| ingress::text(body).into_owned())
+}
+
+/// Whether a body is of the one type we understand; without a type it is taken to be.
+pub(super) fn is_sdp(headers: &Headers) -> bool {
+    let kind = value(headers, "Content-Type").unwrap_or(SDP);
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case(SDP)
+}
+
+/// The required extensions that we do not have (RFC 3261 §8.2.2.3).
+pub(super) fn unsupported(headers: &Headers) -> Vec<String> {
+    required(headers)
+        .filter(|option| !option.eq_ignore_ascii_case(RELIABLE))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether only reliable provisional responses may be sent (RFC 3262): we then send none.
+pub(super) fn wants_reliable(headers: &Headers) -> bool {
+    required(headers).any(|option| option.eq_ignore_ascii_case(RELIABLE))
+}
+
+const RELIABLE: &str = "100rel";
+
+fn required(headers: &Headers) -> impl Iterator<Item = &str> {
+    values(headers, "Require").flat_map(address::list)
+}
+
+/// Whether Content-Length is missing a number or promises more than came (RFC 3261 §18.3).
+pub(super) fn is_cut_short(request: &Request) -> bool {
+    value(&request.headers, "Content-Length")
+        .is_some_and(|length| !matches!(length.parse::<usize>(), Ok(n) if n <= request.body.len()))
+}
+
+/// Whether the method of CSeq is the method of the request (RFC 3261 §8.1.1.5).
+pub(super) fn is_numbered_rightly(request: &Request) -> bool {
+    let method = value(&request.headers, "CSeq").and_then(|v| v.split_whitespace().nth(1));
+    method.is_some_and(|name| name.parse::<Method>().is_ok_and(|m| m == request.method))
+}
+
+/// Who sent the request.
+pub(super) fn caller(headers: &Headers) -> Caller {
+    let from = value(headers, "From").unwrap_or_default();
+    let Some(from) = NameAddr::parse(from) else {
+        return Caller::default();
+    };
+    let user = address::Uri::parse(from.uri).map(|uri| address::unescaped(uri.user));
+    Caller {
+        uri: from.uri.to_owned(),
+        user: user.unwrap_or_default(),
+        display: from.display,
+    }
+}
+
+/// The user part of the Request-URI.
+pub(super) fn dialled(request: &Request) -> String {
+    address::unescaped(request.uri.user().unwrap_or_default())
+}
+
+/// A Request-URI that goes out exactly as written: the stack's own form would escape it anew.
+pub(super) fn verbatim(uri: &str) -> Uri {
+    Uri {
+        scheme: None,
+        auth: None,
+        host_with_port: HostWithPort {
+            host: Host::Domain(uri.into()),
+            port: None,
+        },
+        params: Vec::new(),
+        headers: Vec::new(),
+    }
+}
+
+/// A status with a text of our own; an empty text stands for the usual one.
+pub(super) fn status(code: u16, reason: &str) -> StatusCode {
+    let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
+    if reason.is_empty() {
+        return StatusCode::from(code);
+    }
+    StatusCode::Other(code, reason)
+}
+
+/// The text of a status line, as the peer sent it.
+pub(super) fn reason(response: &Response) -> String {
+    let sent = response.wire_reason.as_deref();
+    sent.unwrap_or(response.status_code.text()).to_owned()
+}
+
+/// A Warning for people to read (RFC 3261 §20.43).
+pub(super) fn warning(host: &str, text: &str) -> Header {
+    Header::Warning(format!("399 {host} {}", address::quoted(text)).into())
+}
+
+/// A Reason for the end of a call (RFC 3326).
+pub(super) fn reason_header(cause: u16, text: &str) -> Header {
+    Header::Reason(format!("SIP;cause={cause};text={}", address::quoted(text)).into())
+}
+
+/// The text of Call-ID.
+pub(super) fn call_id(message: &impl HeadersExt) -> String {
+    value(message.headers(), "Call-ID")
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(extra: &str) -> Request {
+        let text = format!(
+            "INVITE sip:7%31@h SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n\
+             From: \"B\\\"\" <sip:b%20c@d>;tag=1\r\nTo: <sip:7@h>\r\nCall-ID: x\r\n\
+             CSeq: 3 INVITE\r\n{extra}\r\n"
+        );
+        Request::try_from(text.as_str()).unwrap()
+    }
+
+    #[test]
+    fn a_request_says_who_and_what() {
+        let request = request("Content-Length: 0\r\n");
+        assert_eq!(dialled(&request), "71");
+        let caller = caller(&request.headers);
+        assert_eq!(
+            (caller.uri.as_str(), caller.user.as_str()),
+            ("sip:b%20c@d", "b c")
+        );
+        assert_eq!(caller.display.as_deref(), Some("B\""));
+        assert_eq!(seq(&request.headers), 3);
+        assert!(is_numbered_rightly(&request) && !is_cut_short(&request));
+    }
+
+    #[test]
+    fn extensions_bodies_and_lengths_are_judged() {
+        let odd = request("Require: foo, 100rel\r\nRequire: bar\r\nContent-Length: 5\r\n");
+        assert_eq!(unsupported(&odd.headers), ["foo", "bar"]);
+        assert!(wants_reliable(&odd.headers) && is_cut_short(&odd));
+        assert!(is_cut_short(&request("Content-Length: -1\r\n")));
+        let typed = request("Content-Type: Application/SDP;x=1\r\nContent-Length: 0\r\n");
+        assert!(is_sdp(&typed.headers));
+        assert_eq!(sdp(&typed.headers, b"v=0"), Some("v=0".to_owned()));
+        assert_eq!(sdp(&typed.headers, b""), None);
+    }
+
+    #[test]
+    fn a_uri_goes_out_as_written() {
+        let uri = "sip:a%40b;x@h:5070;transport=tcp";
+        assert_eq!(verbatim(uri).to_string(), uri);
+    }
+
+    #[test]
+    fn routes_are_listed_in_order() {
+        let two = request("Record-Route: <sip:a;lr>, <sip:b;lr>\r\nRecord-Route: <sip:c;lr>\r\n");
+        let routes = recorded_routes(&two.headers);
+        assert_eq!(routes, ["<sip:a;lr>", "<sip:b;lr>", "<sip:c;lr>"]);
+    }
+}

@@ -1,0 +1,193 @@
+//! What does the SIP side need to be told?
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::address;
+
+/// All that an endpoint needs to start.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where to be called; may be empty if only accounts are used.
+    pub listen: Vec<Listen>,
+    /// Where to register.
+    pub accounts: Vec<Account>,
+    /// The address that every peer but those on this machine is told to use, behind a NAT.
+    pub external_address: Option<IpAddr>,
+    /// The value of our User-Agent header.
+    pub user_agent: String,
+    /// Timers; the default is right outside of tests.
+    pub timing: Timing,
+}
+
+/// How messages travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// Datagrams.
+    #[default]
+    Udp,
+    /// Streams.
+    Tcp,
+}
+
+impl Transport {
+    /// As a `transport` parameter spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One address to be called at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Datagrams or streams.
+    pub transport: Transport,
+    /// Port 0 takes a free one.
+    pub address: SocketAddr,
+}
+
+/// A registration with a PBX or provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// How events name it; unique.
+    pub name: String,
+    /// Host or `host:port` of the registrar; also the domain of our address.
+    pub domain: String,
+    /// The user part of our address.
+    pub user: String,
+    /// The name to prove the password with, if it is not `user`.
+    pub auth_user: Option<String>,
+    /// The password; never shown.
+    pub password: Secret,
+    /// The name that is shown to those we call.
+    pub display_name: Option<String>,
+    /// `host`, `host:port` or a SIP URI to send everything of this account through.
+    pub outbound_proxy: Option<String>,
+    /// How to reach the registrar.
+    pub transport: Transport,
+    /// The life of a registration that we ask for; zero stands for five minutes.
+    pub expires: Duration,
+    /// Whether calls to the account shall come to us.
+    pub presence: Presence,
+}
+
+/// What an account is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It is registered: its calls come to us.
+    #[default]
+    Registered,
+    /// It only places calls; who has registered it keeps its calls.
+    CallsOnly,
+}
+
+impl Account {
+    /// Asked for when the configuration names no life; short enough for a PBX that forgets.
+    const DEFAULT_EXPIRES: Duration = Duration::from_secs(300);
+
+    pub(super) fn proof_user(&self) -> &str {
+        self.auth_user.as_deref().unwrap_or(&self.user)
+    }
+
+    /// Our address of record, as From and To carry it.
+    pub(super) fn address(&self) -> String {
+        let address = format!("<sip:{}@{}>", address::escaped(&self.user), self.domain);
+        match &self.display_name {
+            Some(name) => format!("{} {address}", address::quoted(name)),
+            None => address,
+        }
+    }
+
+    pub(super) fn wanted_expires(&self) -> Duration {
+        if self.expires.is_zero() {
+            return Self::DEFAULT_EXPIRES;
+        }
+        self.expires
+    }
+}
+
+/// Text that must not reach a log.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text in.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for computing with.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Timers of transactions and of registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// T1 of RFC 3261 §17.1.1.1; all transaction timers are multiples of it.
+    pub t1: Duration,
+    /// The wait after the first failed attempt to reach a registrar; doubles from there.
+    pub retry_first: Duration,
+    /// The longest wait for a registrar that does not answer.
+    pub retry_longest: Duration,
+    /// How often a registrar hears from us over UDP while nothing else is said, so that a NAT
+    /// in between keeps the way back open.
+    pub keep_alive: Duration,
+    /// The wait after a registrar refused us; doubles from there. Long, because guards against
+    /// password guessing shut out who tries often.
+    pub refused_first: Duration,
+    /// The longest wait after a refusal.
+    pub refused_longest: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            t1: Duration::from_millis(500),
+            retry_first: Duration::from_secs(2),
+            retry_longest: Duration::from_secs(60),
+            // Few NATs forget a mapping within 30 s.
+            keep_alive: Duration::from_secs(20),
+            refused_first: Duration::from_secs(60),
+            refused_longest: Duration::from_secs(600),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_does_not_show() {
+        let account = Account {
+            password: Secret::new("hunter2"),
+            ..Account::default()
+        };
+        let shown = format!(
+            "{account:?} {:?}",
+            Settings {
+                accounts: vec![account.clone()],
+                ..Settings::default()
+            }
+        );
+        assert!(!shown.contains("hunter2") && shown.contains("***"));
+    }
+}

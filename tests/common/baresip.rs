@@ -1,0 +1,63 @@
+//! How does a phone that others wrote call the daemon?
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::folder::Folder;
+use super::ports::free_address;
+use super::process::Process;
+use super::signal::write_wav;
+
+/// Baresip that dials and speaks a sound.
+pub struct Baresip {
+    pub process: Process,
+    _folder: Folder,
+}
+
+impl Baresip {
+    /// Calls `user` at `server`, plays `sound` (8 kHz) and hangs up after `seconds`.
+    pub fn call(server: SocketAddr, user: &str, sound: &[f32], seconds: u32) -> Self {
+        let folder = Folder::new("baresip");
+        let wav = folder.join("sound.wav");
+        write_wav(&wav, 8_000, &[sound]);
+        folder.write("config", config(wav.to_str().unwrap()));
+        folder.write(
+            "accounts",
+            "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1\n",
+        );
+        folder.write("contacts", "");
+        let process = Process::spawn("baresip", |command| {
+            command
+                .arg("-f")
+                .arg(folder.path())
+                .args(["-e", &format!("/dial sip:{user}@{server}")])
+                .args(["-t", &seconds.to_string()])
+                .current_dir(folder.path());
+        });
+        Self {
+            process,
+            _folder: folder,
+        }
+    }
+
+    pub fn wait_established(&self, longest: Duration) {
+        self.process.wait_for("Call established", longest);
+    }
+
+    /// Waits until its time is over and it has hung up.
+    pub fn finish(&mut self, longest: Duration) {
+        self.process.wait(longest).expect("baresip ends by itself");
+    }
+}
+
+fn config(wav: &str) -> String {
+    let sip = free_address();
+    format!(
+        "poll_method epoll\nsip_listen {sip}\naudio_player aufile,/dev/null\n\
+         audio_source aufile,{wav}\naudio_alert aufile,/dev/null\nausrc_srate 8000\n\
+         auplay_srate 8000\naudio_level no\nrtp_stats yes\ncall_local_timeout 120\n\
+         module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\n\
+         module aufile.so\nmodule_app account.so\nmodule_app menu.so\n\
+         audio_buffer 20-160\n"
+    )
+}

@@ -1,0 +1,154 @@
+//! How does a test get a JACK server of its own?
+
+use std::process::Command;
+use std::sync::MutexGuard;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::process::Process;
+use super::turn;
+
+/// A JACK server with the dummy driver (two ports each way) under a name of its own. Tests that
+/// hold one run one after another, so that they do not steal each other's processor time.
+pub struct Jackd {
+    pub name: String,
+    pub rate: u32,
+    pub period: u32,
+    server: Process,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Jackd {
+    pub fn start(rate: u32, period: u32) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let turn = turn();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("paging-test-{}-{count}", std::process::id());
+        let server = serve(&name, rate, period);
+        Self {
+            name,
+            rate,
+            period,
+            server,
+            _turn: turn,
+        }
+    }
+
+    /// `kill -9`: clients see their server vanish.
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// A new server under the old name, after `kill`.
+    pub fn restart(&mut self) {
+        self.server.kill();
+        self.server = serve(&self.name, self.rate, self.period);
+    }
+
+    /// Names of all ports, each followed by its connections, as `jack_lsp -c` prints them.
+    pub fn ports(&self) -> String {
+        let mut command = Command::new("jack_lsp");
+        let output = command
+            .arg("-c")
+            .envs(client_environment(&self.name))
+            .output();
+        String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
+    }
+
+    /// What `port` is connected to.
+    pub fn connections(&self, port: &str) -> Vec<String> {
+        let ports = self.ports();
+        let below = ports.lines().skip_while(|line| *line != port).skip(1);
+        let indented = below.take_while(|line| line.starts_with(' '));
+        indented.map(|line| line.trim().to_owned()).collect()
+    }
+
+    pub fn is_connected(&self, from: &str, to: &str) -> bool {
+        self.connections(from).iter().any(|name| name == to)
+    }
+
+    /// Waits until a port whose name starts with `source` feeds `speaker`.
+    pub fn wait_until_fed(&self, speaker: &str, source: &str, longest: Duration) {
+        let until = Instant::now() + longest;
+        while !self
+            .connections(speaker)
+            .iter()
+            .any(|name| name.starts_with(source))
+        {
+            assert!(
+                Instant::now() < until,
+                "{source} does not feed {speaker} after {longest:?}:\n{}",
+                self.ports()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn wait_until_connected(&self, from: &str, to: &str, longest: Duration) {
+        let until = Instant::now() + longest;
+        while !self.is_connected(from, to) {
+            assert!(
+                Instant::now() < until,
+                "{from} is not connected to {to} after {longest:?}:\n{}",
+                self.ports()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+}
+
+impl Drop for Jackd {
+    /// A server that is killed keeps one of the eight places in the table of servers until one of
+    /// the same name comes.
+    fn drop(&mut self) {
+        if self.server.is_running() {
+            self.server.signal("TERM");
+            self.server.wait(Duration::from_secs(2));
+        }
+    }
+}
+
+/// What a JACK client needs in its environment to find `server`.
+pub fn client_environment(server: &str) -> [(&'static str, String); 2] {
+    [
+        ("JACK_DEFAULT_SERVER", server.to_owned()),
+        ("JACK_NO_START_SERVER", "1".to_owned()),
+    ]
+}
+
+fn serve(name: &str, rate: u32, period: u32) -> Process {
+    // The table of servers in shared memory is small; others may hold its places for a moment.
+    for _ in 0..20 {
+        let mut server = Process::spawn("jackd", |command| {
+            command.args(["-n", name, "-d", "dummy"]);
+            command.args(["-r", &rate.to_string(), "-p", &period.to_string()]);
+        });
+        if answers(name, &mut server) {
+            return server;
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    panic!("jackd does not start");
+}
+
+fn answers(name: &str, server: &mut Process) -> bool {
+    let until = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < until && server.is_running() {
+        let mut command = Command::new("jack_lsp");
+        let output = command.envs(client_environment(name)).output().unwrap();
+        if String::from_utf8_lossy(&output.stdout).contains("system:playback_1") {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    eprintln!("jackd printed:\n{}", server.log());
+    false
+}

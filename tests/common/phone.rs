@@ -1,0 +1,366 @@
+//! How does a test call the daemon when every packet counts? A small SIP phone over UDP that
+//! shares no code with the program.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::signal::{Dice, ulaw};
+
+/// One phone with one call at a time.
+pub struct Phone {
+    sip: UdpSocket,
+    rtp: UdpSocket,
+    server: SocketAddr,
+    call: Call,
+}
+
+/// What the phone remembers of its call.
+#[derive(Clone, Default)]
+struct Call {
+    id: String,
+    user: String,
+    tag: u32,
+    /// The To header as the last response gave it.
+    to: String,
+    branch: String,
+    sequence: u32,
+    media: Option<SocketAddr>,
+}
+
+/// What came in, whole.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub at: Instant,
+    pub text: String,
+}
+
+impl Message {
+    /// Of a response; 0 for a request.
+    pub fn status(&self) -> u16 {
+        let rest = self.text.strip_prefix("SIP/2.0 ");
+        rest.map_or(0, |rest| rest[..3].parse().unwrap())
+    }
+
+    /// The value of the first header `name`; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        let mut lines = self.text.lines();
+        let found = lines.find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then_some(value.trim())
+        });
+        found.unwrap_or("")
+    }
+
+    pub fn body(&self) -> &str {
+        self.text
+            .split_once("\r\n\r\n")
+            .map_or("", |(_, body)| body)
+    }
+}
+
+impl Phone {
+    pub fn new(server: SocketAddr) -> Self {
+        let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        rtp.set_nonblocking(true).unwrap();
+        Self {
+            sip,
+            rtp,
+            server,
+            call: Call::default(),
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.sip.local_addr().unwrap()
+    }
+
+    /// Sends an INVITE for `user`; returns when it left.
+    pub fn invite(&mut self, user: &str) -> Instant {
+        self.call = self.new_call(user);
+        let offer = self.offer("sendrecv");
+        self.send("INVITE", &offer)
+    }
+
+    /// A re-INVITE that changes the direction, `sendonly` for hold and `sendrecv` back.
+    pub fn reinvite(&mut self, direction: &str) -> Message {
+        let offer = self.offer(direction);
+        self.send("INVITE", &offer);
+        let answer = self.expect_final(Duration::from_secs(5));
+        self.acknowledge(answer.status());
+        answer
+    }
+
+    /// Calls `user` and acknowledges; panics unless the answer is 200 within `longest`.
+    pub fn call(&mut self, user: &str, longest: Duration) -> Message {
+        self.invite(user);
+        self.answered(longest)
+    }
+
+    /// Waits for the 200 to the INVITE and acknowledges it.
+    pub fn answered(&mut self, longest: Duration) -> Message {
+        let answer = self.expect_final(longest);
+        assert_eq!(answer.status(), 200, "{}", answer.text);
+        self.call.media = Some(media_address(answer.body()));
+        self.acknowledge(200);
+        answer
+    }
+
+    /// The next final response; an INVITE that was refused is acknowledged.
+    pub fn expect_final(&mut self, longest: Duration) -> Message {
+        self.final_response(longest)
+            .unwrap_or_else(|| panic!("no final response within {longest:?}"))
+    }
+
+    pub fn final_response(&mut self, longest: Duration) -> Option<Message> {
+        let until = Instant::now() + longest;
+        loop {
+            let message = self.receive(until)?;
+            if message.status() >= 200 {
+                if message.status() >= 300 && message.header("CSeq").ends_with("INVITE") {
+                    self.acknowledge(message.status());
+                }
+                return Some(message);
+            }
+        }
+    }
+
+    /// The next response of any kind, such as 180.
+    pub fn response(&mut self, longest: Duration) -> Option<Message> {
+        let until = Instant::now() + longest;
+        loop {
+            let message = self.receive(until)?;
+            if message.status() > 0 {
+                return Some(message);
+            }
+        }
+    }
+
+    /// Waits until the other side sends `method`, and answers 200.
+    pub fn request(&mut self, method: &str, longest: Duration) -> Option<Message> {
+        let until = Instant::now() + longest;
+        loop {
+            let message = self.receive(until)?;
+            if message.text.starts_with(method) {
+                return Some(message);
+            }
+        }
+    }
+
+    /// Gives up before the answer; returns the final response to the INVITE.
+    pub fn cancel(&mut self) -> Message {
+        let text = self.compose("CANCEL", "", self.call.sequence, false);
+        self.sip.send_to(text.as_bytes(), self.server).unwrap();
+        loop {
+            let message = self.expect_final(Duration::from_secs(5));
+            if message.header("CSeq").ends_with("INVITE") {
+                return message;
+            }
+        }
+    }
+
+    /// Hangs up and waits for the 200.
+    pub fn hang_up(&mut self) -> Message {
+        self.send("BYE", "");
+        let answer = self.expect_final(Duration::from_secs(5));
+        assert_eq!(answer.status(), 200, "{}", answer.text);
+        answer
+    }
+
+    /// The time from an OPTIONS to its 200.
+    pub fn options(&mut self, longest: Duration) -> Option<Duration> {
+        let (sent, answer) = self.alone("OPTIONS", "ping", longest);
+        answer.map(|answer| answer.at - sent)
+    }
+
+    /// The answer to a REGISTER without credentials.
+    pub fn register(&mut self, user: &str) -> Message {
+        let (_, answer) = self.alone("REGISTER", user, Duration::from_secs(3));
+        answer.expect("REGISTER is answered")
+    }
+
+    /// A request outside the call; the call is as before afterwards.
+    fn alone(&mut self, method: &str, user: &str, longest: Duration) -> (Instant, Option<Message>) {
+        let other = self.new_call(user);
+        let call = std::mem::replace(&mut self.call, other);
+        let sent = self.send(method, "");
+        let answer = self.final_response(longest);
+        self.call = call;
+        (sent, answer)
+    }
+
+    fn new_call(&self, user: &str) -> Call {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Call {
+            id: format!("{count}-{}@test", std::process::id()),
+            user: user.into(),
+            tag: count,
+            to: format!("<sip:{user}@{}>", self.server),
+            ..Call::default()
+        }
+    }
+
+    /// Bytes as they are to the SIP port.
+    pub fn send_raw(&self, bytes: &[u8]) {
+        self.sip.send_to(bytes, self.server).unwrap();
+    }
+
+    /// Where the other side listens for our sound.
+    pub fn media(&self) -> SocketAddr {
+        self.call.media.expect("the call is answered")
+    }
+
+    /// Sends `sound` (8 kHz) in real time from now on; `fate` says per packet how late it leaves,
+    /// `None` for never. Returns when the first packet was due.
+    pub fn talk(&self, sound: &[f32], fate: impl Fn(u16) -> Option<Duration>) -> Instant {
+        talk(&self.rtp, self.media(), sound, fate)
+    }
+
+    /// `talk` beside the test, all packets in time.
+    pub fn start_talking(&self, sound: Vec<f32>) -> JoinHandle<Instant> {
+        let (rtp, to) = (self.rtp.try_clone().unwrap(), self.media());
+        std::thread::spawn(move || talk(&rtp, to, &sound, |_| Some(Duration::ZERO)))
+    }
+
+    /// RTP packets that came in since the last look.
+    pub fn n_heard(&self) -> usize {
+        let mut buffer = [0; 2_048];
+        std::iter::from_fn(|| self.rtp.recv_from(&mut buffer).ok()).count()
+    }
+
+    fn offer(&self, direction: &str) -> String {
+        let port = self.rtp.local_addr().unwrap().port();
+        format!(
+            "v=0\r\no=- {} {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+             a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na={direction}\r\n",
+            self.call.tag, self.call.sequence
+        )
+    }
+
+    fn send(&mut self, method: &str, body: &str) -> Instant {
+        self.call.sequence += 1;
+        self.call.branch = format!("z9hG4bK-{}-{}", self.call.id, self.call.sequence);
+        let text = self.compose(method, body, self.call.sequence, false);
+        let now = Instant::now();
+        self.sip.send_to(text.as_bytes(), self.server).unwrap();
+        now
+    }
+
+    fn acknowledge(&self, status: u16) {
+        let text = self.compose("ACK", "", self.call.sequence, status < 300);
+        self.sip.send_to(text.as_bytes(), self.server).unwrap();
+    }
+
+    fn compose(&self, method: &str, body: &str, sequence: u32, new_branch: bool) -> String {
+        let (me, call) = (self.address(), &self.call);
+        // The ACK to a 2xx is a transaction of its own (RFC 3261 section 13.2.2.4).
+        let branch = if new_branch { "-ack" } else { "" };
+        // A CANCEL carries the To of its INVITE, without a tag (RFC 3261 section 9.1).
+        let to = match method {
+            "CANCEL" => call.to.split(";tag").next().unwrap_or(""),
+            _ => &call.to,
+        };
+        let kind = if body.is_empty() {
+            ""
+        } else {
+            "Content-Type: application/sdp\r\n"
+        };
+        format!(
+            "{method} sip:{}@{} SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch={}{branch};rport\r\n\
+             Max-Forwards: 70\r\nFrom: \"Test\" <sip:tester@{me}>;tag={}\r\nTo: {to}\r\n\
+             Call-ID: {}\r\nCSeq: {sequence} {method}\r\nContact: <sip:tester@{me}>\r\n\
+             {kind}Content-Length: {}\r\n\r\n{body}",
+            call.user,
+            self.server,
+            call.branch,
+            call.tag,
+            call.id,
+            body.len()
+        )
+    }
+
+    /// The next message of this call until `until`; requests are answered 200 on the way.
+    fn receive(&mut self, until: Instant) -> Option<Message> {
+        let mut buffer = [0; 8_192];
+        loop {
+            let left = until.checked_duration_since(Instant::now())?;
+            let longest = left.max(Duration::from_micros(100));
+            self.sip.set_read_timeout(Some(longest)).unwrap();
+            let Ok((n, from)) = self.sip.recv_from(&mut buffer) else {
+                continue;
+            };
+            let at = Instant::now();
+            let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+            let message = Message { at, text };
+            if message.header("Call-ID") != self.call.id {
+                continue;
+            }
+            if message.status() == 0 {
+                self.confirm(&message, from);
+            } else if message.header("To").contains("tag=") {
+                self.call.to = message.header("To").to_owned();
+            }
+            return Some(message);
+        }
+    }
+
+    fn confirm(&self, request: &Message, to: SocketAddr) {
+        let mut answer = "SIP/2.0 200 OK\r\n".to_owned();
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            answer += &format!("{name}: {}\r\n", request.header(name));
+        }
+        answer += "Content-Length: 0\r\n\r\n";
+        self.sip.send_to(answer.as_bytes(), to).unwrap();
+    }
+}
+
+/// Where an SDP body wants its audio.
+fn media_address(sdp: &str) -> SocketAddr {
+    let line = |start: &str| sdp.lines().find_map(|line| line.strip_prefix(start));
+    let host = line("c=IN IP4 ").unwrap().trim();
+    let port = line("m=audio ").unwrap().split(' ').next().unwrap();
+    format!("{host}:{port}").parse().unwrap()
+}
+
+/// Frames of a 20 ms packet at 8 kHz.
+const PACKET: usize = 160;
+
+fn talk(
+    rtp: &UdpSocket,
+    to: SocketAddr,
+    sound: &[f32],
+    fate: impl Fn(u16) -> Option<Duration>,
+) -> Instant {
+    let ssrc = Dice(u64::from(to.port()) + 1).next() as u32;
+    let started = Instant::now();
+    let mut due: Vec<(Duration, Vec<u8>)> = sound
+        .chunks(PACKET)
+        .zip(0u16..)
+        .filter_map(|(frames, i)| {
+            let late = fate(i)?;
+            let at = Duration::from_millis(20) * u32::from(i) + late;
+            Some((at, packet(i, ssrc, frames)))
+        })
+        .collect();
+    due.sort_by_key(|(at, _)| *at);
+    for (at, bytes) in due {
+        std::thread::sleep((started + at).saturating_duration_since(Instant::now()));
+        rtp.send_to(&bytes, to).unwrap();
+    }
+    started
+}
+
+/// One RTP packet of PCMU (RFC 3550 section 5.1), the first of a talk with the marker.
+pub fn packet(sequence: u16, ssrc: u32, frames: &[f32]) -> Vec<u8> {
+    let marker = if sequence == 0 { 0x80 } else { 0 };
+    let mut bytes = vec![0x80, marker];
+    bytes.extend(sequence.to_be_bytes());
+    bytes.extend((u32::from(sequence) * PACKET as u32).to_be_bytes());
+    bytes.extend(ssrc.to_be_bytes());
+    bytes.extend(frames.iter().map(|&frame| ulaw(frame)));
+    bytes
+}

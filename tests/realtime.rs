@@ -1,0 +1,191 @@
+//! Does the sound callback ever touch the heap?
+//!
+//! The allocator of this test counts every allocation and every release inside `process`.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc, reset_violation_count, violation_count};
+use paging::base::{CallId, Db, FeedTx, Pcm, PlayId, SampleRate, ZoneId, ZoneSet, feed};
+use paging::mix::{Console, Engine, EngineSettings, Event, Link, Ports, Route, Routes, engine};
+
+#[global_allocator]
+static COUNTING: AllocDisabler = AllocDisabler;
+
+const N_ZONES: usize = 4;
+const N_VOICES: usize = 40;
+
+/// Music in, and the highest sample out.
+struct Wires {
+    highest: f32,
+}
+
+impl Ports for Wires {
+    fn read(&mut self, _input: usize, _at: usize, into: &mut [f32]) {
+        into.fill(0.9);
+    }
+
+    fn write(&mut self, _output: usize, _at: usize, from: &[f32]) {
+        self.highest = from.iter().fold(self.highest, |a, b| a.max(b.abs()));
+    }
+}
+
+struct Site {
+    console: Console,
+    engine: Box<Engine>,
+    wires: Wires,
+    /// The callers' sides, oldest first.
+    callers: Vec<(CallId, FeedTx)>,
+    klaxon: Arc<Pcm>,
+    turn: u64,
+    n_ended: usize,
+    n_gone: usize,
+}
+
+impl Site {
+    fn new() -> Self {
+        let (console, engine) = engine(EngineSettings {
+            n_zones: N_ZONES,
+            n_inputs: 2,
+            n_outputs: 4,
+            n_voices: N_VOICES,
+            n_plays: 8,
+            ..EngineSettings::default()
+        });
+        Self {
+            console,
+            engine,
+            wires: Wires { highest: 0.0 },
+            callers: vec![],
+            klaxon: Arc::new(Pcm::mono(SampleRate::HZ_16000, vec![0.5; 4_000])),
+            turn: 0,
+            n_ended: 0,
+            n_gone: 0,
+        }
+    }
+
+    /// Everything the control side can do, a part of it in each turn.
+    fn control(&mut self) {
+        let (turn, console) = (self.turn, &mut self.console);
+        let zone = ZoneSet::from_iter([ZoneId((turn % 4) as u16)]);
+        let (ms, level) = (Duration::from_millis, Db(-(turn as f32 % 9.0)));
+        match turn % 12 {
+            0..=2 => self.speak(zone),
+            3 => self.play(None),
+            4 => self.play(Some(ms(30))),
+            5 => console.stop(PlayId(turn - 2)),
+            6 => console.duck(zone, Db(-20.0), ms(30)),
+            7 => console.duck(zone, Db::UNITY, ms(30)),
+            8 => console.set_music_volume(ZoneId(1), level),
+            9 => console.set_speech_volume(ZoneId(1), level),
+            10 => console.route(routes(turn)).unwrap(),
+            _ => self.leave_or_hang_up(),
+        }
+        if turn % 500 == 499 {
+            let hz = if turn % 1_000 == 499 { 44_100 } else { 48_000 };
+            self.engine.set_rate(SampleRate::new(hz).unwrap());
+        }
+        self.turn += 1;
+    }
+
+    fn drain(&mut self) {
+        while let Some(event) = self.console.poll() {
+            match event {
+                Event::Ended { .. } => self.n_ended += 1,
+                Event::VoiceGone { .. } => self.n_gone += 1,
+            }
+        }
+    }
+
+    fn speak(&mut self, zones: ZoneSet) {
+        let (tx, rx) = feed(SampleRate::HZ_8000, 8_000);
+        tx.set_target(160);
+        let call = CallId(self.turn);
+        if self.console.add_voice(call, rx, zones, Db(-6.0)).is_ok() {
+            self.callers.push((call, tx));
+        }
+    }
+
+    fn play(&mut self, longest: Option<Duration>) {
+        let (id, zones) = (PlayId(self.turn), ZoneSet::first(N_ZONES));
+        // Refused when all places are taken, which is a part of the load.
+        let _ = self.console.play(id, &self.klaxon, zones, Db(3.0), longest);
+    }
+
+    /// Three go for three that came, when the site is full.
+    fn leave_or_hang_up(&mut self) {
+        if self.callers.len() + 3 < N_VOICES {
+            return;
+        }
+        for is_removed in [true, false, false] {
+            let (call, feed) = self.callers.remove(0);
+            if is_removed {
+                self.console.remove_voice(call);
+            }
+            drop(feed);
+        }
+    }
+
+    /// Packets for every caller, at times none or far too many.
+    fn talk(&mut self, frames: usize) {
+        for (CallId(call), feed) in &mut self.callers {
+            let n = match (self.turn + *call * 37) % 200 {
+                0..20 => 0,
+                20 => 4_000,
+                _ => frames / 6 + 1,
+            };
+            feed.push(&vec![0.3; n]);
+        }
+    }
+}
+
+fn routes(turn: u64) -> Routes {
+    let route = |i: u64| Route {
+        zones: [ZoneId(i as u16), ZoneId((turn % 4) as u16)]
+            .into_iter()
+            .collect(),
+        music: vec![Link {
+            input: (i % 2) as usize,
+            gain: Db(-(turn as f32 % 7.0)),
+        }],
+    };
+    Routes {
+        outputs: (0..4 - turn / 12 % 2).map(route).collect(),
+    }
+}
+
+#[test]
+fn the_callback_never_touches_the_heap_under_any_load() {
+    let mut site = Site::new();
+    reset_violation_count();
+    for turn in 0..6_000 {
+        site.control();
+        let frames = [64, 256, 1_024, 100, 0][turn % 5];
+        site.talk(frames);
+        let Site { engine, wires, .. } = &mut site;
+        assert_no_alloc(|| engine.process(frames, wires));
+        site.drain();
+    }
+    assert_eq!(violation_count(), 0);
+    // It was a load: all of this happened in there.
+    let vitals = site.console.vitals();
+    assert!(site.n_ended > 100, "{}", site.n_ended);
+    assert!(site.n_gone > 100, "{}", site.n_gone);
+    assert!(vitals.starved_frames() > 0 && vitals.skips() > 0 && vitals.refusals() > 0);
+    assert!(site.wires.highest > 0.8 && site.wires.highest < 0.8913);
+}
+
+#[test]
+fn the_detector_detects() {
+    reset_violation_count();
+    let mut made: Vec<u8> = vec![];
+    assert_no_alloc(|| made.push(1));
+    assert!(violation_count() > 0, "an allocation");
+    reset_violation_count();
+    assert_no_alloc(|| drop(made));
+    assert!(violation_count() > 0, "a release");
+    reset_violation_count();
+    assert_no_alloc(|| {});
+    assert_eq!(violation_count(), 0);
+}

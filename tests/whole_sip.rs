@@ -1,0 +1,202 @@
+//! Do phones and load get the answers they must, without sound hardware?
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::daemon::{Conf, Daemon};
+use common::folder::Folder;
+use common::sipp::Sipp;
+use common::{measure, signal, turn};
+
+const SOON: Duration = Duration::from_secs(3);
+
+fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
+/// Every caller is answered at once.
+fn mixing() -> Conf {
+    Conf::timer().calls("hold-concurrent = no")
+}
+
+#[test]
+fn two_hundred_calls_a_second_for_thirty_seconds_and_the_memory_is_back() {
+    let _turn = turn();
+    let daemon = Daemon::start(&mixing());
+    let warm_up = ["-m", "400", "-r", "200"];
+    let score = Sipp::start("-sn uac", daemon.sip, &warm_up, &[]).finish(SOON * 10);
+    assert_eq!((score.n_succeeded, score.n_failed), (400, 0), "{score:?}");
+
+    let load = ["-m", "6000", "-r", "200", "-l", "2000"];
+    let score = Sipp::start("-sn uac", daemon.sip, &load, &[]).finish(Duration::from_secs(60));
+    assert_eq!(
+        (score.n_made, score.n_succeeded),
+        (6_000, 6_000),
+        "{score:?}"
+    );
+    assert_eq!((score.n_failed, score.exit), (0, Some(0)), "{score:?}");
+    let at_peak = daemon.own_memory_kb();
+
+    // Finished transactions are kept for 32 s (RFC 3261 timers J and I).
+    let until = Instant::now() + Duration::from_secs(60);
+    while daemon.own_memory_kb() > 25_000 && Instant::now() < until {
+        pause(500);
+    }
+    let afterwards = daemon.own_memory_kb();
+    assert!(
+        afterwards <= 25_000,
+        "{afterwards} kB are kept, {at_peak} kB at the peak"
+    );
+    assert!(daemon.phone().options(SOON).is_some());
+}
+
+#[test]
+fn calls_over_tcp_are_answered_too() {
+    let _turn = turn();
+    let daemon = Daemon::start(&mixing());
+    let speech = signal::speech(8_000, 1.0);
+    let arguments = ["-t", "t1", "-m", "20", "-r", "20", "-d", "300"];
+    let run = Sipp::start(
+        "call.xml",
+        daemon.sip,
+        &arguments,
+        &[("speech.ulaw", &speech)],
+    );
+    let score = run.finish(Duration::from_secs(20));
+    assert_eq!((score.n_succeeded, score.n_failed), (20, 0), "{score:?}");
+}
+
+#[test]
+fn callers_who_give_up_while_they_wait_get_487_and_block_nobody() {
+    let _turn = turn();
+    let daemon = Daemon::start(&Conf::timer());
+    let mut talker = daemon.phone();
+    talker.call("100", SOON);
+    let arguments = ["-m", "30", "-r", "30", "-d", "400"];
+    let score = Sipp::start("give-up.xml", daemon.sip, &arguments, &[]).finish(SOON * 5);
+    assert_eq!((score.n_succeeded, score.n_failed), (30, 0), "{score:?}");
+    talker.hang_up();
+    let mut next = daemon.phone();
+    next.call("100", SOON);
+    next.hang_up();
+}
+
+#[test]
+fn one_call_too_many_is_busy() {
+    let _turn = turn();
+    let daemon = Daemon::start(&mixing().sip("max-calls = 2"));
+    let (mut a, mut b, mut c) = (daemon.phone(), daemon.phone(), daemon.phone());
+    a.call("100", SOON);
+    b.call("100", SOON);
+    c.invite("100");
+    assert_eq!(c.expect_final(SOON).status(), 486);
+    a.hang_up();
+    c.call("100", SOON);
+}
+
+#[test]
+fn a_call_put_on_hold_and_back_goes_on() {
+    let _turn = turn();
+    let daemon = Daemon::start(&mixing());
+    let mut phone = daemon.phone();
+    phone.call("100", SOON);
+    let held = phone.reinvite("sendonly");
+    assert_eq!(held.status(), 200, "{}", held.text);
+    assert!(held.body().contains("a=recvonly"), "{}", held.body());
+    assert_eq!(phone.reinvite("inactive").status(), 200);
+    let back = phone.reinvite("sendrecv");
+    assert_eq!(back.status(), 200, "{}", back.text);
+    phone.talk(&signal::speech(8_000, 0.3), |_| Some(Duration::ZERO));
+    assert!(
+        phone.n_heard() > 5,
+        "an answered call hears nothing back, not even silence"
+    );
+    phone.hang_up();
+}
+
+#[test]
+fn a_call_ends_when_its_time_is_over() {
+    let _turn = turn();
+    // 0.02 minutes are 1.2 seconds.
+    let daemon = Daemon::start(&mixing().calls("hang-up-after-minutes = 0.02"));
+    let mut phone = daemon.phone();
+    let answered = phone.call("100", SOON).at;
+    let bye = phone
+        .request("BYE", SOON)
+        .expect("the call is ended by the daemon");
+    let lasted = bye.at - answered;
+    assert!(
+        (1_150..1_500).contains(&lasted.as_millis()),
+        "the call lasted {lasted:?}"
+    );
+}
+
+#[test]
+fn cancel_bye_and_options_are_answered_while_the_klaxon_sounds() {
+    let _turn = turn();
+    let folder = Folder::new("klaxon");
+    let wav = folder.join("klaxon.wav");
+    signal::write_wav(&wav, 8_000, &[&signal::sine(8_000, 800.0, 0.3, 2.0)]);
+    let daemon = Daemon::start(&Conf::timer().audio(&format!("klaxon = {}", wav.display())));
+    let mut phone = daemon.phone();
+    phone.invite("100");
+    pause(300);
+    let options = daemon.phone().options(SOON).unwrap();
+    assert!(
+        options < Duration::from_millis(50),
+        "OPTIONS took {options:?}"
+    );
+    let asked = Instant::now();
+    assert_eq!(phone.cancel().status(), 487);
+    assert!(asked.elapsed() < Duration::from_millis(100));
+    // The klaxon of a call that is gone does not keep the next one waiting for its rest.
+    let invited = phone.invite("100");
+    let waited = phone.answered(SOON).at - invited;
+    assert!(
+        (1_950..2_400).contains(&waited.as_millis()),
+        "answered after {waited:?}"
+    );
+    phone.hang_up();
+}
+
+#[test]
+fn from_invite_to_200_takes_under_a_millisecond() {
+    let _turn = turn();
+    let daemon = Daemon::start(&mixing());
+    let mut phone = daemon.phone();
+    let waits: Vec<Duration> = (0..300)
+        .map(|_| {
+            let invited = phone.invite("100");
+            let waited = phone.answered(SOON).at - invited;
+            phone.hang_up();
+            waited
+        })
+        .collect();
+    let median = measure::median(&waits);
+    println!(
+        "INVITE to 200 OK: median {median:?}, of {} calls",
+        waits.len()
+    );
+    assert!(median < Duration::from_millis(1), "median {median:?}");
+}
+
+#[test]
+fn options_is_answered_within_150_ms_of_the_start() {
+    let _turn = turn();
+    let starts: Vec<Duration> = (0..5)
+        .map(|_| {
+            let started = Instant::now();
+            let daemon = Daemon::spawn(&mixing());
+            let mut phone = daemon.phone();
+            while phone.options(Duration::from_millis(5)).is_none() {
+                assert!(started.elapsed() < SOON, "{}", daemon.process.log());
+            }
+            started.elapsed()
+        })
+        .collect();
+    let median = measure::median(&starts);
+    println!("start to the first OPTIONS: median {median:?}");
+    assert!(median < Duration::from_millis(150), "median {median:?}");
+}
