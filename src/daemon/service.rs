@@ -487,7 +487,7 @@ impl Service {
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A finished call's last transaction lives for 32 s more (RFC 3261 timers I and J).
-const FORGOTTEN: Duration = Duration::from_secs(35);
+const FORGOTTEN: Duration = Duration::from_secs(40);
 
 /// How often to look after everything while nothing happens.
 const REST: Duration = Duration::from_secs(1);
