@@ -162,7 +162,10 @@ fn a_file_that_cannot_be_read_is_named() {
     let place = folder.path().to_str().unwrap();
     let (code, log) = run(&folder, &[place], SOON);
     assert_eq!(code, Some(2), "{log}");
-    assert!(log.contains(place) && log.contains("is a directory"), "{log}");
+    assert!(
+        log.contains(place) && log.contains("is a directory"),
+        "{log}"
+    );
 
     let locked = folder.write("locked.conf", "[sip]\n");
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();

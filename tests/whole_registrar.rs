@@ -67,7 +67,9 @@ fn a_registrar_that_reboots_needs_no_restart_of_ours() {
     kamailio.wait_for("REGISTERED speakers", SOON);
     kamailio.kill();
     // Longer than the ten seconds that it grants, so that the loss is noticed.
-    let noticed = daemon.process.line_with("does not answer", Duration::from_secs(60));
+    let noticed = daemon
+        .process
+        .line_with("does not answer", Duration::from_secs(60));
     assert!(noticed.is_some(), "{}", daemon.process.log());
     assert!(daemon.process.is_running());
     let mut direct = daemon.phone();
@@ -98,7 +100,10 @@ fn a_wrong_password_is_one_clear_line_and_calls_still_work() {
         .collect();
     assert_eq!(complaints.len(), 1, "one clear line:\n{log}");
     for word in ["account sip", "refuses", "check user and pass"] {
-        assert!(complaints[0].contains(word), "{word} is not in {complaints:?}");
+        assert!(
+            complaints[0].contains(word),
+            "{word} is not in {complaints:?}"
+        );
     }
     assert!(!log.contains("guess"), "the password is in the log:\n{log}");
     assert!(daemon.process.is_running());

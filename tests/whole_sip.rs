@@ -30,7 +30,11 @@ fn two_hundred_calls_a_second_are_answered_and_the_memory_is_back() {
     let before = daemon.own_memory_kb();
     let load = ["-m", "1000", "-r", "200", "-l", "1000"];
     let score = Sipp::start("-sn uac", daemon.sip, &load, &[]).finish(Duration::from_secs(40));
-    assert_eq!((score.n_made, score.n_succeeded), (1_000, 1_000), "{score:?}");
+    assert_eq!(
+        (score.n_made, score.n_succeeded),
+        (1_000, 1_000),
+        "{score:?}"
+    );
     assert_eq!((score.n_failed, score.exit), (0, Some(0)), "{score:?}");
     let at_peak = daemon.own_memory_kb();
 
@@ -42,7 +46,10 @@ fn two_hundred_calls_a_second_are_answered_and_the_memory_is_back() {
     }
     let afterwards = daemon.own_memory_kb();
     println!("memory: {before} kB before, {at_peak} kB after 1,000 calls, {afterwards} kB later");
-    assert!(afterwards <= enough, "{afterwards} kB are kept of {at_peak} kB");
+    assert!(
+        afterwards <= enough,
+        "{afterwards} kB are kept of {at_peak} kB"
+    );
     assert!(daemon.phone().options(SOON).is_some());
 }
 

@@ -222,7 +222,7 @@ impl Legs {
     }
 }
 
-fn redirect(agreed: &Agreed) -> Redirect {
+pub(super) fn redirect(agreed: &Agreed) -> Redirect {
     Redirect {
         remote: agreed.remote,
         receiver: receiver(agreed),
@@ -243,7 +243,7 @@ fn redirect(agreed: &Agreed) -> Redirect {
     }
 }
 
-fn receiver(agreed: &Agreed) -> ReceiverSettings {
+pub(super) fn receiver(agreed: &Agreed) -> ReceiverSettings {
     ReceiverSettings {
         encoding: agreed.encoding,
         payload_type: agreed.payload_type,
@@ -252,7 +252,7 @@ fn receiver(agreed: &Agreed) -> ReceiverSettings {
 }
 
 /// Numbers that RFC 3550 §5.1 wants to be unpredictable come from the system.
-fn sender(agreed: &Agreed) -> SenderSettings {
+pub(super) fn sender(agreed: &Agreed) -> SenderSettings {
     SenderSettings {
         encoding: agreed.encoding,
         payload_type: agreed.tx_payload_type,

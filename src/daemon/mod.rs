@@ -6,6 +6,7 @@
 //! ```
 
 pub mod args;
+pub mod call;
 
 mod chance;
 mod exit;
@@ -19,9 +20,6 @@ mod words;
 
 mod legs;
 mod service;
-
-mod phone;
-mod talk;
 mod wav;
 
 mod demo;
@@ -51,7 +49,7 @@ pub fn main() -> ExitCode {
         Task::DumpConfPorts => look::conference_ports(),
         Task::DumpJackPorts => look::jack_ports(&args),
         Task::TestAudioFile(path) => look::test_audio_file(&args, path),
-        Task::Call(_) => ExitCode::from(1),
+        Task::Call(asked) => call::main(asked, &args),
         Task::Demo(asked) => demo::main(asked),
         Task::Run => run::run(&args),
     }

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
 use crate::daemon::service::{Extras, Handle, Request, Service};
-use crate::daemon::{exit, klaxon, logging, reports, settings};
+use crate::daemon::{exit, klaxon, logging, reports, settings, words};
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -38,11 +38,7 @@ async fn serve(config: Config, args: &Args) -> anyhow::Result<()> {
     }
     let (service, handle) = Service::start(config, Extras::default()).await?;
     for listen in service.listening() {
-        tracing::info!(
-            "answering calls at sip:{};transport={}",
-            listen.address,
-            listen.transport
-        );
+        tracing::info!("answering calls at {}", words::listening(&listen));
     }
     let life = service.run();
     tokio::pin!(life);
@@ -60,7 +56,9 @@ fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
     let loaded = config::read(&args.sources(), &args.overrides());
     match loaded.config {
         Some(_) => loaded.result(),
-        None => loaded.look_further(|draft| klaxon::load(draft).err()).result(),
+        None => loaded
+            .look_further(|draft| klaxon::load(draft).err())
+            .result(),
     }
 }
 

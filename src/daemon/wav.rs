@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::base::{Pcm, SampleRate};
 
 /// Writes 16-bit samples; what exceeds full scale is clipped.
-pub fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
+fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
     let spec = hound::WavSpec {
         channels: pcm.channels as u16,
         sample_rate: pcm.rate.hz(),
@@ -23,7 +23,7 @@ pub fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
 }
 
 /// Writes mono sound.
-pub fn write_mono(path: &Path, rate: SampleRate, samples: Vec<f32>) -> anyhow::Result<()> {
+pub(super) fn write_mono(path: &Path, rate: SampleRate, samples: Vec<f32>) -> anyhow::Result<()> {
     write(path, &Pcm::mono(rate, samples))
 }
 

@@ -17,6 +17,7 @@ mod listing;
 mod settings;
 
 mod links;
+mod moves;
 mod slots;
 mod wiring;
 

@@ -131,6 +131,7 @@ pub(crate) struct Running {
     pub(crate) wiring: Option<Wiring>,
     stall: Stall,
     n_xruns: u64,
+    looked_at: Instant,
 }
 
 impl Running {
@@ -140,6 +141,7 @@ impl Running {
             stall: Stall::new(now),
             n_xruns: clock.pulse().n_xruns(),
             wiring: None,
+            looked_at: now,
             clock,
         }
     }
@@ -161,6 +163,16 @@ impl Running {
         })
     }
 
+    /// Whether the graph should be looked at: it said so, or it has been a while.
+    pub(crate) fn take_look(&mut self, now: Instant) -> bool {
+        let is_changed = self.clock.pulse().take_graph_change();
+        if !is_changed && now.saturating_duration_since(self.looked_at) < LOOK_AGAIN {
+            return false;
+        }
+        self.looked_at = now;
+        true
+    }
+
     /// Times that sound was late since the last question.
     pub(crate) fn take_xruns(&mut self) -> u64 {
         let n_xruns = self.clock.pulse().n_xruns();
@@ -169,6 +181,9 @@ impl Running {
         new
     }
 }
+
+/// Not every server tells of every change, and not always after it is made; a look costs 0.1 ms.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// How long a clock may be silent before it counts as dead: far beyond any load, and four of its
 /// own periods where they are long.

@@ -32,10 +32,16 @@ pub struct Tap {
     /// Music inputs that exist, each of which goes to every output; at most [`N_INPUTS`].
     pub n_inputs: usize,
     /// Called with the place of a music input and a zeroed buffer to fill.
-    pub music: Box<dyn FnMut(usize, &mut [f32]) + Send>,
+    pub music: Instrument,
     /// Called with the place of an output and what it played.
-    pub heard: Box<dyn FnMut(usize, &[f32]) + Send>,
+    pub heard: Ear,
 }
+
+/// Plays one period into a music input.
+pub type Instrument = Box<dyn FnMut(usize, &mut [f32]) + Send>;
+
+/// Hears one period of an output.
+pub type Ear = Box<dyn FnMut(usize, &[f32]) + Send>;
 
 impl Tap {
     /// One output into nothing, and no music.

@@ -19,9 +19,16 @@ use super::message;
 
 /// The INVITEs of ours that have been answered lately.
 pub(super) struct Acks {
-    answered: Mutex<HashMap<Invite, Vec<Answer>>>,
+    answered: Mutex<Answered>,
     forks: mpsc::UnboundedSender<Fork>,
     keep_for: Duration,
+}
+
+#[derive(Default)]
+struct Answered {
+    by_invite: HashMap<Invite, Vec<Answer>>,
+    /// When what is too old was last thrown away.
+    swept_at: Option<Instant>,
 }
 
 /// An INVITE of ours, by Call-ID and sequence number.
@@ -55,9 +62,9 @@ impl Acks {
     pub(super) fn keep(&self, invite: &Request, answer: &Response, ack: Request, flow: Flow) {
         let now = Instant::now();
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        answered.retain(|_, answers| answers.iter().any(|a| a.until > now));
+        answered.sweep(now, self.keep_for);
         let key = (message::call_id(invite), message::seq(&invite.headers));
-        let answers = answered.entry(key).or_default();
+        let answers = answered.by_invite.entry(key).or_default();
         let tag = message::tag(&answer.headers, "To");
         answers.retain(|a| a.tag != tag);
         answers.push(Answer {
@@ -72,11 +79,11 @@ impl Acks {
     fn judge(&self, answer: &Response, connection: &SipConnection) -> Option<Duty> {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (message::call_id(answer), message::seq(&answer.headers));
-        let answers = answered.get_mut(&key)?;
+        let answers = answered.by_invite.get_mut(&key)?;
         let tag = message::tag(&answer.headers, "To");
         if let Some(known) = answers.iter().find(|a| a.tag == tag) {
             return Some(match known.ack.clone() {
-                Some((ack, flow)) => Duty::Ack(Box::new(ack), flow),
+                Some(ack) => Duty::Ack(Box::new(ack)),
                 None => Duty::Nothing,
             });
         }
@@ -96,8 +103,20 @@ impl Acks {
     }
 }
 
+impl Answered {
+    /// Often enough to hold at most twice what is needed.
+    fn sweep(&mut self, now: Instant, keep_for: Duration) {
+        if self.swept_at.is_some_and(|last| now - last < keep_for) {
+            return;
+        }
+        self.swept_at = Some(now);
+        self.by_invite
+            .retain(|_, answers| answers.iter().any(|a| a.until > now));
+    }
+}
+
 enum Duty {
-    Ack(Box<Request>, Flow),
+    Ack(Box<(Request, Flow)>),
     Dismiss(Box<Fork>),
     Nothing,
 }
@@ -120,7 +139,10 @@ impl TransportEventInspector for Watch {
         };
         match duty {
             None => return Some(event),
-            Some(Duty::Ack(ack, flow)) => flow.send(*ack).await,
+            Some(Duty::Ack(ack)) => {
+                let (ack, flow) = *ack;
+                flow.send(ack).await;
+            }
             Some(Duty::Dismiss(fork)) => drop(self.0.forks.send(*fork)),
             Some(Duty::Nothing) => {}
         }

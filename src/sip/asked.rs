@@ -3,12 +3,13 @@
 //! Its transaction must not be interrupted while it works, so it lives in a task of its own
 //! that hands ACK and CANCEL to the call and takes responses from it.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use rsipstack::sip::{Header, HeadersExt, Method, Request, SipMessage, StatusCode};
 use rsipstack::transaction::random_text;
 use rsipstack::transaction::transaction::{Transaction, TransactionEvent, TransactionEventSender};
-use rsipstack::transport::SipConnection;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::hub::{Hub, Inbox, Input};
@@ -21,26 +22,29 @@ pub(super) struct Asked {
     /// Our tag of the dialog; the To of the INVITE carries none when it is the first.
     tag: String,
     answers: TransactionEventSender,
+    /// Its end is the sign that nobody waits any more.
+    _awaited: oneshot::Sender<Infallible>,
 }
 
 impl Asked {
-    /// Starts the task that owns the transaction.
+    /// Starts the task that owns the transaction. Once nobody waits for it any more, it has
+    /// `forget_after` to end by itself.
     pub(super) fn host(transaction: Transaction, inbox: Inbox, forget_after: Duration) -> Self {
         let request = transaction.original.clone();
+        let (awaited, forgotten) = oneshot::channel::<Infallible>();
         let asked = Self {
             tag: message::tag(&request.headers, "To").unwrap_or_else(|| random_text(TAG_LENGTH)),
             answers: transaction.tu_sender.clone(),
             seq: message::seq(&request.headers),
+            _awaited: awaited,
             request,
         };
-        let connection = transaction.connection.as_ref();
-        let gone = connection.and_then(SipConnection::cancel_token);
         tokio::spawn(async move {
             tokio::select! {
                 () = own(transaction, inbox) => {}
-                // A response that cannot leave would keep the transaction for ever.
+                // The stack keeps one for ever whose response it cannot send or place.
                 () = async {
-                    gone.unwrap_or_default().cancelled().await;
+                    let _ = forgotten.await;
                     sleep(forget_after).await;
                 } => {}
             }
@@ -68,10 +72,10 @@ impl Asked {
         let makes_dialog = (101..300).contains(&status.code());
         let body = body.map(String::into_bytes);
         let mut response = hub.stack.make_response(&self.request, status, body);
-        if let Ok(to) = response.to_header_mut() {
-            if message::tag_of(to.value()).is_none() {
-                to.replace(format!("{};tag={}", to.value(), self.tag));
-            }
+        if let Ok(to) = response.to_header_mut()
+            && message::tag_of(to.value()).is_none()
+        {
+            to.replace(format!("{};tag={}", to.value(), self.tag));
         }
         if makes_dialog {
             // RFC 3261 §12.1.1: the peer finds its route in them.

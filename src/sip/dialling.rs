@@ -51,11 +51,12 @@ async fn run(hub: Arc<Hub>, dial: Dial, seat: Seat, mut inputs: mpsc::UnboundedR
     let plan = Plan::of(&hub, &dial);
     let found = match &plan {
         Ok(plan) => tokio::select! {
-            flow = hub.flow_to(&plan.hop) => flow.map_err(|why| (503, why)),
+            biased;
             () = wants_out(&mut inputs) => {
                 let (call, how) = (dial.call, HowEnded::ByUs);
                 return hub.tell(Event::Ended { call, how });
             }
+            flow = hub.flow_to(&plan.hop) => flow.map_err(|why| (503, why)),
         },
         Err(why) => Err(why.clone()),
     };
@@ -119,16 +120,20 @@ impl Plan {
             })?),
             None => None,
         };
-        let transport = account.as_ref().map_or(Transport::Udp, |a| a.transport);
         let uri = full_uri(&dial.target, account.as_ref().map(|a| a.domain.as_str()));
-        let proxy = account.as_ref().and_then(|a| a.outbound_proxy.as_deref());
-        let by = match &account {
-            Some(account) => proxy.unwrap_or(&account.domain),
-            None => &uri,
+        if uri
+            .chars()
+            .any(|c| !c.is_ascii_graphic() || matches!(c, '<' | '>' | '"'))
+        {
+            return Err((416, format!("\"{uri}\" is not a sip address")));
+        }
+        let first = match &account {
+            Some(account) => account.first_hop(),
+            None => Hop::parse(&uri, Transport::Udp).map(|hop| (hop, None)),
         };
-        let hop = Hop::parse(by, transport).map_err(|why| (416, why))?;
+        let (hop, route) = first.map_err(|why| (416, why))?;
         Ok(Self {
-            route: proxy.map(|_| hop.route()),
+            route,
             hop,
             uri,
             user: account.as_ref().map_or(OUR_NAME, |a| &a.user).to_owned(),
@@ -237,7 +242,7 @@ impl Dialling {
         match input {
             Input::Command(Command::HangUp(why)) => self.give_up(&why),
             Input::Command(Command::Stop) => self.give_up("shutting down"),
-            Input::Response(response) => return self.respond(response).await,
+            Input::Response(response) => return self.respond(response),
             Input::InviteOver { seq } if seq == message::seq(&self.invite.headers) => {
                 self.refused(408, "no answer".to_owned());
                 return Next::Over;
@@ -255,7 +260,7 @@ impl Dialling {
         Next::On
     }
 
-    async fn respond(&mut self, response: Box<Response>) -> Next {
+    fn respond(&mut self, response: Box<Response>) -> Next {
         if message::seq(&response.headers) != message::seq(&self.invite.headers) {
             return Next::On;
         }

@@ -16,7 +16,7 @@ use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::acks::{Acks, Watch};
 use super::counts::{Counters, Counts};
@@ -27,7 +27,7 @@ use super::hub::{Calls, Command, Hub, Refusal, Registrars};
 use super::incoming;
 use super::local;
 use super::registering;
-use super::settings::{Account, Listen, Settings, Timing, Transport};
+use super::settings::{Account, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
 use super::wires::Wires;
 use crate::base::CallId;
@@ -40,6 +40,7 @@ pub struct Endpoint {
     hub: Arc<Hub>,
     accounts: Mutex<BTreeMap<String, Keeper>>,
     listening: Vec<Listen>,
+    listeners: Vec<JoinHandle<()>>,
 }
 
 /// The task that keeps an account registered.
@@ -99,10 +100,11 @@ impl Endpoint {
         });
         tokio::spawn(async move { stack.inner.serve().await });
         tokio::spawn(incoming::run(hub.clone(), requests, new_streams, forks));
-        for listener in listeners {
-            tokio::spawn(stream::serve(listener, streams.clone(), opened.clone()));
-        }
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(stream::serve(listener, streams.clone(), opened.clone())));
         let endpoint = Self {
+            listeners: listeners.collect(),
             hub,
             accounts: Mutex::default(),
             listening,
@@ -203,7 +205,9 @@ impl Endpoint {
                 // The old binding must be gone before the new one is made.
                 let _ = before.await;
             }
-            registering::keep(hub, kept, stopped).await;
+            if kept.presence == Presence::Registered {
+                registering::keep(hub, kept, stopped).await;
+            }
         });
         Keeper {
             account,
@@ -213,7 +217,7 @@ impl Endpoint {
     }
 
     /// Hangs up all calls and un-registers all accounts; takes 1.5 s at most, then closes.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.hub.stopping.store(true, Ordering::Relaxed);
         self.hub.calls.command_all(|| Command::Stop);
         let keepers =
@@ -227,6 +231,12 @@ impl Endpoint {
         };
         // Who does not answer by then finds out by timeout.
         let _ = timeout(STOP_FOR, all).await;
+        sleep(FLUSH_FOR).await;
+        self.hub.closing.cancel();
+        for listener in self.listeners.drain(..) {
+            // Its port is free once it is over.
+            let _ = listener.await;
+        }
     }
 
     /// The address that this machine sends from towards `remote`.
@@ -245,6 +255,13 @@ impl Endpoint {
         self.hub.calls.n_dialogs()
     }
 
+    /// Transactions that are kept, the ones that are over and wait for late repeats included;
+    /// zero some 64 × T1 after the last call.
+    pub fn n_transactions(&self) -> usize {
+        let stats = self.hub.stack.get_stats();
+        stats.running_transactions + stats.finished_transactions + stats.waiting_ack
+    }
+
     /// What has arrived since the start.
     pub fn counts(&self) -> Counts {
         self.hub.counters.snapshot()
@@ -253,6 +270,7 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
+        self.hub.calls.command_all(|| Command::Stop);
         self.hub.closing.cancel();
         self.hub.wires.close();
     }
@@ -330,3 +348,6 @@ impl DomainResolver for NoNames {
 
 /// Half of what a service manager grants before it kills, with room for the rest of the daemon.
 const STOP_FOR: Duration = Duration::from_millis(1_500);
+
+/// Last answers are still on their way to the socket when the call that gave them is over.
+const FLUSH_FOR: Duration = Duration::from_millis(20);

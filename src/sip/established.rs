@@ -40,7 +40,7 @@ impl Call {
 
     /// Takes an INVITE of the peer over.
     pub(super) fn host(&self, request: Transaction) -> Asked {
-        Asked::host(request, self.seat.inbox(), self.hub.lost_after())
+        Asked::host(request, self.seat.inbox(), self.hub.lost_after() * 2)
     }
 
     pub(super) fn tell_ended(&self, how: HowEnded) {
@@ -71,15 +71,17 @@ pub(super) struct Session {
 
 /// A 2xx of ours on its way to being confirmed.
 pub(super) struct Unacked {
-    pub(super) seq: u32,
+    seq: u32,
     /// The offer was in our 2xx, the answer comes with the ACK.
-    pub(super) late: bool,
+    late: bool,
+    /// The stack notices a lost ACK earlier, if it notices at all.
+    due: Instant,
     /// The first INVITE, whose confirmation the application waits for.
-    pub(super) first: bool,
+    first: bool,
 }
 
 enum Reoffer {
-    Invite(Asked, Instant),
+    Invite(Box<Asked>, Instant),
     Update(Box<Transaction>, Instant),
 }
 
@@ -100,6 +102,17 @@ enum Leaving {
     Sent,
 }
 
+impl Unacked {
+    pub(super) fn new(hub: &Hub, asked: &Asked, first: bool) -> Self {
+        Self {
+            seq: asked.seq,
+            late: asked.offer().is_none(),
+            first,
+            due: Instant::now() + hub.lost_after() * 2,
+        }
+    }
+}
+
 impl Session {
     pub(super) fn new(call: Call, dialog: Dialog, unacked: Option<Unacked>) -> Self {
         Self {
@@ -114,11 +127,11 @@ impl Session {
     /// Runs the call to its end.
     pub(super) async fn run(mut self) {
         loop {
-            let due = self.reoffer.as_ref().map(Reoffer::due);
+            let due = self.due();
             let input = tokio::select! {
                 input = self.call.inbox.recv() => input,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.answer_offer(Err(500)).await;
+                    self.handle_due(Instant::now()).await;
                     continue;
                 }
             };
@@ -128,6 +141,30 @@ impl Session {
             if self.handle(input).await == Next::Over {
                 return;
             }
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let reoffer = self.reoffer.as_ref().map(Reoffer::due);
+        let unacked = self.unacked.as_ref().map(|unacked| unacked.due);
+        reoffer.into_iter().chain(unacked).min()
+    }
+
+    async fn handle_due(&mut self, now: Instant) {
+        if self
+            .reoffer
+            .as_ref()
+            .is_some_and(|reoffer| reoffer.due() <= now)
+        {
+            self.answer_offer(Err(500)).await;
+        }
+        if let Some(seq) = self
+            .unacked
+            .as_ref()
+            .filter(|u| u.due <= now)
+            .map(|u| u.seq)
+        {
+            self.give_up_on(seq);
         }
     }
 
@@ -289,7 +326,7 @@ impl Session {
         self.reoffer = Some(if is_update {
             Reoffer::Update(request, due)
         } else {
-            Reoffer::Invite(self.call.host(*request), due)
+            Reoffer::Invite(Box::new(self.call.host(*request)), due)
         });
         let call = self.call.id;
         self.call.hub.tell(Event::Reoffer { call, offer });
@@ -310,11 +347,7 @@ impl Session {
         match reoffer {
             Reoffer::Invite(asked, _) => {
                 if body.is_some() {
-                    self.unacked = Some(Unacked {
-                        seq: asked.seq,
-                        late: asked.offer().is_none(),
-                        first: false,
-                    });
+                    self.unacked = Some(Unacked::new(&self.call.hub, &asked, false));
                 }
                 asked.respond(&self.call.hub, status, headers, body);
             }

@@ -109,8 +109,8 @@ pub enum AccountState {
     Registering,
     /// Calls to the account reach us.
     Registered {
-        /// The life that the registrar granted; refreshed in time.
-        r#for: Duration,
+        /// The life that the registrar granted; it is refreshed in time.
+        expires: Duration,
     },
     /// The registrar does not want us: the configuration is wrong, here or there.
     Refused {

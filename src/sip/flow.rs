@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use super::address;
 use super::hub::Hub;
-use super::settings::Transport;
+use super::local;
+use super::settings::{Account, Transport};
 use super::stream::Stream;
 
 /// A way to a peer.
@@ -76,6 +77,15 @@ impl Flow {
         match &self.gone {
             Some(gone) => gone.cancelled().await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Sends what keeps a NAT's mapping alive (RFC 5626 §3.5.1 has it for streams, and every
+    /// registrar takes it over UDP); streams have probes of the system.
+    pub(super) async fn keep_alive(&self) {
+        if let SipConnection::Udp(datagrams) = &self.connection {
+            // The next one will do as well.
+            let _ = datagrams.send_raw(b"\r\n\r\n", &self.sip_addr()).await;
         }
     }
 
@@ -144,6 +154,22 @@ impl Hop {
     }
 }
 
+impl Account {
+    /// Where requests of the account go first, and the Route value if that is a proxy.
+    ///
+    /// # Errors
+    /// What is wrong with the domain or the proxy.
+    pub(super) fn first_hop(&self) -> Result<(Hop, Option<String>), String> {
+        let registrar = Hop::parse(&self.domain, self.transport)?;
+        let Some(proxy) = &self.outbound_proxy else {
+            return Ok((registrar, None));
+        };
+        let hop = Hop::parse(proxy, self.transport)?;
+        let route = hop.route();
+        Ok((hop, Some(route)))
+    }
+}
+
 impl Hub {
     /// The way back to where a request came from.
     pub(super) fn flow_back(&self, connection: &SipConnection) -> Option<Flow> {
@@ -162,7 +188,11 @@ impl Hub {
     pub(super) async fn flow_to(&self, hop: &Hop) -> Result<Flow, String> {
         let remote = resolve(hop).await?;
         match hop.transport {
-            Transport::Udp => self.by_datagram(remote),
+            Transport::Udp => {
+                // Better said now than found out by silence.
+                local::towards(remote).map_err(|why| format!("no way to {remote}: {why}"))?;
+                self.by_datagram(remote)
+            }
             Transport::Tcp => self.by_stream(remote).await,
         }
     }

@@ -107,8 +107,10 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
         return;
     }
     let flow = request.connection.as_ref().and_then(|c| hub.flow_back(c));
-    // A stream that broke meanwhile: there is nobody to answer to.
     let Some(flow) = flow else {
+        tokio::spawn(async move {
+            reply(&mut request, StatusCode::ServerInternalError, Vec::new()).await;
+        });
         return;
     };
     let user = message::dialled(original);

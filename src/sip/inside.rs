@@ -8,7 +8,7 @@ use super::flow::{Flow, Hop};
 use super::hub::Hub;
 use super::local;
 use super::message;
-use super::settings::{Account, Transport};
+use super::settings::Account;
 use super::transact::{Credentials, Outcome, is_challenge};
 
 impl Hub {
@@ -70,7 +70,7 @@ impl Hub {
         if flow.is_stream() && !flow.is_gone() {
             return flow.clone();
         }
-        let Ok(hop) = Hop::parse(dialog.next_hop(), Transport::Udp) else {
+        let Ok(hop) = Hop::parse(dialog.next_hop(), flow.transport) else {
             return flow.clone();
         };
         let is_hidden = hop

@@ -21,7 +21,7 @@ pub(super) struct Invited {
 
 enum Next {
     On,
-    Answered { late: bool },
+    Answered,
     Over(HowEnded),
 }
 
@@ -64,12 +64,8 @@ impl Invited {
             match self.handle(input).await {
                 Next::On => {}
                 Next::Over(how) => return self.call.tell_ended(how),
-                Next::Answered { late } => {
-                    let unacked = Unacked {
-                        seq: self.asked.seq,
-                        late,
-                        first: true,
-                    };
+                Next::Answered => {
+                    let unacked = Unacked::new(&self.call.hub, &self.asked, true);
                     return Session::new(self.call, self.dialog, Some(unacked))
                         .run()
                         .await;
@@ -109,9 +105,7 @@ impl Invited {
                     Header::ContentType(message::SDP.into()),
                 ]);
                 self.respond(StatusCode::OK, headers, Some(sdp));
-                Next::Answered {
-                    late: self.asked.offer().is_none(),
-                }
+                Next::Answered
             }
             Command::Refuse(refusal) => self.refuse(refusal),
             Command::HangUp(why) => self.refuse(Refusal {

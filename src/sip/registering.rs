@@ -15,12 +15,12 @@ use std::time::Duration;
 use rsipstack::sip::{Header, Method, Request, Response, Version};
 use rsipstack::transaction::random_text;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::address::{self, NameAddr};
 use super::backoff;
 use super::event::{AccountState, Event};
-use super::flow::{Flow, Hop};
+use super::flow::Flow;
 use super::hub::Hub;
 use super::message;
 use super::settings::Account;
@@ -109,6 +109,8 @@ struct Binding<'a> {
     seq: u32,
     /// The life to ask for; a registrar may have raised it.
     expires: Duration,
+    /// The route that an outbound proxy makes.
+    route: Option<String>,
     /// The way to the registrar and the Contact that it knows us by.
     bound: Option<(Flow, String)>,
 }
@@ -123,6 +125,7 @@ impl<'a> Binding<'a> {
             tag: random_text(TAG_LENGTH),
             seq: 0,
             expires: account.wanted_expires(),
+            route: None,
             bound: None,
         }
     }
@@ -134,19 +137,8 @@ impl<'a> Binding<'a> {
             match self.register().await {
                 Attempt::Granted(life) => {
                     (n_failed, n_refused) = (0, 0);
-                    state.report(AccountState::Registered { r#for: life });
-                    let refresh = sleep(backoff::refresh_after(life, chance()));
-                    match &self.bound {
-                        // Calls come along the stream; without it nobody finds us.
-                        Some((flow, _)) => tokio::select! {
-                            () = refresh => {}
-                            () = flow.gone() => {
-                                let pause = (timing.retry_first, timing.retry_longest);
-                                sleep(backoff::wait(pause.0, pause.1, 0, chance())).await;
-                            }
-                        },
-                        None => refresh.await,
-                    }
+                    state.report(AccountState::Registered { expires: life });
+                    self.stay(backoff::refresh_after(life, chance())).await;
                 }
                 Attempt::Refused(status, reason) => {
                     // What was learnt may be what is wrong.
@@ -169,6 +161,27 @@ impl<'a> Binding<'a> {
                     n_failed += 1;
                     state.report(AccountState::Unreachable { why, retry_in });
                     sleep(retry_in).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for the time to refresh, or for the end of the stream that calls come along.
+    async fn stay(&self, refresh_after: Duration) {
+        let timing = self.hub.timing;
+        let Some((flow, _)) = &self.bound else {
+            return sleep(refresh_after).await;
+        };
+        let mut beat = interval_at(Instant::now() + timing.keep_alive, timing.keep_alive);
+        let refresh = sleep(refresh_after);
+        tokio::pin!(refresh);
+        loop {
+            tokio::select! {
+                () = &mut refresh => return,
+                _ = beat.tick() => flow.keep_alive().await,
+                () = flow.gone() => {
+                    let (first, longest) = (timing.retry_first, timing.retry_longest);
+                    return sleep(backoff::wait(first, longest, 0, chance())).await;
                 }
             }
         }
@@ -233,10 +246,9 @@ impl<'a> Binding<'a> {
         }
     }
 
-    async fn way(&self) -> Result<Flow, String> {
-        let by = self.account.outbound_proxy.as_deref();
-        let by = by.unwrap_or(&self.account.domain);
-        let hop = Hop::parse(by, self.account.transport)?;
+    async fn way(&mut self) -> Result<Flow, String> {
+        let (hop, route) = self.account.first_hop()?;
+        self.route = route;
         self.hub.flow_to(&hop).await
     }
 
@@ -255,10 +267,8 @@ impl<'a> Binding<'a> {
             Header::Allow(message::ALLOW.into()),
             Header::UserAgent(self.hub.stack.user_agent.as_str().into()),
         ];
-        if let Some(proxy) = &self.account.outbound_proxy {
-            if let Ok(hop) = Hop::parse(proxy, self.account.transport) {
-                headers.push(Header::Route(hop.route().into()));
-            }
+        if let Some(route) = &self.route {
+            headers.push(Header::Route(route.as_str().into()));
         }
         let mut request = Request {
             method: Method::Register,
@@ -276,7 +286,7 @@ impl<'a> Binding<'a> {
 fn refused(response: &Response) -> Attempt {
     let status = response.status_code.code();
     let reason = message::reason(response);
-    if status < 500 || status >= 600 {
+    if !(500..600).contains(&status) {
         return Attempt::Refused(status, reason);
     }
     Attempt::Failed {

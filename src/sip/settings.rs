@@ -77,6 +77,18 @@ pub struct Account {
     pub transport: Transport,
     /// The life of a registration that we ask for; zero stands for five minutes.
     pub expires: Duration,
+    /// Whether calls to the account shall come to us.
+    pub presence: Presence,
+}
+
+/// What an account is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It is registered: its calls come to us.
+    #[default]
+    Registered,
+    /// It only places calls; who has registered it keeps its calls.
+    CallsOnly,
 }
 
 impl Account {
@@ -135,6 +147,9 @@ pub struct Timing {
     pub retry_first: Duration,
     /// The longest wait for a registrar that does not answer.
     pub retry_longest: Duration,
+    /// How often a registrar hears from us over UDP while nothing else is said, so that a NAT
+    /// in between keeps the way back open.
+    pub keep_alive: Duration,
     /// The wait after a registrar refused us; doubles from there. Long, because guards against
     /// password guessing shut out who tries often.
     pub refused_first: Duration,
@@ -148,6 +163,8 @@ impl Default for Timing {
             t1: Duration::from_millis(500),
             retry_first: Duration::from_secs(2),
             retry_longest: Duration::from_secs(60),
+            // Few NATs forget a mapping within 30 s.
+            keep_alive: Duration::from_secs(20),
             refused_first: Duration::from_secs(60),
             refused_longest: Duration::from_secs(600),
         }

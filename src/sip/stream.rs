@@ -145,6 +145,10 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     // A restart must not wait for connections of the last run to time out.
     socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // IPv4 peers shall look like IPv4 peers; they have a listener of their own.
+        socket.set_only_v6(true)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -167,10 +171,9 @@ pub(super) async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        if let Ok(stream) = streams.adopt(stream, Some(IDLE_FOR)).await {
-            if opened.send(stream).is_err() {
-                return;
-            }
+        let adopted = streams.adopt(stream, Some(IDLE_FOR)).await;
+        if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
+            return;
         }
     }
 }

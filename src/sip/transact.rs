@@ -1,6 +1,6 @@
 //! How is a request of ours brought to its final answer?
 
-use rsipstack::sip::{Header, Method, Request, Response, SipMessage, StatusCode};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::random_text;
 use rsipstack::transaction::transaction::{Transaction, TransactionEvent};
@@ -34,6 +34,7 @@ impl Hub {
         tokio::select! {
             outcome = final_answer(&mut transaction) => outcome,
             () = flow.gone() => Outcome::Lost(format!("{} has closed the connection", flow.remote)),
+            () = self.closing.cancelled() => Outcome::Lost("the endpoint has stopped".to_owned()),
         }
     }
 
@@ -118,8 +119,8 @@ enum Asker {
 impl Credentials {
     /// Learns from a 401 or 407; false if it asks for something that we cannot do.
     pub(super) fn learn(&mut self, response: &Response) -> bool {
-        let (asker, name) = match response.status_code {
-            StatusCode::ProxyAuthenticationRequired => (Asker::Proxy, "Proxy-Authenticate"),
+        let (asker, name) = match response.status_code.code() {
+            407 => (Asker::Proxy, "Proxy-Authenticate"),
             _ => (Asker::Server, "WWW-Authenticate"),
         };
         let challenge = Challenge::choose(message::values(&response.headers, name));

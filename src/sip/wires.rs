@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
@@ -65,17 +65,13 @@ impl Wires {
     /// # Errors
     /// There is no way to the peer, or no socket of its family.
     pub(super) fn local(&self, remote: SocketAddr) -> io::Result<SocketAddr> {
-        let ip = local::towards(remote)?;
-        let wire = self.wire_to(remote, Some(ip)).ok_or_else(|| {
+        let wire = self.wire_to(remote).ok_or_else(|| {
             io::Error::new(io::ErrorKind::Unsupported, "no udp address of that family")
         })?;
-        let bound = wire.bound;
-        let ip = if bound.ip().is_unspecified() {
-            ip
-        } else {
-            bound.ip()
-        };
-        Ok(SocketAddr::new(ip, bound.port()))
+        if wire.bound.ip().is_unspecified() {
+            return Ok(SocketAddr::new(local::towards(remote)?, wire.bound.port()));
+        }
+        Ok(wire.bound)
     }
 
     /// The addresses that are listened on, with their real ports.
@@ -96,7 +92,7 @@ impl Wires {
             .clear();
     }
 
-    fn wire_to(&self, remote: SocketAddr, ip: Option<IpAddr>) -> Option<Arc<Wire>> {
+    fn wire_to(&self, remote: SocketAddr) -> Option<Arc<Wire>> {
         let sockets = self.sockets.read().unwrap_or_else(PoisonError::into_inner);
         if let [only] = sockets.as_slice() {
             return only.reaches(remote).then(|| only.clone());
@@ -105,7 +101,7 @@ impl Wires {
         if let Some(wire) = heard.get(&remote) {
             return Some(wire.clone());
         }
-        let ip = ip.or_else(|| local::towards(remote).ok());
+        let ip = local::towards(remote).ok();
         let of_family = || sockets.iter().filter(|wire| wire.reaches(remote));
         of_family()
             .find(|wire| Some(wire.bound.ip()) == ip)
@@ -182,7 +178,7 @@ impl Socket for Wires {
     /// A failure is counted only: to the stack a datagram that cannot leave is one that got
     /// lost, and it sends again.
     async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> rsipstack::Result<usize> {
-        let sent = match self.wire_to(to, None) {
+        let sent = match self.wire_to(to) {
             Some(wire) => wire.socket.send_to(bytes, to).await.is_ok(),
             None => false,
         };
@@ -200,9 +196,17 @@ impl Socket for Wires {
 
 impl Wire {
     fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = std::net::UdpSocket::bind(address)?;
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
+        if address.is_ipv6() {
+            // IPv4 peers shall look like IPv4 peers; they have a socket of their own.
+            socket.set_only_v6(true)?;
+        }
         socket.set_nonblocking(true)?;
-        let socket = UdpSocket::from_std(socket)?;
+        // As much as the system grants: a burst must fit while other tasks have their turn.
+        let _ = socket.set_recv_buffer_size(BUFFER);
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
         let bound = socket.local_addr()?;
         Ok(Self { socket, bound })
     }
@@ -224,6 +228,9 @@ impl Wire {
         self.bound.is_ipv4() == remote.is_ipv4()
     }
 }
+
+/// About a thousand INVITEs.
+const BUFFER: usize = 2 << 20;
 
 /// The longest UDP payload.
 const LONGEST: usize = 65_535;

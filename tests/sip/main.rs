@@ -1,7 +1,10 @@
 //! Does the SIP side hold up against real peers?
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 mod calls;
+mod kamailio;
 mod oddities;
 mod parts;
+mod registrar;
 mod registration;
+mod sipp;

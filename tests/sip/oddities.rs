@@ -6,7 +6,7 @@ use paging::sip::{Event, HowEnded, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::parts::{ANSWER, Named, Phone, Raw, header, to_tag};
+use crate::parts::{ANSWER, Named, Phone, Raw, header, none_left, to_tag};
 
 #[tokio::test]
 async fn options_is_answered_with_what_we_can_do() {
@@ -123,7 +123,7 @@ async fn sloppy_messages_are_understood() {
         }
     }
     let counts = phone.endpoint.counts();
-    assert!(counts.repaired >= 4, "{counts:?}");
+    assert!(counts.repaired >= 3, "{counts:?}");
 }
 
 #[tokio::test]
@@ -139,6 +139,8 @@ async fn garbage_changes_nothing() {
             })
             .collect();
         raw.send(&bytes).await;
+        // The receiver runs on this thread too, and the system's buffer is small.
+        tokio::task::yield_now().await;
     }
     raw.send([b'A'; 20_000]).await;
     let long = raw.request(
@@ -155,6 +157,54 @@ async fn garbage_changes_nothing() {
     phone.quiet_for(Duration::from_millis(20)).await;
     let counts = phone.endpoint.counts();
     assert_eq!((counts.delivered, counts.too_long), (1, 1), "{counts:?}");
+}
+
+#[tokio::test]
+async fn mutilated_messages_leave_the_endpoint_whole() {
+    let mut phone = Phone::quick().await;
+    let raw = Raw::towards(phone.address(Transport::Udp)).await;
+    let mut seed = 7_u32;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize % below
+    };
+    for n in 0..3_000 {
+        let method = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE"][random(6)];
+        let call = format!("m{}", n / 6);
+        let mut bytes = raw
+            .request(method, Named::first(&call), "", ANSWER)
+            .into_bytes();
+        for _ in 0..=random(4) {
+            let at = random(bytes.len().max(1));
+            if bytes.is_empty() {
+                break;
+            }
+            match random(4) {
+                0 => bytes[at] = random(256) as u8,
+                1 => drop(bytes.remove(at)),
+                2 => bytes.insert(at, b";:<>@\"\r\n,=%"[random(11)]),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        raw.send(bytes).await;
+        tokio::task::yield_now().await;
+        while let Some(event) = phone.event_at_hand() {
+            if let Event::Incoming { call, .. } = event {
+                phone.endpoint.refuse(call, 486, "", None, None);
+            }
+        }
+    }
+    while raw.hears_within(Duration::from_millis(50)).await {}
+    raw.send(raw.request("OPTIONS", Named::first("after"), "", ""))
+        .await;
+    raw.receive_that(" 200 ").await;
+    while let Some(event) = phone.event_at_hand() {
+        if let Event::Incoming { call, .. } = event {
+            phone.endpoint.refuse(call, 486, "", None, None);
+        }
+    }
+    phone.settled().await;
+    none_left("transactions", || phone.endpoint.n_transactions()).await;
 }
 
 #[tokio::test]

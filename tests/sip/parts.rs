@@ -22,6 +22,7 @@ pub(crate) const QUICK: Timing = Timing {
     t1: Duration::from_millis(20),
     retry_first: Duration::from_millis(100),
     retry_longest: Duration::from_millis(400),
+    keep_alive: Duration::from_millis(150),
     refused_first: Duration::from_millis(600),
     refused_longest: Duration::from_millis(1_200),
 };
@@ -45,11 +46,21 @@ impl Phone {
         Self { endpoint, events }
     }
 
+    /// With the usual timers: nothing is sent twice however busy the machine is.
     pub(crate) async fn new() -> Self {
+        Self::timed(Timing::default(), Vec::new()).await
+    }
+
+    /// With timers that run out while a test waits.
+    pub(crate) async fn quick() -> Self {
         Self::with(Vec::new()).await
     }
 
     pub(crate) async fn with(accounts: Vec<Account>) -> Self {
+        Self::timed(QUICK, accounts).await
+    }
+
+    async fn timed(timing: Timing, accounts: Vec<Account>) -> Self {
         Self::start(Settings {
             listen: vec![
                 on(Transport::Udp, "127.0.0.1:0"),
@@ -57,7 +68,7 @@ impl Phone {
             ],
             accounts,
             user_agent: "paging/test".to_owned(),
-            timing: QUICK,
+            timing,
             ..Settings::default()
         })
         .await
@@ -74,6 +85,10 @@ impl Phone {
     pub(crate) async fn event(&mut self) -> Event {
         let event = timeout(PATIENCE, self.events.recv()).await;
         event.expect("an event in time").expect("events go on")
+    }
+
+    pub(crate) fn event_at_hand(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 
     pub(crate) async fn quiet_for(&mut self, span: Duration) {
@@ -99,15 +114,16 @@ impl Phone {
 
     /// Waits until no dialog is left.
     pub(crate) async fn settled(&self) {
-        let end = tokio::time::Instant::now() + PATIENCE;
-        while self.endpoint.n_dialogs() > 0 {
-            assert!(
-                tokio::time::Instant::now() < end,
-                "{} dialogs left",
-                self.endpoint.n_dialogs()
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        none_left("dialogs", || self.endpoint.n_dialogs()).await;
+    }
+}
+
+/// Waits until a count is zero.
+pub(crate) async fn none_left(what: &str, count: impl Fn() -> usize) {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while count() > 0 {
+        assert!(tokio::time::Instant::now() < end, "{} {what} left", count());
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -132,14 +148,19 @@ impl Raw {
     }
 
     pub(crate) async fn receive(&self) -> String {
-        self.receive_from().await.0
-    }
-
-    pub(crate) async fn receive_from(&self) -> (String, SocketAddr) {
         let mut buffer = vec![0; 65_535];
         let received = timeout(PATIENCE, self.socket.recv_from(&mut buffer)).await;
-        let (length, from) = received.expect("a message in time").unwrap();
-        (String::from_utf8(buffer[..length].to_vec()).unwrap(), from)
+        let (length, _) = received.expect("a message in time").unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    }
+
+    /// Whether anything comes within that time.
+    pub(crate) async fn hears_within(&self, span: Duration) -> bool {
+        let mut buffer = [0; 2_048];
+        matches!(
+            timeout(span, self.socket.recv_from(&mut buffer)).await,
+            Ok(Ok(_))
+        )
     }
 
     /// The next message whose first line contains that.
@@ -150,10 +171,6 @@ impl Raw {
                 return text;
             }
         }
-    }
-
-    pub(crate) async fn reply_to(&self, to: SocketAddr, text: &str) {
-        self.socket.send_to(text.as_bytes(), to).await.unwrap();
     }
 
     /// A request; `extra` is more header lines.

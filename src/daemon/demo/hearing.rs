@@ -12,7 +12,8 @@ use crate::daemon::demo::picture::SLICE;
 /// What was heard, slice by slice.
 pub(super) struct Hearing {
     /// The likeness of what was heard and played, and the power of what was played: their
-    /// quotient is how much louder or quieter the music was; linear.
+    /// quotient is how much louder or quieter the music was; linear. Both are weighted by how
+    /// little else was heard, for a loud voice resembles the music here and there by chance.
     likeness: Vec<(f32, f32)>,
     /// Root mean square of the music as heard.
     pub(super) music: Vec<f32>,
@@ -36,7 +37,10 @@ impl Hearing {
         {
             let gain = dot(h, m) / dot(m, m).max(f32::MIN_POSITIVE);
             let rest: f32 = h.iter().zip(m).map(|(h, m)| (h - gain * m).powi(2)).sum();
-            hearing.likeness.push((dot(h, m), dot(m, m)));
+            let trust = 1.0 / (rest + FAINT);
+            hearing
+                .likeness
+                .push((trust * dot(h, m), trust * dot(m, m)));
             hearing
                 .music
                 .push(gain.abs() * (dot(m, m) / slice as f32).sqrt());
@@ -45,8 +49,7 @@ impl Hearing {
         hearing
     }
 
-    /// How loud the music was in these slices against how it was played. The more slices, the
-    /// less a voice that resembles the music disturbs.
+    /// How loud the music was in these slices against how it was played.
     pub(super) fn music_gain(&self, slices: Range<usize>) -> Option<Db> {
         let of = self.likeness.get(slices)?;
         let (like, power) = of
@@ -71,6 +74,9 @@ fn delay_of(heard: &[f32], music: &[f32], rate: SampleRate) -> usize {
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
+
+/// The power of what rounding leaves in a slice.
+const FAINT: f32 = 1e-6;
 
 /// The engine's look-ahead is a few milliseconds.
 const LONGEST_DELAY: std::time::Duration = std::time::Duration::from_millis(10);
@@ -104,7 +110,7 @@ mod tests {
         };
         let gain = |slices| hearing.music_gain(slices).unwrap().0;
         assert!(gain(5..35).abs() < 0.1, "{}", gain(5..35));
-        assert!((gain(41..79) + 20.0).abs() < 3.0, "{}", gain(41..79));
+        assert!((gain(41..79) + 20.0).abs() < 1.0, "{}", gain(41..79));
         assert_eq!(
             hearing.music_gain(70..100),
             None,

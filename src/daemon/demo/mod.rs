@@ -28,7 +28,7 @@ use crate::base::{Db, Encoding, Pcm, SampleRate};
 use crate::config::{self, Config};
 use crate::control::Note;
 use crate::daemon::args::Demo;
-use crate::daemon::phone::{Outcome, Phone, PhoneSettings, Script};
+use crate::daemon::call::{Outcome, Phone, PhoneSettings, Script};
 use crate::daemon::service::{Extras, Handle, Request, Service};
 use crate::daemon::{exit, wav};
 use crate::dsp::tones;

@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use crate::base::{Pcm, SampleRate};
 
 /// A quiet endless arpeggio, mono, one turn of it, peak below −12 dBFS.
-pub fn arpeggio(rate: SampleRate) -> Pcm {
+pub(super) fn arpeggio(rate: SampleRate) -> Pcm {
     let note_frames = rate.frames_in(NOTE);
     let mut samples = vec![0.0; note_frames * NOTES.len()];
     let turn = samples.len();

@@ -6,24 +6,24 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::base::{Db, Pcm};
+use crate::base::Db;
 
 /// Something that happened, for a line in the picture.
-pub struct Mark {
-    pub at: Duration,
-    pub text: String,
+pub(super) struct Mark {
+    pub(super) at: Duration,
+    pub(super) text: String,
 }
 
 /// One coloured layer of the picture.
-pub struct Layer {
-    pub name: &'static str,
-    pub colour: &'static str,
-    /// Peak of each [`SLICE`].
-    pub levels: Vec<f32>,
+pub(super) struct Layer {
+    pub(super) name: &'static str,
+    pub(super) colour: &'static str,
+    /// Root mean square of each [`SLICE`].
+    pub(super) levels: Vec<f32>,
 }
 
 /// How much sound one bar shows.
-pub const SLICE: Duration = Duration::from_millis(50);
+pub(super) const SLICE: Duration = Duration::from_millis(50);
 
 const WIDTH: f32 = 1_200.0;
 const HEIGHT: f32 = 420.0;
@@ -33,17 +33,8 @@ const LEFT: f32 = 50.0;
 /// The bottom of the scale; below this nobody hears anything over a ventilator.
 const FLOOR: Db = Db(-60.0);
 
-/// The root mean square of each [`SLICE`] of mono `sound`.
-pub fn levels(sound: &Pcm) -> Vec<f32> {
-    sound
-        .samples
-        .chunks(sound.rate.frames_in(SLICE).max(1))
-        .map(|slice| (slice.iter().map(|s| s * s).sum::<f32>() / slice.len() as f32).sqrt())
-        .collect()
-}
-
 /// The picture as SVG text.
-pub fn svg(title: &str, layers: &[Layer], marks: &[Mark]) -> String {
+pub(super) fn svg(title: &str, layers: &[Layer], marks: &[Mark]) -> String {
     let n = layers
         .iter()
         .map(|l| l.levels.len())
@@ -138,7 +129,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::SampleRate;
 
     #[test]
     fn a_picture_shows_every_layer_and_mark_and_is_well_formed() {
@@ -159,13 +149,5 @@ mod tests {
             "a key and two bars; silence has none"
         );
         assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
-    }
-
-    #[test]
-    fn levels_are_taken_slice_by_slice() {
-        let rate = SampleRate::HZ_8000;
-        let mut samples = vec![0.0; 400];
-        samples.extend([0.5; 400]);
-        assert_eq!(levels(&Pcm::mono(rate, samples)), [0.0, 0.5]);
     }
 }

@@ -9,7 +9,7 @@ use std::f32::consts::TAU;
 use crate::base::{Pcm, SampleRate};
 
 /// A sentence of about `seconds`, mono, peak at −6 dBFS.
-pub fn sentence(rate: SampleRate, seconds: f32) -> Pcm {
+pub(super) fn sentence(rate: SampleRate, seconds: f32) -> Pcm {
     let mut samples = Vec::new();
     let wanted = (seconds * rate.hz() as f32) as usize;
     let mut mouth = Mouth::new(rate);

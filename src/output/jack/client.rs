@@ -12,9 +12,10 @@ use crate::mix::Engine;
 use crate::output::clock::{N_INPUTS, N_OUTPUTS, Pulse};
 use crate::output::error::Error;
 use crate::output::jack::callback::{Back, Callback, Remote, rig};
-use crate::output::jack::graph::{connect, connections, disconnect, foreign_ports};
+use crate::output::jack::graph::{apply, connections, foreign_ports};
 use crate::output::jack::open::{Autostart, activate, open};
 use crate::output::links::{self, Plan};
+use crate::output::moves::{Connections, Wish, moves};
 use crate::output::settings::JackSettings;
 use crate::output::slots::{Change, Slots};
 use crate::output::wiring::Wiring;
@@ -100,14 +101,17 @@ impl Jack {
         }
     }
 
-    /// Makes the graph what the settings say, as far as it lets us.
+    /// Makes the graph what the settings say, as far as it lets us. Looks first and moves then:
+    /// after each move the server makes a question wait for a period.
     pub(crate) fn relink(&mut self, settings: &JackSettings) -> Wiring {
         self.collect();
         let plan = links::plan(&foreign_ports(self.client()), settings);
+        let present = self.connections(&plan);
         self.place_outputs(&plan);
         self.place_music(&plan);
-        self.wire_outputs();
-        self.wire_music(&plan);
+        for change in moves(&self.wish(&plan), &present) {
+            apply(self.client(), &change);
+        }
         self.wiring(&plan)
     }
 
@@ -218,45 +222,30 @@ impl Jack {
         false
     }
 
-    /// Each out port feeds its loudspeaker, and the loudspeaker none of our others; what else
-    /// feeds it or listens to us is not our business.
-    fn wire_outputs(&self) {
-        let client = self.client();
-        for (place, speaker) in self.outs.iter() {
-            let ours = self.full(&out_name(place));
-            let feeding = connections(client, speaker);
-            for other in feeding
-                .iter()
-                .filter(|name| self.is_ours(name) && **name != ours)
-            {
-                disconnect(client, other, speaker);
-            }
-            if !feeding.contains(&ours) {
-                connect(client, &ours, speaker);
-            }
-        }
+    fn connections(&self, plan: &Plan) -> Connections {
+        let music = plan.music.iter().map(|music| &music.port);
+        plan.outputs
+            .iter()
+            .chain(music)
+            .chain(&plan.unlinked)
+            .map(|port| (port.clone(), connections(self.client(), port)))
+            .collect()
     }
 
-    /// Each music port feeds us and nobody else, so that all of it is ducked.
-    fn wire_music(&self, plan: &Plan) {
-        let client = self.client();
-        for (place, source) in self.ins.iter() {
-            let ours = self.full(&in_name(place));
-            self.keep_only(source, Some(&ours));
-            if !connections(client, source).contains(&ours) {
-                connect(client, source, &ours);
-            }
-        }
-        for source in &plan.unlinked {
-            self.keep_only(source, None);
-        }
-    }
-
-    fn keep_only(&self, source: &str, target: Option<&String>) {
-        for fed in connections(self.client(), source) {
-            if Some(&fed) != target {
-                disconnect(self.client(), source, &fed);
-            }
+    fn wish(&self, plan: &Plan) -> Wish {
+        let outputs = self
+            .outs
+            .iter()
+            .map(|(place, speaker)| (self.full(&out_name(place)), speaker.to_owned()));
+        let music = self
+            .ins
+            .iter()
+            .map(|(place, source)| (source.to_owned(), Some(self.full(&in_name(place)))));
+        let cut_off = plan.unlinked.iter().map(|source| (source.clone(), None));
+        Wish {
+            own: self.full(""),
+            outputs: outputs.collect(),
+            music: music.chain(cut_off).collect(),
         }
     }
 
@@ -278,11 +267,6 @@ impl Jack {
 
     fn full(&self, short: &str) -> String {
         format!("{}:{short}", self.name)
-    }
-
-    fn is_ours(&self, port: &str) -> bool {
-        port.split_once(':')
-            .is_some_and(|(client, _)| client == self.name)
     }
 }
 
@@ -346,6 +330,11 @@ impl NotificationHandler for Watcher {
             self.pulse.set_rate(rate);
         }
         Control::Continue
+    }
+
+    /// A client that leaves tells of its ports while they are still there, and then only of itself.
+    fn client_registration(&mut self, _: &Client, _: &str, _: bool) {
+        self.graph_changed();
     }
 
     fn port_registration(&mut self, _: &Client, _: PortId, _: bool) {

@@ -6,6 +6,7 @@ use crate::output::error::Error;
 use crate::output::jack::open::{self, Autostart, open};
 use crate::output::links::{GraphPort, PortKind};
 use crate::output::listing::{self, Entry};
+use crate::output::moves::Move;
 
 /// The audio type is the only one with this word in its name: "32 bit float mono audio".
 const AUDIO: Option<&str> = Some("audio");
@@ -40,18 +41,15 @@ pub(crate) fn connections(client: &Client, port: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// Makes `source` feed `target` unless it does already. That either is gone by now is no error:
-/// the server will tell, and we look again.
-pub(crate) fn connect(client: &Client, source: &str, target: &str) {
-    if let Err(why) = client.connect_ports_by_name(source, target) {
-        tracing::debug!("{source} is not connected to {target}: {why}");
-    }
-}
-
-/// Stops `source` feeding `target`.
-pub(crate) fn disconnect(client: &Client, source: &str, target: &str) {
-    if let Err(why) = client.disconnect_ports_by_name(source, target) {
-        tracing::debug!("{source} is not disconnected from {target}: {why}");
+/// Makes one change. That a port is gone by now is no error: the server will tell, and we look
+/// again.
+pub(crate) fn apply(client: &Client, change: &Move) {
+    let done = match change {
+        Move::Connect(from, to) => client.connect_ports_by_name(from, to),
+        Move::Disconnect(from, to) => client.disconnect_ports_by_name(from, to),
+    };
+    if let Err(why) = done {
+        tracing::debug!("{change:?} fails: {why}");
     }
 }
 

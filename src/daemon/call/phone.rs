@@ -1,12 +1,6 @@
 //! How does this program call somebody, as a phone would?
-//!
-//! ```text
-//!  Phone ─┬─ sip::Endpoint ── events ─┐
-//!         └─ net::Media ───── events ─┴─► sorted by call ─► Talk (one a call) ─► Outcome
-//! ```
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +10,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::base::{CallId, Encoding, Pcm};
-use crate::daemon::talk::Talk;
+use crate::daemon::call::talk::Talk;
+use crate::daemon::chance;
 use crate::net::{Media, PortPairs};
 use crate::{media, net, sdp, sip};
 
@@ -211,16 +206,11 @@ impl Phone {
             port,
             encodings: self.encodings.clone(),
             ptime_ms: 20,
-            // Half of the 64 bits, because some peers read a signed number.
-            session: random() >> 33,
+            // Some peers read a signed number of 32 bits.
+            session: chance::number::<u64>() >> 33,
             version: 1,
         }
     }
-}
-
-/// A number that nobody can guess.
-pub(super) fn random() -> u64 {
-    RandomState::new().hash_one(Instant::now())
 }
 
 /// An event of either side.

@@ -13,11 +13,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
 use crate::base::{CallId, Pcm, SampleRate, feed};
-use crate::daemon::phone::{End, Heard, Moment, Outcome, Phone, Script, Step, random};
+use crate::daemon::call::phone::{End, Heard, Moment, Outcome, Phone, Script, Step};
+use crate::daemon::legs::{receiver, redirect, sender};
 use crate::dsp;
-use crate::media::{self, Key, Receiver, ReceiverSettings, SenderSettings};
-use crate::net::{self, Leg, PortPair, Redirect, Repeat, Rx, Tx};
-use crate::sdp::{self, Agreed, Direction, Ours};
+use crate::media::{self, Key, Receiver};
+use crate::net::{self, Leg, PortPair, Repeat};
+use crate::sdp::{self, Direction, Ours};
 use crate::sip::{self, HowEnded};
 
 /// A phone that rings so long has nobody beside it; also the patience of proxies (timer C of
@@ -380,49 +381,6 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
                 Heard::Net(_) | Heard::Sip(_) => {}
             }
         }
-    }
-}
-
-fn receiver(agreed: &Agreed) -> ReceiverSettings {
-    ReceiverSettings {
-        encoding: agreed.encoding,
-        payload_type: agreed.payload_type,
-        event_payload_type: agreed.event_payload_type,
-    }
-}
-
-fn sender(agreed: &Agreed) -> SenderSettings {
-    let random = random();
-    SenderSettings {
-        encoding: agreed.encoding,
-        payload_type: agreed.tx_payload_type,
-        event_payload_type: agreed.tx_event_payload_type,
-        ptime: Duration::from_millis(agreed.ptime_ms.into()),
-        ssrc: random as u32,
-        first_sequence: (random >> 32) as u16,
-        first_timestamp: (random >> 24) as u32,
-    }
-}
-
-fn redirect(agreed: &Agreed) -> Redirect {
-    let flowing = Tx::Flowing {
-        encoding: agreed.encoding,
-        payload_type: agreed.tx_payload_type,
-        event_payload_type: agreed.tx_event_payload_type,
-    };
-    Redirect {
-        remote: agreed.remote,
-        receiver: receiver(agreed),
-        tx: if agreed.direction.sends() {
-            flowing
-        } else {
-            Tx::Paused
-        },
-        rx: if agreed.direction.receives() {
-            Rx::Expected
-        } else {
-            Rx::Paused
-        },
     }
 }
 

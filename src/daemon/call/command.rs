@@ -1,0 +1,347 @@
+//! What does `paging call` do with its arguments?
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use crate::base::{Encoding, Pcm, SampleRate};
+use crate::config::{self, Secret};
+use crate::daemon::args::{Args, Call};
+use crate::daemon::call::phone::{Moment, Outcome, Phone, PhoneSettings, Script, Step, host_port};
+use crate::daemon::call::tally::Tally;
+use crate::daemon::{exit, settings, wav};
+use crate::{dsp, sip, sounds};
+
+/// Between two lines of progress.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// The whole of `paging call`, for a thread without a runtime; `all` names the configuration,
+/// which counts for `--account` only.
+pub fn main(args: &Call, all: &Args) -> ExitCode {
+    let account = match account(args, all) {
+        Ok(account) => account,
+        Err(code) => return code,
+    };
+    exit::runtime()
+        .and_then(|runtime| runtime.block_on(run(args.clone(), account)))
+        .unwrap_or_else(|error| exit::failure(&error))
+}
+
+/// The account of the configuration that `--account` names.
+fn account(args: &Call, all: &Args) -> Result<Option<sip::Account>, ExitCode> {
+    let Some(name) = &args.account else {
+        return Ok(None);
+    };
+    let (config, _) = config::load(&all.sources(), &all.overrides())
+        .map_err(|mistakes| exit::mistakes(&mistakes))?;
+    let found = settings::accounts(&config)
+        .into_iter()
+        .find(|account| account.name == *name);
+    let Some(account) = found else {
+        say(&format!("the configuration has no account {name:?}"));
+        return Err(ExitCode::from(exit::MISTAKE));
+    };
+    Ok(Some(account))
+}
+
+/// Makes the calls that `args` asks for and prints how they went; the exit code is 0 if each was
+/// answered and ended as it should. `account` is the one that `args.account` names.
+///
+/// # Errors
+/// What kept the phone from starting, or a file from being read or written.
+pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<ExitCode> {
+    let script = Script {
+        target: args.uri.clone(),
+        play: args.play.as_deref().map(load).transpose()?,
+        keys: args.dtmf.clone().unwrap_or_default(),
+        duration: args.duration,
+        record: args.record.is_some(),
+    };
+    let phone = Phone::start(PhoneSettings {
+        target: args.uri.clone(),
+        account: account.or_else(|| account_of(&args)).map(for_calls_only),
+        local_port: args.local_port,
+        encodings: Encoding::ALL.to_vec(),
+    })
+    .await?;
+    let (stop, stopping) = watch::channel(false);
+    let interrupt = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = stop.send(true);
+        }
+        // Keeps the sender alive: its end would read as a wish to stop.
+        std::future::pending::<()>().await;
+    });
+    let run = Arc::new(Run {
+        phone,
+        script,
+        stopping,
+        tally: Mutex::default(),
+        started_at: Instant::now(),
+        record: args.record,
+        n_calls: args.calls,
+    });
+    let written = run.clone().all(args.concurrent, args.rate).await;
+    interrupt.abort();
+    say(&run.tally().to_string());
+    let n_failed = run.tally().n_failed();
+    if let Some(run) = Arc::into_inner(run) {
+        run.phone.stop().await;
+    }
+    written?;
+    Ok(ExitCode::from(u8::from(n_failed > 0)))
+}
+
+/// The calls under way and what they have in common.
+struct Run {
+    phone: Phone,
+    script: Script,
+    stopping: watch::Receiver<bool>,
+    tally: Mutex<Tally>,
+    started_at: Instant,
+    record: Option<PathBuf>,
+    n_calls: u32,
+}
+
+impl Run {
+    /// Makes all calls, `rate` a second and `concurrent` at once at most.
+    async fn all(self: Arc<Self>, concurrent: u32, rate: f64) -> anyhow::Result<()> {
+        let places = Arc::new(Semaphore::new(concurrent as usize));
+        let apart = Duration::from_secs_f64(1.0 / rate);
+        let mut stopping = self.stopping.clone();
+        let mut next_at = Instant::now();
+        let mut calls = JoinSet::new();
+        let mut written = Ok(());
+        let progress = (self.n_calls > 1).then(|| tokio::spawn(self.clone().show_progress()));
+        for number in 1..=self.n_calls {
+            let turn = async {
+                sleep_until(next_at.into()).await;
+                places.clone().acquire_owned().await
+            };
+            let place = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => break,
+                place = turn => place?,
+            };
+            // Time lost waiting for a place is not made up by a burst.
+            next_at = (next_at + apart).max(Instant::now());
+            while let Some(call) = calls.try_join_next() {
+                written = written.and(call.context("a call broke down")?);
+            }
+            let run = self.clone();
+            calls.spawn(async move {
+                let written = run.one(number).await;
+                drop(place);
+                written
+            });
+        }
+        while let Some(call) = calls.join_next().await {
+            written = written.and(call.context("a call broke down")?);
+        }
+        if let Some(progress) = progress {
+            progress.abort();
+            let _ = progress.await;
+        }
+        written
+    }
+
+    async fn one(&self, number: u32) -> anyhow::Result<()> {
+        let is_only = self.n_calls == 1;
+        let tell = |step: &Step| {
+            if is_only {
+                say(&self.line(step));
+            }
+        };
+        let mut outcome = self
+            .phone
+            .call(&self.script, self.stopping.clone(), tell)
+            .await;
+        self.tally().add(&outcome);
+        if is_only && !outcome.is_success() {
+            say(&format!("           {}", outcome.end));
+        }
+        self.write(number, &mut outcome)
+    }
+
+    fn write(&self, number: u32, outcome: &mut Outcome) -> anyhow::Result<()> {
+        let Some(path) = &self.record else {
+            return Ok(());
+        };
+        let heard = std::mem::take(&mut outcome.heard);
+        wav::write_mono(&numbered(path, number), SampleRate::HZ_8000, heard)
+    }
+
+    fn line(&self, step: &Step) -> String {
+        let since = step.at.saturating_duration_since(self.started_at);
+        let what = match &step.what {
+            Moment::Dialled => format!("calling {}", self.script.target),
+            Moment::Ringing => "ringing".to_owned(),
+            Moment::Answered => "answered".to_owned(),
+            Moment::FirstSound => "first sound from the other side".to_owned(),
+            Moment::Key(digit) => format!("the other side pressed {digit}"),
+            Moment::Played => "sound played".to_owned(),
+            Moment::HungUp => "hanging up".to_owned(),
+            Moment::Ended => "over".to_owned(),
+        };
+        format!("{:>8.3} s {what}", since.as_secs_f64())
+    }
+
+    async fn show_progress(self: Arc<Self>) {
+        let mut beat = interval(PROGRESS);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        beat.tick().await;
+        loop {
+            beat.tick().await;
+            let tally = self.tally();
+            say(&format!(
+                "{:>6.0} s  {} of {} calls over, {} answered, {} failed",
+                self.started_at.elapsed().as_secs_f64(),
+                tally.n_calls(),
+                self.n_calls,
+                tally.n_answered(),
+                tally.n_failed()
+            ));
+        }
+    }
+
+    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sound of a file at the rate of a telephone.
+fn load(path: &Path) -> anyhow::Result<Arc<Pcm>> {
+    let pcm = sounds::load(path)?;
+    let rate = SampleRate::HZ_8000;
+    let samples = dsp::convert(&pcm.to_mono(), pcm.rate, rate);
+    Ok(Arc::new(Pcm::mono(rate, samples)))
+}
+
+/// Who has registered the account must not lose its calls to a test phone.
+fn for_calls_only(account: sip::Account) -> sip::Account {
+    sip::Account {
+        presence: sip::Presence::CallsOnly,
+        ..account
+    }
+}
+
+/// Who we are, if the command line says; it goes to the target and nowhere else.
+fn account_of(args: &Call) -> Option<sip::Account> {
+    let from = args.from.as_deref();
+    let from_user = from
+        .and_then(|uri| uri.strip_prefix("sip:")?.split_once('@'))
+        .map(|(user, _)| user.to_owned());
+    let user = from_user.or_else(|| args.user.clone())?;
+    let target = place(&args.uri)?;
+    let domain = from.and_then(place).unwrap_or_else(|| target.clone());
+    let is_tcp = args.uri.to_ascii_lowercase().contains(";transport=tcp");
+    let proxy = (domain != target).then(|| match is_tcp {
+        true => format!("sip:{target};transport=tcp"),
+        false => format!("sip:{target}"),
+    });
+    Some(sip::Account {
+        name: "call".to_owned(),
+        domain,
+        user,
+        auth_user: args.user.clone(),
+        password: sip::Secret::new(args.pass.as_ref().map_or("", Secret::reveal)),
+        outbound_proxy: proxy,
+        transport: if is_tcp {
+            sip::Transport::Tcp
+        } else {
+            sip::Transport::Udp
+        },
+        ..sip::Account::default()
+    })
+}
+
+/// `host[:port]` of a SIP URI.
+fn place(uri: &str) -> Option<String> {
+    let (host, port) = host_port(uri)?;
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
+    Some(port.map_or(host.clone(), |port| format!("{host}:{port}")))
+}
+
+/// `heard.wav` for the first call, `heard-2.wav` for the second.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    if number == 1 {
+        return path.to_owned();
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path
+        .extension()
+        .map(|e| format!(".{}", e.to_string_lossy()))
+        .unwrap_or_default();
+    path.with_file_name(format!("{stem}-{number}{extension}"))
+}
+
+/// Prints a line for the person at the terminal.
+fn say(line: &str) {
+    // A reader that is gone (`| head`) does not stop the calls.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &[&str]) -> Call {
+        use clap::Parser;
+        let all = ["paging", "call"].iter().chain(line);
+        let Some(crate::daemon::args::Command::Call(call)) = Args::parse_from(all).command else {
+            panic!("a call was asked for");
+        };
+        call
+    }
+
+    #[test]
+    fn without_a_name_there_is_no_account() {
+        assert_eq!(account_of(&args(&["sip:100@192.0.2.1"])), None);
+    }
+
+    #[test]
+    fn a_name_and_password_are_for_the_target() {
+        let args = args(&["sip:100@[2001:db8::1]:5070", "--user", "bob", "--pass", "x"]);
+        let account = account_of(&args).unwrap();
+        assert_eq!(account.domain, "[2001:db8::1]:5070");
+        assert_eq!(
+            (account.user.as_str(), account.outbound_proxy),
+            ("bob", None)
+        );
+        assert_eq!(account.password.reveal(), "x");
+    }
+
+    #[test]
+    fn another_domain_is_reached_by_way_of_the_target() {
+        let uri = "sip:100@192.0.2.1;transport=TCP";
+        let args = args(&[uri, "--from", "sip:ann@example.com", "--user", "bob"]);
+        let account = account_of(&args).unwrap();
+        assert_eq!(account.domain, "example.com");
+        assert_eq!(
+            (account.user.as_str(), account.auth_user.as_deref()),
+            ("ann", Some("bob"))
+        );
+        assert_eq!(
+            account.outbound_proxy.as_deref(),
+            Some("sip:192.0.2.1;transport=tcp")
+        );
+    }
+
+    #[test]
+    fn recordings_are_numbered_from_the_second_on() {
+        let name = |n| numbered(Path::new("/x/heard.wav"), n).display().to_string();
+        assert_eq!([name(1), name(2)], ["/x/heard.wav", "/x/heard-2.wav"]);
+        assert_eq!(numbered(Path::new("a"), 3), Path::new("a-3"));
+    }
+}
