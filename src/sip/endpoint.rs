@@ -27,7 +27,7 @@ use super::hub::{Calls, Command, Hub, Refusal, Registrars};
 use super::incoming;
 use super::local;
 use super::registering;
-use super::settings::{Account, Listen, Settings, Timing, Transport};
+use super::settings::{Account, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
 use super::wires::Wires;
 use crate::base::CallId;
@@ -205,7 +205,9 @@ impl Endpoint {
                 // The old binding must be gone before the new one is made.
                 let _ = before.await;
             }
-            registering::keep(hub, kept, stopped).await;
+            if kept.presence == Presence::Registered {
+                registering::keep(hub, kept, stopped).await;
+            }
         });
         Keeper {
             account,

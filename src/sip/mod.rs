@@ -46,4 +46,4 @@ pub use counts::Counts;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{AccountState, Caller, Event, HowEnded};
-pub use settings::{Account, Listen, Secret, Settings, Timing, Transport};
+pub use settings::{Account, Listen, Presence, Secret, Settings, Timing, Transport};
