@@ -1,3 +1,5 @@
+//! Does every code of every table decode and encode as its recommendation says?
+
 use super::*;
 
 /// ITU-T G.711 table 2 as a formula: 14-bit magnitudes, here in 16-bit units.
