@@ -1,3 +1,5 @@
+//! Is G.711 decoded and encoded exactly as the recommendation has it?
+
 use super::*;
 
 /// ITU-T G.711 table 2 as a formula: 14-bit magnitudes, here in 16-bit units.
