@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{self, Config, Mistake};
+use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
 use crate::daemon::service::{Extras, Handle, Request, Service};
-use crate::daemon::{exit, logging, reports, settings, words};
+use crate::daemon::{exit, klaxon, logging, reports, settings, words};
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: &Args) -> ExitCode {
-    let (config, warnings) = match config::load(&args.sources(), &args.overrides()) {
+    let (config, warnings) = match read(args) {
         Ok(loaded) => loaded,
         Err(mistakes) => return exit::mistakes(&mistakes),
     };
@@ -50,6 +50,18 @@ async fn serve(config: Config, args: &Args) -> anyhow::Result<()> {
     }
 }
 
+/// A klaxon that cannot be played is told with the other mistakes; when it is the only one, the
+/// start finds it.
+fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
+    let loaded = config::read(&args.sources(), &args.overrides());
+    match loaded.config {
+        Some(_) => loaded.result(),
+        None => loaded
+            .look_further(|draft| klaxon::load(draft).err())
+            .result(),
+    }
+}
+
 fn start_reports(config: &Config) -> Result<Option<sentry::ClientInitGuard>, Mistake> {
     let dsn = config.server.sentry_dsn.reveal();
     if dsn.is_empty() {
@@ -78,7 +90,7 @@ fn obey(sign: Sign, args: &Args, handle: &Handle) {
 
 /// A bad new configuration leaves the old one running.
 fn reload(args: &Args, handle: &Handle) {
-    match config::load(&args.sources(), &args.overrides()) {
+    match read(args) {
         Ok((config, warnings)) => {
             for warning in warnings {
                 tracing::warn!("{warning}");
