@@ -1,3 +1,5 @@
+//! Does every codec give back what went in, as G.711 has it?
+
 use super::*;
 
 /// ITU-T G.711 table 2 as a formula: 14-bit magnitudes, here in 16-bit units.

@@ -1,3 +1,5 @@
+//! Are files read as the old program read them?
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Do later files, aliases and defaults count in the right order?
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Are regular expressions translated from the old program's dialect?
+
 use super::*;
 
 fn finds(pattern: &str, text: &str) -> bool {

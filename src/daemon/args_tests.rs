@@ -1,3 +1,5 @@
+//! Do the options mean what they always meant?
+
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 

@@ -63,16 +63,6 @@ impl Table {
         let rows = routes.outputs.iter().map(Row::new).collect();
         Ok(Self { rows, wanted })
     }
-
-    // == realtime below ==
-
-    pub(super) fn row(&self, output: usize) -> Option<&Row> {
-        self.rows.get(output)
-    }
-
-    pub(super) fn wants(&self, input: usize) -> bool {
-        self.wanted.get(input).copied().unwrap_or(false)
-    }
 }
 
 impl Row {
@@ -89,5 +79,17 @@ impl Row {
                 .map(|link| (link.input, link.gain.gain()))
                 .collect(),
         }
+    }
+}
+
+// == realtime below ==
+
+impl Table {
+    pub(super) fn row(&self, output: usize) -> Option<&Row> {
+        self.rows.get(output)
+    }
+
+    pub(super) fn wants(&self, input: usize) -> bool {
+        self.wanted.get(input).copied().unwrap_or(false)
     }
 }

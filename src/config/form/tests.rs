@@ -1,3 +1,5 @@
+//! Is every form of value read, shown and refused as it should be?
+
 use std::fmt::Debug;
 use std::time::Duration;
 

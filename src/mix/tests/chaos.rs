@@ -1,3 +1,5 @@
+//! Does the mixer hold out whatever order things come in?
+
 use super::*;
 use proptest::prelude::*;
 

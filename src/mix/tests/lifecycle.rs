@@ -1,3 +1,5 @@
+//! Do voices and plays come, go and make room for others?
+
 use super::*;
 
 fn pcm() -> Arc<Pcm> {

@@ -1,3 +1,5 @@
+//! Is music routed, ducked and brought back as asked?
+
 use super::*;
 
 #[test]

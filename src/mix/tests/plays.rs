@@ -1,3 +1,5 @@
+//! Are sounds from memory heard whole, once and in their zones?
+
 use super::*;
 
 fn pcm(frames: usize) -> Arc<Pcm> {

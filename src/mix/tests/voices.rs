@@ -1,3 +1,5 @@
+//! Are voices heard in time, at their level and without a click?
+
 use super::*;
 
 const CALL: CallId = CallId(1);

@@ -1,3 +1,5 @@
+//! Is every key reported once, whatever the network does?
+
 use proptest::prelude::*;
 
 use super::*;
