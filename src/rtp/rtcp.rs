@@ -184,7 +184,9 @@ fn end(start: usize, out: &mut Vec<u8>) {
 }
 
 /// The head of the first packet of a compound, its body without padding, and what follows.
-fn split(bytes: &[u8]) -> Result<(&[u8; 4], &[u8], &[u8]), Malformed> {
+type Split<'a> = (&'a [u8; 4], &'a [u8], &'a [u8]);
+
+fn split(bytes: &[u8]) -> Result<Split<'_>, Malformed> {
     let (head, rest) = bytes.split_first_chunk::<4>().ok_or(Malformed::TooShort)?;
     if head[0] >> 6 != 2 {
         return Err(Malformed::Version(head[0] >> 6));
