@@ -29,9 +29,9 @@ fn a_law(code: u8) -> i32 {
     }
 }
 
-type Law = (Encoding, fn(u8) -> i32);
+type Law = fn(u8) -> i32;
 
-const LAWS: [Law; 2] = [(Encoding::Pcmu, mu_law), (Encoding::Pcma, a_law)];
+const LAWS: [(Encoding, Law); 2] = [(Encoding::Pcmu, mu_law), (Encoding::Pcma, a_law)];
 
 fn decoded(encoding: Encoding, payload: &[u8]) -> Vec<f32> {
     let mut out = Vec::new();

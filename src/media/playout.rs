@@ -402,7 +402,7 @@ impl Playout {
 
     /// The delay that is wanted: no packet that is as late as allowed finds the feed dry.
     fn wanted(&self) -> usize {
-        self.low_water() + self.transit.allowance()
+        self.low_water() + self.transit.allowance() + self.pace.margin()
     }
 
     /// The reach at which something must go into the feed.

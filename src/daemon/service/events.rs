@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Service;
 use crate::base::CallId;
+use crate::config::Backend;
 use crate::control::Input;
 use crate::daemon::legs::Turned;
 use crate::daemon::words;
@@ -112,6 +113,13 @@ impl Service {
                 described,
             } => {
                 tracing::info!("sound: {described} ({backend}, {rate}, {period} frames a period)");
+                self.is_unheard = backend == "timer" && self.config.audio.backend == Backend::Auto;
+                if self.is_unheard {
+                    tracing::warn!(
+                        "sound: nobody hears the calls: neither JACK nor a sound card is there; \
+                         with backend = jack or device, calls would be refused"
+                    );
+                }
                 self.console.set_rate(rate);
                 self.inputs.push_back(Input::SoundUp);
             }

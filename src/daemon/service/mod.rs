@@ -53,6 +53,8 @@ pub(super) struct Service {
     rest: Rest,
     look_after_at: Instant,
     is_ready: bool,
+    /// The timer stands in for sound hardware that was hoped for.
+    is_unheard: bool,
     sip_events: UnboundedReceiver<sip::Event>,
     net_events: UnboundedReceiver<net::Event>,
     output_events: UnboundedReceiver<output::Event>,
@@ -132,6 +134,7 @@ impl Service {
             rest: Rest::default(),
             look_after_at: now,
             is_ready: false,
+            is_unheard: false,
             sip_events,
             net_events,
             output_events,
@@ -233,7 +236,13 @@ impl Service {
         }
         self.look_after_at = now + LOOK_AFTER;
         let snapshot = self.core.snapshot();
-        self.notify.status(&snapshot.summary(now));
+        let unheard = if self.is_unheard {
+            "; nobody hears: no JACK, no sound card"
+        } else {
+            ""
+        };
+        self.notify
+            .status(&format!("{}{unheard}", snapshot.summary(now)));
         self.rest.watch(now);
         let has_sound = matches!(snapshot.sound, SoundState::Up { .. });
         let beats = Beats {
