@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::acks::Fork;
 use super::dialog::Key;
 use super::established::{Call, reply};
+use super::flow;
 use super::hub::{Hub, Input};
 use super::invited::Invited;
 use super::message;
@@ -70,11 +71,8 @@ fn take(hub: &Arc<Hub>, mut request: Transaction) {
     tokio::spawn(async move { reply(&mut request, status, headers).await });
 }
 
-/// What is wrong with a request, whatever it is for.
+/// What we lack for a request, whatever it is for.
 fn fault(request: &Request) -> Option<(StatusCode, Vec<Header>)> {
-    if message::is_cut_short(request) || !message::is_numbered_rightly(request) {
-        return Some((StatusCode::BadRequest, Vec::new()));
-    }
     let unsupported = message::unsupported(&request.headers);
     if !unsupported.is_empty() {
         let header = Header::Unsupported(unsupported.join(", ").into());
@@ -99,14 +97,17 @@ fn inside(hub: &Arc<Hub>, key: &Key, mut request: Transaction) {
 
 fn invited(hub: &Arc<Hub>, mut request: Transaction) {
     let original = &request.original;
-    if !original.body.is_empty() && !message::is_sdp(&original.headers) {
+    if message::is_foreign(original) {
         let accept = vec![Header::Accept(message::SDP.into())];
         tokio::spawn(async move {
             reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
         });
         return;
     }
-    let flow = request.connection.as_ref().and_then(|c| hub.flow_back(c));
+    let flow = request.connection.as_ref().and_then(|connection| {
+        let peer = flow::source(connection, original)?;
+        hub.flow_back(connection, peer)
+    });
     let Some(flow) = flow else {
         tokio::spawn(async move {
             reply(&mut request, StatusCode::ServerInternalError, Vec::new()).await;
