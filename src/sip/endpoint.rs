@@ -141,7 +141,7 @@ impl Endpoint {
     }
 
     /// Refuses an incoming call with a status of 300 to 699; an empty reason stands for the
-    /// usual text. The warning is for people to read.
+    /// usual text. The warning is a text for people to read, or a whole Warning value.
     pub fn refuse(
         &self,
         call: CallId,

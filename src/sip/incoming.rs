@@ -1,6 +1,7 @@
 //! Who gets a request that arrives?
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rsipstack::sip::{Header, Method, Request, StatusCode};
 use rsipstack::transaction::TransactionReceiver;
@@ -13,6 +14,7 @@ use super::established::{Call, reply};
 use super::flow;
 use super::hub::{Hub, Input};
 use super::invited::Invited;
+use super::merged::Lately;
 use super::message;
 use super::stream::Stream;
 
@@ -23,10 +25,17 @@ pub(super) async fn run(
     mut streams: mpsc::UnboundedReceiver<Stream>,
     mut forks: mpsc::UnboundedReceiver<Fork>,
 ) {
+    let mut lately = Lately::new(hub.lost_after(), Instant::now());
     loop {
         tokio::select! {
             () = hub.closing.cancelled() => return,
-            Some(request) = requests.recv() => take(&hub, request),
+            Some(request) = requests.recv() => {
+                if lately.is_merged(&request.original, Instant::now()) {
+                    refuse(request, StatusCode::LoopDetected);
+                } else {
+                    take(&hub, request);
+                }
+            }
             Some(stream) = streams.recv() => {
                 hub.stack.transport_layer.add_connection(stream.connection);
             }
@@ -69,6 +78,10 @@ fn take(hub: &Arc<Hub>, mut request: Transaction) {
         }
     };
     tokio::spawn(async move { reply(&mut request, status, headers).await });
+}
+
+fn refuse(mut request: Transaction, status: StatusCode) {
+    tokio::spawn(async move { reply(&mut request, status, Vec::new()).await });
 }
 
 /// What we lack for a request, whatever it is for.

@@ -143,16 +143,15 @@ fn doubled(asking: &Asking<'_>) -> Option<Fault> {
         .then_some(bad("Contradicting Headers"))
 }
 
+/// The first Via is where the answer goes to; of those behind it only their number matters.
 fn vias(asking: &Asking<'_>) -> Option<Fault> {
-    let mut hops = asking.head.values(VIA).flat_map(|v| address::split(v, ','));
-    let is_hop = |hop: &str| {
-        let (sent, _) = address::behind(hop, ';');
-        Sent::parse(sent.trim()).is_some_and(|sent| {
-            let by: String = sent.by.split_whitespace().collect();
-            is_token(sent.transport) && address::host_port(&by).is_some()
-        })
-    };
-    (!hops.all(is_hop)).then_some(bad("Malformed Via Header"))
+    let hops = asking.head.values(VIA).flat_map(|v| address::split(v, ','));
+    let mut sent = hops.map(|hop| address::behind(hop, ';').0.trim());
+    let is_place = sent.next().and_then(Sent::parse).is_some_and(|sent| {
+        let by: String = sent.by.split_whitespace().collect();
+        is_token(sent.transport) && address::host_port(&by).is_some()
+    });
+    (!is_place || sent.any(str::is_empty)).then_some(bad("Malformed Via Header"))
 }
 
 /// RFC 3261 §8.1.1.5; the RFC wants less than 2³¹ and what we can count to is 2³².

@@ -129,13 +129,13 @@ pub(super) fn dialled(request: &Request) -> String {
     if let Some(user) = request.uri.user() {
         return address::unescaped(user);
     }
-    // The stack ends the user at a semicolon, where it may go on (RFC 3261 §25.1).
     let uri = request.uri.to_string();
-    let Some(uri) = address::Uri::parse(&uri) else {
-        return String::new();
-    };
-    let is_number = uri.scheme.eq_ignore_ascii_case("tel");
-    address::unescaped(if is_number { uri.host } else { uri.user })
+    if let Some(number) = uri.strip_prefix("tel:") {
+        return address::unescaped(number.split(';').next().unwrap_or_default());
+    }
+    // The stack ends the user at a semicolon, where it may go on (RFC 3261 §25.1).
+    let user = address::Uri::parse(&uri).map(|uri| uri.user);
+    address::unescaped(user.unwrap_or_default())
 }
 
 /// A Request-URI that goes out exactly as written: the stack's own form would escape it anew.
@@ -167,8 +167,13 @@ pub(super) fn reason(response: &Response) -> String {
     sent.unwrap_or(response.status_code.text()).to_owned()
 }
 
-/// A Warning for people to read (RFC 3261 §20.43).
+/// A Warning (RFC 3261 §20.43): a whole value as it is, any other text for people to read.
 pub(super) fn warning(host: &str, text: &str) -> Header {
+    let code = text.split(' ').next().unwrap_or_default();
+    let is_value = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
+    if is_value && text.ends_with('"') {
+        return Header::Warning(text.into());
+    }
     Header::Warning(format!("399 {host} {}", address::quoted(text)).into())
 }
 
@@ -240,6 +245,14 @@ mod tests {
     fn a_uri_goes_out_as_written() {
         let uri = "sip:a%40b;x@h:5070;transport=tcp";
         assert_eq!(verbatim(uri).to_string(), uri);
+    }
+
+    #[test]
+    fn a_warning_has_one_code() {
+        let text = |warning: Header| warning.value().to_owned();
+        assert_eq!(text(warning("h", "too loud")), "399 h \"too loud\"");
+        let whole = "305 192.0.2.1 \"no common codec\"";
+        assert_eq!(text(warning("h", whole)), whole);
     }
 
     #[test]

@@ -44,6 +44,7 @@ mod dialling;
 mod established;
 mod incoming;
 mod invited;
+mod merged;
 mod registering;
 
 mod endpoint;

@@ -183,11 +183,10 @@ fn with_length(bytes: Vec<u8>) -> Vec<u8> {
     let Some(at) = bytes.windows(mark.len()).position(|part| part == mark) else {
         return bytes;
     };
-    let end = bytes
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .unwrap();
-    let length = (bytes.len() - end - 4).to_string();
+    // Line ends may stand in front of the message, too.
+    let rest = &bytes[at..];
+    let end = rest.windows(4).position(|four| four == b"\r\n\r\n");
+    let length = (rest.len() - end.unwrap() - 4).to_string();
     [&bytes[..at], length.as_bytes(), &bytes[at + mark.len()..]].concat()
 }
 
@@ -233,7 +232,10 @@ async fn run(collection: &str) {
             Outcome::Nothing => "none".to_owned(),
         };
         if what != case.wanted {
-            wrong.push(format!("{}: {what}, not {}", case.name, case.wanted));
+            wrong.push(format!(
+                "{}: {what}, not {}: {outcome:?}",
+                case.name, case.wanted
+            ));
         }
         if let Outcome::Status(status, text) = &outcome {
             for (name, value) in &case.details {

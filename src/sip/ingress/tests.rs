@@ -1,3 +1,5 @@
+//! Is every message handed on, put right, refused or dropped as it deserves?
+
 use super::*;
 use proptest::prelude::*;
 use std::net::SocketAddr;
@@ -20,14 +22,16 @@ fn peer() -> SocketAddr {
 fn delivered(raw: impl AsRef<[u8]>) -> String {
     match datagram(raw.as_ref()) {
         Verdict::Deliver(bytes) => String::from_utf8(bytes.into_owned()).unwrap(),
-        other => panic!("{other:?}"),
+        other @ (Verdict::Answer(_) | Verdict::Ignore(_)) => panic!("{other:?}"),
     }
 }
 
 fn refused_with(raw: impl AsRef<[u8]>) -> (u16, &'static str) {
     match datagram(raw.as_ref()) {
         Verdict::Answer(answer) => (answer.fault.status, answer.fault.reason),
-        other => panic!("{other:?} for {}", String::from_utf8_lossy(raw.as_ref())),
+        other @ (Verdict::Deliver(_) | Verdict::Ignore(_)) => {
+            panic!("{other:?} for {}", String::from_utf8_lossy(raw.as_ref()))
+        }
     }
 }
 
