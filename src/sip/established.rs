@@ -306,7 +306,7 @@ impl Session {
         let original = &request.original;
         let offer = message::sdp(&original.headers, &original.body);
         let is_update = original.method == Method::Update;
-        if !original.body.is_empty() && offer.is_none() {
+        if message::is_foreign(original) {
             let accept = vec![Header::Accept(message::SDP.into())];
             return reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
         }

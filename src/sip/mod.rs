@@ -1,10 +1,10 @@
 //! The SIP side: listeners, registrations and calls, over rsipstack, which nothing else names.
 //!
 //! ```text
-//!            wires (UDP) ─┐                          ┌─ incoming ─► invited ─┐
-//!  network ◄──►           ├─ ingress ◄─► rsipstack ◄─┤                       ├─► established
-//!            stream (TCP)─┘              transactions└─ dialling ────────────┘
-//!                                                    └─ registering
+//!            wires (UDP) ─┐                                 ┌─ incoming ─► invited ─┐
+//!  network ◄──►           ├─ ingress ─ intake ◄─► rsipstack ◄┤                      ├─► established
+//!            stream (TCP)─┘                     transactions └─ dialling ───────────┘
+//!                                                            └─ registering
 //! ```
 //!
 //! Of rsipstack the parser and the transactions are used. Dialogs, digest, registration and the
@@ -16,12 +16,17 @@ mod address;
 mod backoff;
 mod counts;
 mod digest;
+mod echo;
 mod error;
 mod event;
 mod framing;
+mod head;
+mod judge;
 mod local;
 mod settings;
+mod spelling;
 
+mod body;
 mod dialog;
 mod message;
 
@@ -29,6 +34,7 @@ mod acks;
 mod flow;
 mod hub;
 mod inside;
+mod intake;
 mod stream;
 mod transact;
 mod wires;
@@ -38,6 +44,7 @@ mod dialling;
 mod established;
 mod incoming;
 mod invited;
+mod merged;
 mod registering;
 
 mod endpoint;

@@ -1,10 +1,16 @@
 //! Does the SIP side hold up against real peers?
-#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stdout
+)]
 
 mod calls;
+mod cases;
 mod kamailio;
 mod oddities;
 mod parts;
 mod registrar;
 mod registration;
 mod sipp;
+mod torture;
