@@ -34,11 +34,19 @@ mod transact;
 mod wires;
 
 mod asked;
+mod auto_answer;
 mod dialling;
+mod early;
 mod established;
 mod incoming;
 mod invited;
+mod plan;
+mod redirect;
 mod registering;
+mod reliable;
+mod renewing;
+mod replaces;
+mod session_timer;
 
 mod endpoint;
 
@@ -46,4 +54,6 @@ pub use counts::Counts;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{AccountState, Caller, Event, HowEnded};
+pub use plan::Wish;
+pub use session_timer::SessionTimer;
 pub use settings::{Account, Listen, Secret, Settings, Timing, Transport};

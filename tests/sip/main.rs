@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 mod calls;
+mod changes;
+mod early;
+mod elsewhere;
 mod kamailio;
 mod oddities;
 mod parts;
