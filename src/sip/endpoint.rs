@@ -22,13 +22,14 @@ use tokio::time::{sleep, timeout};
 
 use super::acks::{Acks, Watch};
 use super::counts::{Counters, Counts};
-use super::dialling::{self, Dial};
+use super::dialling;
 use super::error::Error;
 use super::event::Event;
 use super::hub::{Calls, Command, Hub, Refusal, Registrars};
 use super::incoming;
 use super::intake::Intake;
 use super::local;
+use super::plan::{Dial, Wish};
 use super::registering;
 use super::settings::{Account, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
@@ -102,6 +103,7 @@ impl Endpoint {
             events,
             external: settings.external_address,
             timing: settings.timing,
+            session_timer: settings.session_timer,
             calls: Calls::default(),
             acks,
             registrars: Registrars::default(),
@@ -133,6 +135,14 @@ impl Endpoint {
     /// Tells the caller that it rings (180); it may be repeated.
     pub fn ringing(&self, call: CallId) {
         self.hub.calls.command(call, Command::Ringing);
+    }
+
+    /// Lets the caller hear something before the answer (183 with an SDP answer): send the
+    /// sound once this is called. A caller who brought no offer only hears ringing.
+    ///
+    /// The SDP given to `answer` later must be the same.
+    pub fn early_media(&self, call: CallId, sdp: String) {
+        self.hub.calls.command(call, Command::EarlyMedia(sdp));
     }
 
     /// Answers an incoming call (200) with an SDP answer, or with our offer if it brought none.
@@ -172,6 +182,12 @@ impl Endpoint {
         self.hub.calls.command(call, command);
     }
 
+    /// Offers the peer of an answered call another session: a hold, another address or codec.
+    /// `Event::Reanswered` follows, after a wait if the peer wants a change at the same time.
+    pub fn offer(&self, call: CallId, sdp: String) {
+        self.hub.calls.command(call, Command::Offer(sdp));
+    }
+
     /// A call id that was never used, for `dial`.
     pub fn new_call(&self) -> CallId {
         self.hub.new_call()
@@ -179,11 +195,24 @@ impl Endpoint {
 
     /// Calls a SIP URI, `user@host`, or a number at the account's domain, with an SDP offer.
     pub fn dial(&self, call: CallId, target: &str, account: Option<&str>, sdp: String) {
+        self.dial_with(call, target, account, sdp, Wish::Ring);
+    }
+
+    /// As `dial`, but says whether the phone shall ring or pick up by itself.
+    pub fn dial_with(
+        &self,
+        call: CallId,
+        target: &str,
+        account: Option<&str>,
+        sdp: String,
+        wish: Wish,
+    ) {
         let dial = Dial {
             call,
             target: target.to_owned(),
             account: account.map(str::to_owned),
             offer: sdp,
+            wish,
         };
         dialling::start(&self.hub, dial);
     }

@@ -16,6 +16,7 @@ use super::hub::{Hub, Input};
 use super::invited::Invited;
 use super::merged::Lately;
 use super::message;
+use super::replaces::Replaces;
 use super::stream::Stream;
 
 /// Hands out requests, new streams and late answers until the endpoint closes.
@@ -94,11 +95,33 @@ fn fault(request: &Request) -> Option<(StatusCode, Vec<Header>)> {
     None
 }
 
-fn inside(hub: &Arc<Hub>, key: &Key, mut request: Transaction) {
+fn inside(hub: &Arc<Hub>, key: &Key, request: Transaction) {
+    hand_to(hub, key, request, Input::Request);
+}
+
+/// Who names the dialog knows both tags, which nobody can guess; whoever took part in the call
+/// or was told by one who did may pass it on (RFC 3891 §4).
+fn replace(hub: &Arc<Hub>, replaces: &Replaces, request: Transaction) {
+    let early_only = replaces.early_only;
+    hand_to(hub, &replaces.dialog, request, |invite| Input::Replace {
+        invite,
+        early_only,
+    });
+}
+
+/// Gives a request to the call that owns a dialog.
+fn hand_to(
+    hub: &Arc<Hub>,
+    key: &Key,
+    mut request: Transaction,
+    input: impl Fn(Box<Transaction>) -> Input,
+) {
     if let Some(inbox) = hub.calls.of_dialog(key) {
-        match inbox.send(Input::Request(Box::new(request))) {
+        match inbox.send(input(Box::new(request))) {
             Ok(()) => return,
-            Err(mpsc::error::SendError(Input::Request(back))) => request = *back,
+            Err(mpsc::error::SendError(
+                Input::Request(back) | Input::Replace { invite: back, .. },
+            )) => request = *back,
             Err(_) => return,
         }
     }
@@ -114,6 +137,21 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
         let accept = vec![Header::Accept(message::SDP.into())];
         tokio::spawn(async move {
             reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
+        });
+        return;
+    }
+    match Replaces::read(&original.headers) {
+        Ok(None) => {}
+        Ok(Some(replaces)) => return replace(hub, &replaces, request),
+        Err(status) => {
+            tokio::spawn(async move { reply(&mut request, status, Vec::new()).await });
+            return;
+        }
+    }
+    if let Err(least) = hub.session_timer.asked(&original.headers, None) {
+        tokio::spawn(async move {
+            let status = StatusCode::SessionIntervalTooSmall;
+            reply(&mut request, status, vec![least]).await;
         });
         return;
     }

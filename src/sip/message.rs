@@ -1,9 +1,10 @@
 //! What do the headers and bodies of a message say to us?
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use rsipstack::sip::{
-    Header, Headers, HeadersExt, Host, HostWithPort, Request, Response, StatusCode, Uri,
+    Header, Headers, HeadersExt, Host, HostWithPort, Method, Request, Response, StatusCode, Uri,
 };
 
 use super::address::{self, NameAddr};
@@ -13,14 +14,14 @@ use super::event::Caller;
 pub(super) use super::body::SDP;
 
 /// The methods we answer to.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK";
 
 /// The headers that tell what we can do (RFC 3261 §11.2).
 pub(super) fn abilities() -> Vec<Header> {
     vec![
         Header::Allow(ALLOW.into()),
         Header::Accept(SDP.into()),
-        Header::Supported(String::new().into()),
+        Header::Supported(SUPPORTED.into()),
     ]
 }
 
@@ -94,17 +95,45 @@ pub(super) fn is_foreign(request: &Request) -> bool {
 /// The required extensions that we do not have (RFC 3261 §8.2.2.3).
 pub(super) fn unsupported(headers: &Headers) -> Vec<String> {
     required(headers)
-        .filter(|option| !option.eq_ignore_ascii_case(RELIABLE))
+        .filter(|option| {
+            address::list(SUPPORTED)
+                .iter()
+                .all(|known| !option.eq_ignore_ascii_case(known))
+        })
         .map(str::to_owned)
         .collect()
 }
 
-/// Whether only reliable provisional responses may be sent (RFC 3262): we then send none.
-pub(super) fn wants_reliable(headers: &Headers) -> bool {
-    required(headers).any(|option| option.eq_ignore_ascii_case(RELIABLE))
+/// The option of RFC 3262.
+pub(super) const RELIABLE: &str = "100rel";
+
+/// The option of RFC 4028.
+pub(super) const TIMER: &str = "timer";
+
+/// What we can do beside the plain protocol (RFC 3262, RFC 3891, RFC 4028).
+pub(super) const SUPPORTED: &str = "100rel, replaces, timer";
+
+/// Whether the receiver has to know an extension.
+pub(super) fn requires(headers: &Headers, option: &str) -> bool {
+    required(headers).any(|wanted| wanted.eq_ignore_ascii_case(option))
 }
 
-const RELIABLE: &str = "100rel";
+/// Whether the sender says that it knows an extension.
+pub(super) fn supports(headers: &Headers, option: &str) -> bool {
+    values(headers, "Supported")
+        .flat_map(address::list)
+        .chain(required(headers))
+        .any(|known| known.eq_ignore_ascii_case(option))
+}
+
+/// Whether the sender says that it takes a method; who says nothing is not asked for more than
+/// the plain protocol.
+pub(super) fn allows(headers: &Headers, method: &Method) -> bool {
+    let method = method.to_string();
+    values(headers, "Allow")
+        .flat_map(address::list)
+        .any(|allowed| allowed.eq_ignore_ascii_case(&method))
+}
 
 fn required(headers: &Headers) -> impl Iterator<Item = &str> {
     values(headers, "Require").flat_map(address::list)
@@ -167,6 +196,29 @@ pub(super) fn reason(response: &Response) -> String {
     sent.unwrap_or(response.status_code.text()).to_owned()
 }
 
+/// What a refusal says to people: its reason, and its warning if that says more.
+pub(super) fn complaint(response: &Response) -> String {
+    let reason = reason(response);
+    let warning = value(&response.headers, "Warning").and_then(|warning| {
+        let (_, text) = warning.split_once('"')?;
+        let (text, _) = text.rsplit_once('"')?;
+        (!text.is_empty()).then(|| text.replace('\\', ""))
+    });
+    match warning {
+        Some(warning) => format!("{reason} ({warning})"),
+        None => reason,
+    }
+}
+
+/// A header that counts seconds; a comment behind the number does not matter.
+pub(super) fn seconds(headers: &Headers, name: &str) -> Option<Duration> {
+    let digits = value(headers, name)?
+        .trim()
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?;
+    digits.parse().ok().map(Duration::from_secs)
+}
+
 /// A Warning (RFC 3261 §20.43): a whole value as it is, any other text for people to read.
 pub(super) fn warning(host: &str, text: &str) -> Header {
     let code = text.split(' ').next().unwrap_or_default();
@@ -180,6 +232,15 @@ pub(super) fn warning(host: &str, text: &str) -> Header {
 /// A Reason for the end of a call (RFC 3326).
 pub(super) fn reason_header(cause: u16, text: &str) -> Header {
     Header::Reason(format!("SIP;cause={cause};text={}", address::quoted(text)).into())
+}
+
+/// Says along which way a request goes, once that is known.
+pub(super) fn set_via(request: &mut Request, via: String) {
+    for header in request.headers.iter_mut() {
+        if let Header::Via(old) = header {
+            old.replace(via.clone());
+        }
+    }
 }
 
 /// The text of Call-ID.
@@ -228,7 +289,7 @@ mod tests {
     fn extensions_and_bodies_are_judged() {
         let odd = request("Require: foo, 100rel\r\nRequire: bar\r\n");
         assert_eq!(unsupported(&odd.headers), ["foo", "bar"]);
-        assert!(wants_reliable(&odd.headers));
+        assert!(requires(&odd.headers, RELIABLE));
         let typed = request("Content-Type: Application/SDP;x=1\r\nContent-Length: 0\r\n");
         assert_eq!(sdp(&typed.headers, b"v=0"), Some("v=0".to_owned()));
         assert_eq!(sdp(&typed.headers, b""), None);

@@ -40,12 +40,20 @@ mod transact;
 mod wires;
 
 mod asked;
+mod auto_answer;
 mod dialling;
+mod early;
 mod established;
 mod incoming;
 mod invited;
 mod merged;
+mod plan;
+mod redirect;
 mod registering;
+mod reliable;
+mod renewing;
+mod replaces;
+mod session_timer;
 
 mod endpoint;
 
@@ -53,4 +61,6 @@ pub use counts::Counts;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{AccountState, Caller, Event, HowEnded};
+pub use plan::Wish;
+pub use session_timer::SessionTimer;
 pub use settings::{Account, Listen, Presence, Secret, Settings, Timing, Transport};

@@ -7,6 +7,9 @@
 
 mod calls;
 mod cases;
+mod changes;
+mod early;
+mod elsewhere;
 mod kamailio;
 mod oddities;
 mod parts;
