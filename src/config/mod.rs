@@ -33,7 +33,7 @@ pub use keys::{Key, Part, all as keys};
 pub use load::{Loaded, Override, Source, default_sources, load, read, read_texts};
 pub use model::{
     Account, Audio, Backend, Calls, Config, Device, Jack, Link, Listen, LogFormat, Server, Sip,
-    Transport, Volume,
+    Srtp, Transport, Volume,
 };
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};

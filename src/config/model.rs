@@ -50,6 +50,8 @@ pub struct Sip {
     pub max_calls: usize,
     /// What peers beyond a NAT see us as.
     pub external_address: Option<IpAddr>,
+    /// Whether the sound of calls is protected.
+    pub srtp: Srtp,
 }
 
 impl Sip {
@@ -89,6 +91,18 @@ pub struct Account {
 pub enum Transport {
     Udp,
     Tcp,
+}
+
+/// Whether the sound of calls is protected by SRTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never.
+    Off,
+    /// If the other side can.
+    #[default]
+    Optional,
+    /// Always; a call without is refused.
+    Required,
 }
 
 /// One socket that waits for SIP messages.
@@ -275,6 +289,7 @@ impl Config {
                 rtp_ports: 0..=0,
                 max_calls: 0,
                 external_address: None,
+                srtp: Srtp::Off,
             },
             audio: Audio::blank(),
             calls: Calls {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{Override, Secret, Source, default_sources};
+use crate::config::{self, Override, Secret, Source, default_sources};
 
 /// A public-address daemon: it answers SIP calls and puts the caller on the loudspeakers.
 ///
@@ -135,6 +135,10 @@ pub struct Call {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
 
+    /// Protect the sound: off, optional (if the other side can) or required
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Srtp::Off)]
+    pub srtp: Srtp,
+
     /// Log in as an account of the configuration: sip, or the name of a further account
     #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "pass"])]
     pub account: Option<String>,
@@ -154,6 +158,28 @@ pub struct Call {
     /// The port to call from; 0 takes any
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub local_port: u16,
+}
+
+/// Whether the sound of a call is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Srtp {
+    /// Never
+    #[default]
+    Off,
+    /// If the other side can
+    Optional,
+    /// Always
+    Required,
+}
+
+impl From<Srtp> for config::Srtp {
+    fn from(srtp: Srtp) -> Self {
+        match srtp {
+            Srtp::Off => Self::Off,
+            Srtp::Optional => Self::Optional,
+            Srtp::Required => Self::Required,
+        }
+    }
 }
 
 /// Show the whole job on this machine, without PBX, JACK or sound card

@@ -92,6 +92,7 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
     legs::Settings {
         ports: config.sip.rtp_ports.clone(),
         encodings: config.sip.codecs.clone(),
+        srtp: config.sip.srtp,
         rtp_timeout: config.calls.rtp_timeout,
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use crate::config::form::{Form, items, one_line, optional};
-use crate::config::model::{Listen, Transport};
+use crate::config::model::{Listen, Srtp, Transport};
 
 pub(in crate::config) const TRANSPORT: Form<Transport> = Form {
     parse: |text| match text.to_ascii_lowercase().as_str() {
@@ -17,6 +17,23 @@ pub(in crate::config) const TRANSPORT: Form<Transport> = Form {
         match transport {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+        }
+        .to_owned()
+    },
+};
+
+pub(in crate::config) const SRTP: Form<Srtp> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "off" | "no" => Ok(Srtp::Off),
+        "optional" => Ok(Srtp::Optional),
+        "required" | "yes" => Ok(Srtp::Required),
+        _ => Err("no such choice; write off, optional or required".to_owned()),
+    },
+    show: |srtp| {
+        match srtp {
+            Srtp::Off => "off",
+            Srtp::Optional => "optional",
+            Srtp::Required => "required",
         }
         .to_owned()
     },

@@ -51,7 +51,7 @@ const KEYS: &[(&str, &[&str], Later)] = &[
         ],
         Later::Feature,
     ),
-    ("sip", &["allow", "require-auth", "srtp"], Later::Protection),
+    ("sip", &["allow", "require-auth"], Later::Protection),
     ("audio", &["agc", "speech-filter"], Later::Feature),
     ("calls", &["silence-hang-up"], Later::Feature),
     (

@@ -137,6 +137,18 @@ pub(super) const KEYS: &[Key] = &[
     whole!(
         "sip",
         CALLS,
+        "srtp",
+        Media,
+        sip.srtp,
+        form::SRTP,
+        "optional",
+        "Sound that nobody can overhear: off, optional or required. Optional protects it if the\n\
+         other side can; required refuses calls without. The keys travel in the SIP messages,\n\
+         so it protects only as well as they are: use it with TLS."
+    ),
+    whole!(
+        "sip",
+        CALLS,
         "max-calls",
         Policy,
         sip.max_calls,

@@ -69,6 +69,7 @@ pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<Ex
         account: account.or_else(|| account_of(&args)),
         local_port: args.local_port,
         encodings: Encoding::ALL.to_vec(),
+        srtp: args.srtp.into(),
     })
     .await?;
     let (stop, stopping) = watch::channel(false);

@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 use crate::base::{CallId, Encoding, Pcm};
 use crate::daemon::call::talk::Talk;
 use crate::daemon::chance;
+use crate::daemon::legs::protection;
 use crate::net::{Media, PortPairs};
-use crate::{media, net, sdp, sip};
+use crate::{config, media, net, sdp, sip};
 
 /// Ports for the test phone, beside those of the daemon on the same machine.
 const RTP_PORTS: std::ops::RangeInclusive<u16> = 20_002..=32_767;
@@ -30,6 +31,7 @@ pub struct Phone {
     pub(super) local: IpAddr,
     pub(super) advertised: IpAddr,
     pub(super) encodings: Vec<Encoding>,
+    pub(super) srtp: config::Srtp,
     talks: Arc<Talks>,
     sorter: JoinHandle<()>,
 }
@@ -44,6 +46,8 @@ pub struct PhoneSettings {
     pub local_port: u16,
     /// In our order of preference.
     pub encodings: Vec<Encoding>,
+    /// Whether sound is protected.
+    pub srtp: config::Srtp,
 }
 
 /// What to do in one call.
@@ -172,6 +176,7 @@ impl Phone {
             ports: PortPairs::new(RTP_PORTS),
             account: settings.account.map(|a| a.name),
             encodings: settings.encodings,
+            srtp: settings.srtp,
             sorter: tokio::spawn(sort(talks.clone(), sip_rx, net_rx)),
             talks,
         })
@@ -209,6 +214,7 @@ impl Phone {
             // Some peers read a signed number of 32 bits.
             session: chance::number::<u64>() >> 33,
             version: 1,
+            srtp: protection(self.srtp),
         }
     }
 }
