@@ -129,7 +129,7 @@ pub struct SrtpKeyring(Vec<SrtpKey>);
 impl SrtpKeyring {
     /// From bytes that nobody can foresee; `random` fills what it is given.
     pub fn new(mut random: impl FnMut(&mut [u8])) -> Self {
-        let key = |suite| {
+        let key = |suite: SrtpSuite| {
             // What is not used stays zero, so that equal keys are equal.
             let mut bytes = [0; LONGEST];
             random(&mut bytes[..suite.key_len() + suite.salt_len()]);

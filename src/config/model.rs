@@ -52,6 +52,12 @@ pub struct Sip {
     pub external_address: Option<IpAddr>,
     /// Whether the sound of calls is protected.
     pub srtp: Srtp,
+    /// Our certificate in PEM; needed to listen on TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of our certificate.
+    pub tls_key: Option<PathBuf>,
+    /// Authorities to believe besides those of the system.
+    pub tls_ca: Option<PathBuf>,
 }
 
 impl Sip {
@@ -91,6 +97,7 @@ pub struct Account {
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
 }
 
 /// Whether the sound of calls is protected by SRTP.
@@ -290,6 +297,9 @@ impl Config {
                 max_calls: 0,
                 external_address: None,
                 srtp: Srtp::Off,
+                tls_cert: None,
+                tls_key: None,
+                tls_ca: None,
             },
             audio: Audio::blank(),
             calls: Calls {

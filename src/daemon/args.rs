@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Override, Secret, Source, default_sources};
+use crate::config::{Override, Secret, Source, default_sources};
 
 /// A public-address daemon: it answers SIP calls and puts the caller on the loudspeakers.
 ///
@@ -103,7 +103,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(after_help = CALL_EXAMPLES)]
 pub struct Call {
-    /// Whom to call, as sip:USER@HOST:PORT, with ;transport=tcp behind it for TCP
+    /// Whom to call, as sip:USER@HOST:PORT, with ;transport=tcp or ;transport=tls behind it
     #[arg(value_name = "URI", value_parser = sip_uri)]
     pub uri: String,
 
@@ -139,6 +139,10 @@ pub struct Call {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Srtp::Off)]
     pub srtp: Srtp,
 
+    /// Also believe the authorities in this file (PEM) when calling over TLS
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+
     /// Log in as an account of the configuration: sip, or the name of a further account
     #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "pass"])]
     pub account: Option<String>,
@@ -172,7 +176,7 @@ pub enum Srtp {
     Required,
 }
 
-impl From<Srtp> for config::Srtp {
+impl From<Srtp> for crate::config::Srtp {
     fn from(srtp: Srtp) -> Self {
         match srtp {
             Srtp::Off => Self::Off,

@@ -46,6 +46,11 @@ pub(super) fn sip(config: &Config) -> sip::Settings {
         accounts: accounts(config),
         external_address: config.sip.external_address,
         user_agent: user_agent(),
+        tls: sip::Tls {
+            cert: config.sip.tls_cert.clone(),
+            key: config.sip.tls_key.clone(),
+            ca: config.sip.tls_ca.clone(),
+        },
         timing: sip::Timing::default(),
     }
 }
@@ -85,6 +90,7 @@ fn transport(from: config::Transport) -> sip::Transport {
     match from {
         config::Transport::Udp => sip::Transport::Udp,
         config::Transport::Tcp => sip::Transport::Tcp,
+        config::Transport::Tls => sip::Transport::Tls,
     }
 }
 

@@ -95,12 +95,12 @@ fn a_new_key_takes_over_within_the_call() {
         },
     );
     let mut new = Srtp::new(&keys(6, 5)).unwrap();
-    peer.send_to(&sealed(&mut new, &key_end(2, 2)), at).unwrap();
-    assert!(matches!(rig.event(), Event::Key { .. }));
     let mut buffer = [0; 2_048];
     let is_new = |_| {
         let (n, _) = peer.recv_from(&mut buffer).unwrap();
         new.open_rtp(&buffer[..n]).is_some()
     };
     assert!((0..500).any(is_new), "our new key is heard");
+    peer.send_to(&sealed(&mut new, &key_end(2, 2)), at).unwrap();
+    assert!(matches!(rig.event(), Event::Key { .. }));
 }

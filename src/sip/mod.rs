@@ -30,6 +30,7 @@ mod flow;
 mod hub;
 mod inside;
 mod stream;
+mod tls;
 mod transact;
 mod wires;
 
@@ -47,3 +48,4 @@ pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{AccountState, Caller, Event, HowEnded};
 pub use settings::{Account, Listen, Secret, Settings, Timing, Transport};
+pub use tls::Tls;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::address;
+use super::tls::Tls;
 
 /// All that an endpoint needs to start.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Settings {
     pub external_address: Option<IpAddr>,
     /// The value of our User-Agent header.
     pub user_agent: String,
+    /// Certificates for TLS.
+    pub tls: Tls,
     /// Timers; the default is right outside of tests.
     pub timing: Timing,
 }
@@ -29,6 +32,8 @@ pub enum Transport {
     Udp,
     /// Streams.
     Tcp,
+    /// Streams that nobody else reads.
+    Tls,
 }
 
 impl Transport {
@@ -37,6 +42,40 @@ impl Transport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// From a `transport` parameter.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Tls]
+            .into_iter()
+            .find(|t| t.name().eq_ignore_ascii_case(name))
+    }
+
+    /// What follows the address in a URI that is reached this way.
+    pub(super) fn param(self) -> &'static str {
+        match self {
+            Self::Udp => "",
+            Self::Tcp => ";transport=tcp",
+            Self::Tls => ";transport=tls",
+        }
+    }
+
+    /// The port that is meant where none is written (RFC 3261 section 19.1.2).
+    pub(super) fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5_060,
+            Self::Tls => 5_061,
+        }
+    }
+
+    /// As the stack calls it.
+    pub(super) fn of_stack(self) -> rsipstack::sip::Transport {
+        match self {
+            Self::Udp => rsipstack::sip::Transport::Udp,
+            Self::Tcp => rsipstack::sip::Transport::Tcp,
+            Self::Tls => rsipstack::sip::Transport::Tls,
         }
     }
 }

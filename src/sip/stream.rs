@@ -1,12 +1,12 @@
-//! How do messages travel over TCP?
+//! How do messages travel over TCP and TLS?
 //!
 //! The stack's own TCP is not used: it hides why a connection failed and shuts one down for
 //! a single bad message. Each connection has a reader and a writer task of ours and shows
 //! itself to the stack as a channel.
 //!
 //! ```text
-//! TcpStream ─► framing ─► ingress ─► parse ─► channel ─► stack
-//! TcpStream ◄─ bytes ◄─────────────────────── channel ◄─ stack
+//! TcpStream (─► TLS) ─► framing ─► ingress ─► parse ─► channel ─► stack
+//! TcpStream (◄─ TLS) ◄─ bytes ◄─────────────────────── channel ◄─ stack
 //! ```
 
 use std::collections::HashMap;
@@ -16,43 +16,56 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::{SipMessage, Transport};
+use rsipstack::sip::SipMessage;
 use rsipstack::transport::connection::{TransportReceiver, TransportSender};
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent, channel::ChannelConnection};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::counts::Counters;
 use super::framing::{self, Frame};
 use super::ingress;
+use super::settings::Transport;
+use super::tls::Identity;
 
-/// A TCP connection that the stack may send on.
+/// A connection that the stack may send on.
 #[derive(Clone)]
 pub(super) struct Stream {
     pub(super) connection: SipConnection,
     pub(super) local: SocketAddr,
+    pub(super) transport: Transport,
+    /// The host that the peer's certificate has proved it to be.
+    proved: Option<String>,
     /// Cancelled once the connection is gone; cancelling it closes the connection.
     pub(super) gone: CancellationToken,
 }
 
-/// All TCP connections, by the peer's address.
+/// All connections, by the peer's address.
 #[derive(Clone)]
 pub(super) struct Streams {
     open: Arc<Mutex<HashMap<SocketAddr, Stream>>>,
     counters: Arc<Counters>,
     closing: CancellationToken,
+    identity: Arc<Identity>,
+    /// Strangers that may be busy proving themselves at the same time.
+    handshakes: Arc<Semaphore>,
 }
 
 impl Streams {
-    pub(super) fn new(counters: Arc<Counters>, closing: CancellationToken) -> Self {
+    pub(super) fn new(
+        counters: Arc<Counters>,
+        closing: CancellationToken,
+        identity: Arc<Identity>,
+    ) -> Self {
         Self {
             open: Arc::default(),
             counters,
             closing,
+            identity,
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
         }
     }
 
@@ -64,30 +77,75 @@ impl Streams {
             .cloned()
     }
 
-    /// Opens a connection; the caller gives it to the stack.
+    /// The connection to the peer that new requests to `host` may take. Over TLS it must have
+    /// proved to be that host, or have come from there if the host is an address: then whoever
+    /// is there has been answered all along.
+    pub(super) fn towards(
+        &self,
+        remote: SocketAddr,
+        transport: Transport,
+        host: &str,
+    ) -> Option<Stream> {
+        let is_right = |stream: &Stream| match (transport, &stream.proved) {
+            (Transport::Udp | Transport::Tcp, _) => true,
+            (Transport::Tls, Some(proved)) => proved.eq_ignore_ascii_case(host),
+            (Transport::Tls, None) => host.parse() == Ok(remote.ip()),
+        };
+        self.to(remote)
+            .filter(|stream| stream.transport == transport && is_right(stream))
+    }
+
+    /// Opens a connection to `host`, which is at `remote`; the caller gives it to the stack.
     ///
     /// # Errors
-    /// What the system says, or that nobody answered in time.
-    pub(super) async fn connect(&self, remote: SocketAddr) -> io::Result<Stream> {
+    /// What the system says, that nobody answered in time, or what is wrong with the peer's
+    /// certificate.
+    pub(super) async fn connect(
+        &self,
+        remote: SocketAddr,
+        transport: Transport,
+        host: &str,
+    ) -> io::Result<Stream> {
         let stream = timeout(CONNECT_FOR, TcpStream::connect(remote))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        self.adopt(stream, None).await
+        if transport == Transport::Tls {
+            let end = End::of(&stream, transport, Some(host.to_owned()))?;
+            let stream = self.identity.connect(stream, host).await?;
+            return self.adopt(stream, end, None).await;
+        }
+        let end = End::of(&stream, transport, None)?;
+        self.adopt(stream, end, None).await
     }
 
-    /// Takes an open connection in; it is closed after `idle_for` without a byte.
-    pub(super) async fn adopt(
+    /// Takes a connection in that somebody has opened to us.
+    async fn take_in(&self, stream: TcpStream, transport: Transport) -> io::Result<Stream> {
+        let end = End::of(&stream, transport, None)?;
+        if transport == Transport::Tls {
+            let stream = self.identity.accept(stream).await?;
+            return self.adopt(stream, end, Some(IDLE_FOR)).await;
+        }
+        self.adopt(stream, end, Some(IDLE_FOR)).await
+    }
+
+    /// Gives an open connection its tasks; it is closed after `idle_for` without a byte.
+    async fn adopt(
         &self,
-        stream: TcpStream,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        end: End,
         idle_for: Option<Duration>,
     ) -> io::Result<Stream> {
-        let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
-        prepare(&stream)?;
+        let End {
+            local,
+            remote,
+            transport,
+            proved,
+        } = end;
         let gone = self.closing.child_token();
         let (to_stack, from_reader) = mpsc::unbounded_channel();
         let (to_writer, from_stack) = mpsc::unbounded_channel();
         let address = SipAddr {
-            r#type: Some(Transport::Tcp),
+            r#type: Some(transport.of_stack()),
             addr: remote.into(),
         };
         let channel = ChannelConnection::create_connection(
@@ -101,9 +159,11 @@ impl Streams {
         let open = Stream {
             connection: SipConnection::Channel(channel),
             local,
+            transport,
+            proved,
             gone,
         };
-        let (read, writer) = stream.into_split();
+        let (read, writer) = tokio::io::split(stream);
         let (pong, pongs) = mpsc::channel(PONGS);
         let reader = Reader {
             stream: open.clone(),
@@ -139,6 +199,27 @@ impl Streams {
     }
 }
 
+/// Where a connection begins and ends.
+struct End {
+    local: SocketAddr,
+    remote: SocketAddr,
+    transport: Transport,
+    proved: Option<String>,
+}
+
+impl End {
+    /// Of a connection that is not wrapped yet, which is made ready for messages.
+    fn of(stream: &TcpStream, transport: Transport, proved: Option<String>) -> io::Result<Self> {
+        prepare(stream)?;
+        Ok(Self {
+            local: stream.local_addr()?,
+            remote: stream.peer_addr()?,
+            transport,
+            proved,
+        })
+    }
+}
+
 /// Binds a listener; `serve` has to be called with it.
 pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
@@ -158,6 +239,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Accepts connections until the endpoint closes.
 pub(super) async fn serve(
     listener: TcpListener,
+    transport: Transport,
     streams: Streams,
     opened: mpsc::UnboundedSender<Stream>,
 ) {
@@ -171,10 +253,26 @@ pub(super) async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let adopted = streams.adopt(stream, Some(IDLE_FOR)).await;
-        if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
-            return;
+        if transport != Transport::Tls {
+            let adopted = streams.take_in(stream, transport).await;
+            if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
+                return;
+            }
+            continue;
         }
+        // Beyond the limit they are turned away at once: it is a flood.
+        let Ok(place) = streams.handshakes.clone().try_acquire_owned() else {
+            continue;
+        };
+        let (streams, opened) = (streams.clone(), opened.clone());
+        tokio::spawn(async move {
+            match streams.take_in(stream, transport).await {
+                // Nobody takes it only when the endpoint stops.
+                Ok(stream) => drop(opened.send(stream)),
+                Err(why) => tracing::debug!("a tls connection came to nothing: {why}"),
+            }
+            drop(place);
+        });
     }
 }
 
@@ -188,7 +286,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(&self, mut read: OwnedReadHalf) {
+    async fn run(&self, mut read: impl AsyncRead + Unpin) {
         let mut buffer = Vec::with_capacity(CHUNK);
         loop {
             let more = read.read_buf(&mut buffer);
@@ -232,7 +330,8 @@ impl Reader {
     fn deliver(&self, raw: &[u8]) -> bool {
         let bytes = ingress::framed(raw);
         let message = SipMessage::try_from(&*bytes).ok().and_then(|message| {
-            SipConnection::update_msg_received(message, self.remote, Transport::Tcp).ok()
+            let transport = self.stream.transport.of_stack();
+            SipConnection::update_msg_received(message, self.remote, transport).ok()
         });
         let Some(message) = message else {
             self.counters.malformed();
@@ -241,7 +340,7 @@ impl Reader {
         self.counters
             .delivered(matches!(bytes, std::borrow::Cow::Owned(_)));
         let from = SipAddr {
-            r#type: Some(Transport::Tcp),
+            r#type: Some(self.stream.transport.of_stack()),
             addr: self.remote.into(),
         };
         let connection = self.stream.connection.clone();
@@ -252,7 +351,7 @@ impl Reader {
 
 /// Sends what the stack and the reader want sent; ends when the peer takes no more.
 async fn write(
-    mut stream: OwnedWriteHalf,
+    mut stream: impl AsyncWrite + Unpin,
     mut messages: TransportReceiver,
     mut pongs: mpsc::Receiver<()>,
 ) {
@@ -265,10 +364,11 @@ async fn write(
             },
             Some(()) = pongs.recv() => b"\r\n".to_vec(),
         };
-        if !matches!(
-            timeout(WRITE_FOR, stream.write_all(&bytes)).await,
-            Ok(Ok(()))
-        ) {
+        let written = async {
+            stream.write_all(&bytes).await?;
+            stream.flush().await
+        };
+        if !matches!(timeout(WRITE_FOR, written).await, Ok(Ok(()))) {
             return;
         }
     }
@@ -286,6 +386,9 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 
 /// How long a peer may take to accept a connection; people wait behind it.
 const CONNECT_FOR: Duration = Duration::from_secs(4);
+
+/// Handshakes of strangers at the same time; each costs a millisecond of computing.
+const HANDSHAKES: usize = 256;
 
 /// How long a peer may take to make room for one message.
 const WRITE_FOR: Duration = Duration::from_secs(10);

@@ -8,3 +8,4 @@ mod parts;
 mod registrar;
 mod registration;
 mod sipp;
+mod tls;

@@ -41,14 +41,7 @@ const SECTIONS: [&str; 11] = [
 const KEYS: &[(&str, &[&str], Later)] = &[
     (
         "sip",
-        &[
-            "tls-cert",
-            "tls-key",
-            "tls-ca",
-            "session-expires",
-            "trace",
-            "extensions",
-        ],
+        &["session-expires", "trace", "extensions"],
         Later::Feature,
     ),
     ("sip", &["allow", "require-auth"], Later::Protection),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,8 @@ pub struct PhoneSettings {
     pub encodings: Vec<Encoding>,
     /// Whether sound is protected.
     pub srtp: config::Srtp,
+    /// Authorities to believe besides those of the system, for TLS.
+    pub tls_ca: Option<PathBuf>,
 }
 
 /// What to do in one call.
@@ -164,6 +167,10 @@ impl Phone {
             }],
             accounts: settings.account.iter().cloned().collect(),
             user_agent: concat!("paging-call/", env!("CARGO_PKG_VERSION")).to_owned(),
+            tls: sip::Tls {
+                ca: settings.tls_ca,
+                ..sip::Tls::default()
+            },
             ..sip::Settings::default()
         };
         let endpoint = sip::Endpoint::start(sip_settings, sip_tx).await?;

@@ -156,6 +156,7 @@ fn tone(frames: usize) -> Arc<Pcm> {
 /// Calls `callee` once, with a wish to stop after `patience`.
 async fn call(callee: &Callee, script: Script, patience: Duration) -> Outcome {
     let phone = Phone::start(PhoneSettings {
+        tls_ca: None,
         srtp: Srtp::Off,
         target: callee.uri.clone(),
         account: None,
@@ -290,6 +291,7 @@ async fn sound_is_protected_if_both_sides_can_and_refused_if_one_must() {
     for (ours, theirs, goes) in rows {
         let callee = Callee::start_with(Manner::Answer, theirs).await;
         let phone = Phone::start(PhoneSettings {
+            tls_ca: None,
             srtp: ours,
             target: callee.uri.clone(),
             account: None,
@@ -328,6 +330,7 @@ async fn sound_is_protected_if_both_sides_can_and_refused_if_one_must() {
 async fn many_calls_go_on_at_once() {
     let callee = Callee::start(Manner::Answer).await;
     let phone = Phone::start(PhoneSettings {
+        tls_ca: None,
         srtp: Srtp::Off,
         target: callee.uri.clone(),
         account: None,
@@ -382,6 +385,7 @@ async fn futures_of(calls: impl Iterator<Item = impl Future<Output = Outcome>>) 
 async fn a_phone_without_a_way_to_its_target_says_so() {
     let start = |target: &str| {
         Phone::start(PhoneSettings {
+            tls_ca: None,
             srtp: Srtp::Off,
             target: target.to_owned(),
             account: None,
@@ -396,6 +400,7 @@ async fn a_phone_without_a_way_to_its_target_says_so() {
         panic!("bound to IPv4");
     };
     let settings = PhoneSettings {
+        tls_ca: None,
         srtp: Srtp::Off,
         target: "sip:100@127.0.0.1".to_owned(),
         account: None,
