@@ -5,6 +5,7 @@ mod feed;
 mod ids;
 mod pcm;
 mod ring;
+mod srtp;
 mod units;
 
 pub use encoding::Encoding;
@@ -12,4 +13,5 @@ pub use feed::{FeedRx, FeedTx, feed};
 pub use ids::{CallId, PlayId, ZoneId, ZoneSet};
 pub use pcm::Pcm;
 pub use ring::{Offer, Take, ring};
+pub use srtp::{SrtpKey, SrtpKeyring, SrtpKeys, SrtpSuite};
 pub use units::{Db, SampleRate};

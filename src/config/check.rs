@@ -5,7 +5,7 @@ use crate::config::form;
 use crate::config::keys::{self, Later};
 use crate::config::layers::{DEFAULT, Layers};
 use crate::config::load::Loaded;
-use crate::config::model::{ACCOUNT, Config};
+use crate::config::model::{ACCOUNT, Config, Listen, Transport};
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
 
@@ -70,6 +70,12 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
     for account in config.sip.accounts().filter(|a| a.user.is_empty()) {
         let text = "there is no user, so it registers without a name; write user = EXTENSION";
         warn(&account.section(), "domain", text.to_owned());
+    }
+    let is_tls = |listen: &Listen| listen.transport == Transport::Tls;
+    let has_identity = config.sip.tls_cert.is_some() && config.sip.tls_key.is_some();
+    if config.sip.listen.iter().any(is_tls) && !has_identity {
+        let text = "tls: needs a certificate; write tls-cert = FILE and tls-key = FILE";
+        warn("sip", "listen", text.to_owned());
     }
     let pairs = form::pairs(&config.sip.rtp_ports);
     let max_calls = config.sip.max_calls;

@@ -52,6 +52,14 @@ pub struct Sip {
     pub external_address: Option<IpAddr>,
     /// How long a call lasts without a sign of life of the peer (RFC 4028); `None` for ever.
     pub session_expires: Option<Duration>,
+    /// Whether the sound of calls is protected.
+    pub srtp: Srtp,
+    /// Our certificate in PEM; needed to listen on TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of our certificate.
+    pub tls_key: Option<PathBuf>,
+    /// Authorities to believe besides those of the system.
+    pub tls_ca: Option<PathBuf>,
 }
 
 impl Sip {
@@ -91,6 +99,19 @@ pub struct Account {
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
+}
+
+/// Whether the sound of calls is protected by SRTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never.
+    Off,
+    /// If the other side can.
+    #[default]
+    Optional,
+    /// Always; a call without is refused.
+    Required,
 }
 
 /// One socket that waits for SIP messages.
@@ -289,6 +310,10 @@ impl Config {
                 max_calls: 0,
                 external_address: None,
                 session_expires: None,
+                srtp: Srtp::Off,
+                tls_cert: None,
+                tls_key: None,
+                tls_ca: None,
             },
             audio: Audio::blank(),
             calls: Calls {

@@ -54,6 +54,11 @@ pub(super) fn sip(config: &Config) -> sip::Settings {
             expires: config.sip.session_expires,
             ..sip::SessionTimer::default()
         },
+        tls: sip::Tls {
+            cert: config.sip.tls_cert.clone(),
+            key: config.sip.tls_key.clone(),
+            ca: config.sip.tls_ca.clone(),
+        },
         timing: sip::Timing::default(),
     }
 }
@@ -94,6 +99,7 @@ fn transport(from: config::Transport) -> sip::Transport {
     match from {
         config::Transport::Udp => sip::Transport::Udp,
         config::Transport::Tcp => sip::Transport::Tcp,
+        config::Transport::Tls => sip::Transport::Tls,
     }
 }
 
@@ -101,6 +107,7 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
     legs::Settings {
         ports: config.sip.rtp_ports.clone(),
         encodings: config.sip.codecs.clone(),
+        srtp: config.sip.srtp,
         rtp_timeout: config.calls.rtp_timeout,
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn account(name: String, state: AccountState) -> Option<Input> {
 }
 
 /// How a caller's sound arrived, in one line.
-pub(super) fn audio(report: &Report, n_foreign: u64) -> String {
+pub(super) fn audio(report: &Report, n_foreign: u64, n_unproven: u64) -> String {
     let mut text = format!(
         "{} packets received, {} lost, {} late; jitter {} ms, delay {} ms ({} to {})",
         report.received,
@@ -91,6 +91,7 @@ pub(super) fn audio(report: &Report, n_foreign: u64) -> String {
         (report.malformed, "malformed"),
         (report.unknown_payload, "of an unknown payload type"),
         (n_foreign, "from strangers"),
+        (n_unproven, "that failed the SRTP check"),
     ];
     for (n, what) in odd.into_iter().filter(|(n, _)| *n > 0) {
         text.push_str(&format!(", {n} {what}"));

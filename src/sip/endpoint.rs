@@ -33,6 +33,7 @@ use super::plan::{Dial, Wish};
 use super::registering;
 use super::settings::{Account, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
+use super::tls::Identity;
 use super::wires::Wires;
 use crate::base::CallId;
 
@@ -64,11 +65,21 @@ impl Endpoint {
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, Error> {
         let counters = Arc::new(Counters::default());
+        let identity = Arc::new(Identity::new(settings.tls.clone()));
+        if settings
+            .listen
+            .iter()
+            .any(|l| l.transport == Transport::Tls)
+        {
+            identity
+                .check()
+                .map_err(|why| Error::Tls(why.to_string()))?;
+        }
         let wires = bind_datagrams(&settings.listen, counters.clone())?;
         let listeners = bind_streams(&settings.listen)?;
         let listening = listening(&wires, &listeners);
         let closing = CancellationToken::new();
-        let streams = Streams::new(counters.clone(), closing.clone());
+        let streams = Streams::new(counters.clone(), closing.clone(), identity);
         let (opened, new_streams) = mpsc::unbounded_channel();
         let (fork, forks) = mpsc::unbounded_channel();
         let acks = Arc::new(Acks::new(settings.timing.t1 * 64, fork));
@@ -114,9 +125,10 @@ impl Endpoint {
         });
         tokio::spawn(async move { stack.inner.serve().await });
         tokio::spawn(incoming::run(hub.clone(), requests, new_streams, forks));
-        let listeners = listeners
-            .into_iter()
-            .map(|listener| tokio::spawn(stream::serve(listener, streams.clone(), opened.clone())));
+        let serve = |(transport, listener)| {
+            stream::serve(listener, transport, streams.clone(), opened.clone())
+        };
+        let listeners = listeners.into_iter().map(|it| tokio::spawn(serve(it)));
         let endpoint = Self {
             listeners: listeners.collect(),
             hub,
@@ -331,12 +343,15 @@ fn bind_datagrams(listen: &[Listen], counters: Arc<Counters>) -> Result<Arc<Wire
     Ok(Arc::new(wires))
 }
 
-fn bind_streams(listen: &[Listen]) -> Result<Vec<TcpListener>, Error> {
-    let bind =
-        |address| stream::bind(address).map_err(|why| Error::listen(Transport::Tcp, address, why));
-    addresses(listen, Transport::Tcp)
-        .into_iter()
-        .map(bind)
+fn bind_streams(listen: &[Listen]) -> Result<Vec<(Transport, TcpListener)>, Error> {
+    let streams = listen.iter().filter(|l| l.transport != Transport::Udp);
+    streams
+        .map(|listen| {
+            let (transport, address) = (listen.transport, listen.address);
+            let listener = stream::bind(address);
+            let listener = listener.map_err(|why| Error::listen(transport, address, why))?;
+            Ok((transport, listener))
+        })
         .collect()
 }
 
@@ -360,14 +375,14 @@ async fn intake_of(
     channel.map(SipConnection::Channel).map_err(stack_error)
 }
 
-fn listening(wires: &Wires, listeners: &[TcpListener]) -> Vec<Listen> {
+fn listening(wires: &Wires, listeners: &[(Transport, TcpListener)]) -> Vec<Listen> {
     let datagrams = wires.bound().into_iter().map(|address| Listen {
         transport: Transport::Udp,
         address,
     });
-    let streams = listeners.iter().filter_map(|listener| {
+    let streams = listeners.iter().filter_map(|(transport, listener)| {
         let address = listener.local_addr().ok()?;
-        let transport = Transport::Tcp;
+        let transport = *transport;
         Some(Listen { transport, address })
     });
     datagrams.chain(streams).collect()

@@ -25,6 +25,8 @@ pub enum Error {
         /// What the system said.
         why: io::Error,
     },
+    /// The certificates for TLS cannot be used; says which file and why.
+    Tls(String),
     /// The stack refused to start.
     Stack(String),
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Error {
                 address,
                 why,
             } => write!(f, "cannot listen on {transport} {address}: {why}"),
+            Self::Tls(why) => write!(f, "cannot listen on tls: {why}"),
             Self::Stack(why) => write!(f, "the sip stack does not start: {why}"),
         }
     }

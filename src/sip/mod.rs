@@ -36,6 +36,7 @@ mod hub;
 mod inside;
 mod intake;
 mod stream;
+mod tls;
 mod transact;
 mod wires;
 
@@ -64,3 +65,4 @@ pub use event::{AccountState, Caller, Event, HowEnded};
 pub use plan::Wish;
 pub use session_timer::SessionTimer;
 pub use settings::{Account, Listen, Presence, Secret, Settings, Timing, Transport};
+pub use tls::Tls;

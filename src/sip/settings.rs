@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::address;
 use super::session_timer::SessionTimer;
+use super::tls::Tls;
 
 /// All that an endpoint needs to start.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Settings {
     pub user_agent: String,
     /// How calls end whose peer has vanished.
     pub session_timer: SessionTimer,
+    /// Certificates for TLS.
+    pub tls: Tls,
     /// Timers; the default is right outside of tests.
     pub timing: Timing,
 }
@@ -32,6 +35,8 @@ pub enum Transport {
     Udp,
     /// Streams.
     Tcp,
+    /// Streams that nobody else reads.
+    Tls,
 }
 
 impl Transport {
@@ -40,6 +45,40 @@ impl Transport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// From a `transport` parameter.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Tls]
+            .into_iter()
+            .find(|t| t.name().eq_ignore_ascii_case(name))
+    }
+
+    /// What follows the address in a URI that is reached this way.
+    pub(super) fn param(self) -> &'static str {
+        match self {
+            Self::Udp => "",
+            Self::Tcp => ";transport=tcp",
+            Self::Tls => ";transport=tls",
+        }
+    }
+
+    /// The port that is meant where none is written (RFC 3261 section 19.1.2).
+    pub(super) fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5_060,
+            Self::Tls => 5_061,
+        }
+    }
+
+    /// As the stack calls it.
+    pub(super) fn of_stack(self) -> rsipstack::sip::Transport {
+        match self {
+            Self::Udp => rsipstack::sip::Transport::Udp,
+            Self::Tcp => rsipstack::sip::Transport::Tcp,
+            Self::Tls => rsipstack::sip::Transport::Tls,
         }
     }
 }

@@ -1,12 +1,12 @@
-//! How do messages travel over TCP?
+//! How do messages travel over TCP and TLS?
 //!
 //! The stack's own TCP is not used: it hides why a connection failed and shuts one down for
 //! a single bad message. Each connection has a reader and a writer task of ours and shows
 //! itself to the stack as a channel.
 //!
 //! ```text
-//! TcpStream ─► framing ─► ingress ─► intake ─► channel ─► stack
-//! TcpStream ◄─ bytes ◄──────────────────────── channel ◄─ stack
+//! TcpStream (─► TLS) ─► framing ─► ingress ─► intake ─► channel ─► stack
+//! TcpStream (◄─ TLS) ◄─ bytes ◄──────────────────────── channel ◄─ stack
 //! ```
 
 use std::collections::HashMap;
@@ -17,45 +17,57 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::Transport;
 use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent, channel::ChannelConnection};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::counts::Counters;
 use super::framing::{self, Frame};
 use super::ingress;
 use super::intake::Intake;
+use super::settings::Transport;
 use super::spelling;
+use super::tls::Identity;
 
-/// A TCP connection that the stack may send on.
+/// A connection that the stack may send on.
 #[derive(Clone)]
 pub(super) struct Stream {
     pub(super) connection: SipConnection,
     pub(super) local: SocketAddr,
+    pub(super) transport: Transport,
+    /// The host that the peer's certificate has proved it to be.
+    proved: Option<String>,
     /// Cancelled once the connection is gone; cancelling it closes the connection.
     pub(super) gone: CancellationToken,
 }
 
-/// All TCP connections, by the peer's address.
+/// All connections, by the peer's address.
 #[derive(Clone)]
 pub(super) struct Streams {
     open: Arc<Mutex<HashMap<SocketAddr, Stream>>>,
     counters: Arc<Counters>,
     closing: CancellationToken,
+    identity: Arc<Identity>,
+    /// Strangers that may be busy proving themselves at the same time.
+    handshakes: Arc<Semaphore>,
 }
 
 impl Streams {
-    pub(super) fn new(counters: Arc<Counters>, closing: CancellationToken) -> Self {
+    pub(super) fn new(
+        counters: Arc<Counters>,
+        closing: CancellationToken,
+        identity: Arc<Identity>,
+    ) -> Self {
         Self {
             open: Arc::default(),
             counters,
             closing,
+            identity,
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
         }
     }
 
@@ -67,30 +79,75 @@ impl Streams {
             .cloned()
     }
 
-    /// Opens a connection; the caller gives it to the stack.
+    /// The connection to the peer that new requests to `host` may take. Over TLS it must have
+    /// proved to be that host, or have come from there if the host is an address: then whoever
+    /// is there has been answered all along.
+    pub(super) fn towards(
+        &self,
+        remote: SocketAddr,
+        transport: Transport,
+        host: &str,
+    ) -> Option<Stream> {
+        let is_right = |stream: &Stream| match (transport, &stream.proved) {
+            (Transport::Udp | Transport::Tcp, _) => true,
+            (Transport::Tls, Some(proved)) => proved.eq_ignore_ascii_case(host),
+            (Transport::Tls, None) => host.parse() == Ok(remote.ip()),
+        };
+        self.to(remote)
+            .filter(|stream| stream.transport == transport && is_right(stream))
+    }
+
+    /// Opens a connection to `host`, which is at `remote`; the caller gives it to the stack.
     ///
     /// # Errors
-    /// What the system says, or that nobody answered in time.
-    pub(super) async fn connect(&self, remote: SocketAddr) -> io::Result<Stream> {
+    /// What the system says, that nobody answered in time, or what is wrong with the peer's
+    /// certificate.
+    pub(super) async fn connect(
+        &self,
+        remote: SocketAddr,
+        transport: Transport,
+        host: &str,
+    ) -> io::Result<Stream> {
         let stream = timeout(CONNECT_FOR, TcpStream::connect(remote))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        self.adopt(stream, None).await
+        if transport == Transport::Tls {
+            let end = End::of(&stream, transport, Some(host.to_owned()))?;
+            let stream = self.identity.connect(stream, host).await?;
+            return self.adopt(stream, end, None).await;
+        }
+        let end = End::of(&stream, transport, None)?;
+        self.adopt(stream, end, None).await
     }
 
-    /// Takes an open connection in; it is closed after `idle_for` without a byte.
-    pub(super) async fn adopt(
+    /// Takes a connection in that somebody has opened to us.
+    async fn take_in(&self, stream: TcpStream, transport: Transport) -> io::Result<Stream> {
+        let end = End::of(&stream, transport, None)?;
+        if transport == Transport::Tls {
+            let stream = self.identity.accept(stream).await?;
+            return self.adopt(stream, end, Some(IDLE_FOR)).await;
+        }
+        self.adopt(stream, end, Some(IDLE_FOR)).await
+    }
+
+    /// Gives an open connection its tasks; it is closed after `idle_for` without a byte.
+    async fn adopt(
         &self,
-        stream: TcpStream,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        end: End,
         idle_for: Option<Duration>,
     ) -> io::Result<Stream> {
-        let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
-        prepare(&stream)?;
+        let End {
+            local,
+            remote,
+            transport,
+            proved,
+        } = end;
         let gone = self.closing.child_token();
         let (to_stack, from_reader) = mpsc::unbounded_channel();
         let (to_writer, from_stack) = mpsc::unbounded_channel();
         let address = SipAddr {
-            r#type: Some(Transport::Tcp),
+            r#type: Some(transport.of_stack()),
             addr: remote.into(),
         };
         let channel = ChannelConnection::create_connection(
@@ -104,14 +161,16 @@ impl Streams {
         let open = Stream {
             connection: SipConnection::Channel(channel),
             local,
+            transport,
+            proved,
             gone,
         };
-        let (read, writer) = stream.into_split();
+        let (read, writer) = tokio::io::split(stream);
         let (aside, asides) = mpsc::channel(ASIDES);
         let reader = Reader {
             intake: Intake {
                 connection: open.connection.clone(),
-                transport: Transport::Tcp,
+                transport: transport.of_stack(),
                 to_stack,
                 counters: self.counters.clone(),
             },
@@ -145,6 +204,27 @@ impl Streams {
     }
 }
 
+/// Where a connection begins and ends.
+struct End {
+    local: SocketAddr,
+    remote: SocketAddr,
+    transport: Transport,
+    proved: Option<String>,
+}
+
+impl End {
+    /// Of a connection that is not wrapped yet, which is made ready for messages.
+    fn of(stream: &TcpStream, transport: Transport, proved: Option<String>) -> io::Result<Self> {
+        prepare(stream)?;
+        Ok(Self {
+            local: stream.local_addr()?,
+            remote: stream.peer_addr()?,
+            transport,
+            proved,
+        })
+    }
+}
+
 /// Binds a listener; `serve` has to be called with it.
 pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
@@ -164,6 +244,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Accepts connections until the endpoint closes.
 pub(super) async fn serve(
     listener: TcpListener,
+    transport: Transport,
     streams: Streams,
     opened: mpsc::UnboundedSender<Stream>,
 ) {
@@ -177,10 +258,26 @@ pub(super) async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let adopted = streams.adopt(stream, Some(IDLE_FOR)).await;
-        if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
-            return;
+        if transport != Transport::Tls {
+            let adopted = streams.take_in(stream, transport).await;
+            if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
+                return;
+            }
+            continue;
         }
+        // Beyond the limit they are turned away at once: it is a flood.
+        let Ok(place) = streams.handshakes.clone().try_acquire_owned() else {
+            continue;
+        };
+        let (streams, opened) = (streams.clone(), opened.clone());
+        tokio::spawn(async move {
+            match streams.take_in(stream, transport).await {
+                // Nobody takes it only when the endpoint stops.
+                Ok(stream) => drop(opened.send(stream)),
+                Err(why) => tracing::debug!("a tls connection came to nothing: {why}"),
+            }
+            drop(place);
+        });
     }
 }
 
@@ -199,7 +296,7 @@ enum Aside {
 }
 
 impl Reader {
-    async fn run(&self, mut read: OwnedReadHalf) {
+    async fn run(&self, mut read: impl AsyncRead + Unpin) {
         let mut buffer = Vec::with_capacity(CHUNK);
         loop {
             let patience = self.patience(&buffer);
@@ -277,7 +374,7 @@ enum Going {
 
 /// Sends what the stack and the reader want sent; ends when the peer takes no more.
 async fn write(
-    mut stream: OwnedWriteHalf,
+    mut stream: impl AsyncWrite + Unpin,
     mut messages: TransportReceiver,
     mut asides: mpsc::Receiver<Aside>,
 ) {
@@ -296,7 +393,11 @@ async fn write(
                 Aside::Last(bytes) => (bytes, true),
             },
         };
-        let written = timeout(WRITE_FOR, stream.write_all(&bytes)).await;
+        let written = async {
+            stream.write_all(&bytes).await?;
+            stream.flush().await
+        };
+        let written = timeout(WRITE_FOR, written).await;
         if is_last || !matches!(written, Ok(Ok(()))) {
             return;
         }
@@ -315,6 +416,9 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 
 /// How long a peer may take to accept a connection; people wait behind it.
 const CONNECT_FOR: Duration = Duration::from_secs(4);
+
+/// Handshakes of strangers at the same time; each costs a millisecond of computing.
+const HANDSHAKES: usize = 256;
 
 /// How long a peer may take to make room for one message.
 const WRITE_FOR: Duration = Duration::from_secs(10);

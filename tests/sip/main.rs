@@ -16,4 +16,5 @@ mod parts;
 mod registrar;
 mod registration;
 mod sipp;
+mod tls;
 mod torture;

@@ -39,12 +39,8 @@ const SECTIONS: [&str; 11] = [
 ];
 
 const KEYS: &[(&str, &[&str], Later)] = &[
-    (
-        "sip",
-        &["tls-cert", "tls-key", "tls-ca", "trace", "extensions"],
-        Later::Feature,
-    ),
-    ("sip", &["allow", "require-auth", "srtp"], Later::Protection),
+    ("sip", &["trace", "extensions"], Later::Feature),
+    ("sip", &["allow", "require-auth"], Later::Protection),
     ("audio", &["agc", "speech-filter"], Later::Feature),
     ("calls", &["silence-hang-up"], Later::Feature),
     (

@@ -75,7 +75,7 @@ pub(super) const KEYS: &[Key] = &[
         transport,
         form::TRANSPORT,
         "udp",
-        "How to reach the PBX: udp or tcp."
+        "How to reach the PBX: udp, tcp or tls."
     ),
     account!(
         "expires",
@@ -93,7 +93,7 @@ pub(super) const KEYS: &[Key] = &[
         form::LISTEN,
         "0.0.0.0:5060",
         "Where phones can call: address:port, several parted by blanks.\n\
-         A plain address listens on UDP and TCP; udp: or tcp: before it picks one."
+         A plain address listens on UDP and TCP; udp:, tcp: or tls: before it picks one."
     ),
     whole!(
         "sip",
@@ -104,6 +104,37 @@ pub(super) const KEYS: &[Key] = &[
         form::ADDRESS,
         "",
         "Our public IP address, if phones reach us from beyond a NAT router."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "tls-cert",
+        Listen,
+        sip.tls_cert,
+        form::PATH,
+        "",
+        "Our certificate for tls: in PEM, with those that link it to its authority behind it.\n\
+         A renewed file counts at once, without a restart."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "tls-key",
+        Listen,
+        sip.tls_key,
+        form::PATH,
+        "",
+        "The private key of that certificate, in PEM."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "tls-ca",
+        Listen,
+        sip.tls_ca,
+        form::PATH,
+        "",
+        "Authorities in PEM that may vouch for a PBX reached by tls, besides the system's own."
     ),
     Key {
         slot: Slot::Whole(Access {
@@ -133,6 +164,18 @@ pub(super) const KEYS: &[Key] = &[
         form::PORTS,
         "10000-20000",
         "UDP ports for sound; every call takes two. Open them in the firewall."
+    ),
+    whole!(
+        "sip",
+        CALLS,
+        "srtp",
+        Media,
+        sip.srtp,
+        form::SRTP,
+        "optional",
+        "Sound that nobody can overhear: off, optional or required. Optional protects it if the\n\
+         other side can; required refuses calls without. The keys travel in the SIP messages,\n\
+         so it protects only as well as they are: use it with TLS."
     ),
     whole!(
         "sip",

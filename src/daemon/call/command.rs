@@ -70,6 +70,8 @@ pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<Ex
         account: account.or_else(|| account_of(&args)).map(for_calls_only),
         local_port: args.local_port,
         encodings: Encoding::ALL.to_vec(),
+        srtp: args.srtp.into(),
+        tls_ca: args.tls_ca.clone(),
     })
     .await?;
     let (stop, stopping) = watch::channel(false);
@@ -242,11 +244,15 @@ fn account_of(args: &Call) -> Option<sip::Account> {
     let user = from_user.or_else(|| args.user.clone())?;
     let target = place(&args.uri)?;
     let domain = from.and_then(place).unwrap_or_else(|| target.clone());
-    let is_tcp = args.uri.to_ascii_lowercase().contains(";transport=tcp");
-    let proxy = (domain != target).then(|| match is_tcp {
-        true => format!("sip:{target};transport=tcp"),
-        false => format!("sip:{target}"),
-    });
+    let uri = args.uri.to_ascii_lowercase();
+    let (transport, param) = if uri.contains(";transport=tcp") {
+        (sip::Transport::Tcp, ";transport=tcp")
+    } else if uri.contains(";transport=tls") {
+        (sip::Transport::Tls, ";transport=tls")
+    } else {
+        (sip::Transport::Udp, "")
+    };
+    let proxy = (domain != target).then(|| format!("sip:{target}{param}"));
     Some(sip::Account {
         name: "call".to_owned(),
         domain,
@@ -254,11 +260,7 @@ fn account_of(args: &Call) -> Option<sip::Account> {
         auth_user: args.user.clone(),
         password: sip::Secret::new(args.pass.as_ref().map_or("", Secret::reveal)),
         outbound_proxy: proxy,
-        transport: if is_tcp {
-            sip::Transport::Tcp
-        } else {
-            sip::Transport::Udp
-        },
+        transport,
         ..sip::Account::default()
     })
 }

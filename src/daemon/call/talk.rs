@@ -14,11 +14,11 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::base::{CallId, Pcm, SampleRate, feed};
 use crate::daemon::call::phone::{End, Heard, Moment, Outcome, Phone, Script, Step};
-use crate::daemon::legs::{receiver, redirect, sender};
+use crate::daemon::legs::{receiver, redirect, renewed, sender};
 use crate::dsp;
 use crate::media::{self, Key, Receiver};
 use crate::net::{self, Leg, PortPair, Repeat};
-use crate::sdp::{self, Direction, Ours};
+use crate::sdp::{self, Agreed, Direction, Ours};
 use crate::sip::{self, HowEnded};
 
 /// A phone that rings so long has nobody beside it; also the patience of proxies (timer C of
@@ -51,6 +51,8 @@ pub(super) struct Talk<'a, F> {
     steps: Vec<Step>,
     /// What we offered; `None` before.
     ours: Option<Ours>,
+    /// What the last descriptions came to.
+    agreed: Option<Agreed>,
     /// Until the answer.
     sockets: Option<PortPair>,
     /// Groups of keys with a wait before each.
@@ -85,6 +87,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             tell,
             steps: Vec::new(),
             ours: None,
+            agreed: None,
             sockets: None,
             keys: groups(&script.keys),
             keys_at: None,
@@ -231,7 +234,9 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             receiver: Receiver::new(receiver(&agreed)),
             feed: tx,
             sender: Some(sender(&agreed)),
+            srtp: agreed.srtp,
         });
+        self.agreed = Some(agreed);
         self.is_open = true;
         let tap = self.script.record.then(|| self.tap_tx.clone());
         self.phone.media.listen(self.call, rx, tap);
@@ -302,12 +307,13 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         let Some(ours) = &mut self.ours else {
             return;
         };
-        ours.version += 1;
+        *ours = renewed(ours, self.agreed.as_ref(), offer);
         let answer = match offer {
             None => Ok(sdp::offer(ours)),
             Some(offer) => sdp::answer(offer, ours)
                 .map(|(text, agreed)| {
                     self.phone.media.redirect(self.call, redirect(&agreed));
+                    self.agreed = Some(agreed);
                     text
                 })
                 .map_err(|refusal| refusal.status()),
@@ -316,7 +322,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
     }
 
     /// The peer's answer to an offer of ours within the call.
-    fn confirmed(&self, answer: Option<&str>) {
+    fn confirmed(&mut self, answer: Option<&str>) {
         let agreed = self
             .ours
             .as_ref()
@@ -324,6 +330,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             .and_then(|(ours, answer)| sdp::accept(ours, answer).ok());
         if let Some(agreed) = agreed {
             self.phone.media.redirect(self.call, redirect(&agreed));
+            self.agreed = Some(agreed);
         }
     }
 

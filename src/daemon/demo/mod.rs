@@ -82,6 +82,8 @@ async fn perform(script: Script, handle: Handle) -> anyhow::Result<Outcome> {
 async fn place(script: &Script) -> anyhow::Result<Outcome> {
     tokio::time::sleep(ALONE).await;
     let phone = Phone::start(PhoneSettings {
+        tls_ca: None,
+        srtp: config::Srtp::Off,
         target: script.target.clone(),
         account: None,
         local_port: 0,

@@ -112,9 +112,11 @@ impl Service {
                 call,
                 report,
                 n_foreign,
+                n_unproven,
                 ..
             } => {
-                tracing::info!("call {call}: {}", words::audio(&report, n_foreign));
+                let audio = words::audio(&report, n_foreign, n_unproven);
+                tracing::info!("call {call}: {audio}");
             }
         }
     }
