@@ -38,6 +38,7 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
     );
     let status = daemon.notify.status().unwrap().to_lowercase();
     assert!(status.contains("jack"), "{status}");
+    daemon.process.wait_for("the JACK server is gone", SOON);
     pause(1_500);
     assert!(daemon.process.is_running(), "{}", daemon.process.log());
     let mut refused = daemon.phone();
@@ -50,8 +51,13 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
         answer.text
     );
 
+    let away = Instant::now();
     jackd.restart();
     let back = Instant::now();
+    let told = daemon.notify.wait_for("STATUS=", away, SOON);
+    assert!(told.is_some(), "systemd is not told of the return");
+    let status = daemon.notify.status().unwrap().to_lowercase();
+    assert!(!status.contains("gone"), "{status}");
     let recorder = Recorder::start(&jackd);
     let longest = Duration::from_secs(3);
     jackd.wait_until_fed("system:playback_1", "paging:", longest);

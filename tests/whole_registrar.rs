@@ -72,7 +72,9 @@ fn a_registrar_that_reboots_needs_no_restart_of_ours() {
         .line_with("does not answer", Duration::from_secs(60));
     assert!(noticed.is_some(), "{}", daemon.process.log());
     assert!(daemon.process.is_running());
-    daemon.phone().call("100", SOON);
+    let mut direct = daemon.phone();
+    direct.call("100", SOON);
+    direct.hang_up();
     kamailio.restart();
     let back = Instant::now();
     kamailio.wait_for("REGISTERED speakers", Duration::from_secs(65));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::daemon::{Conf, Daemon};
 use common::folder::Folder;
+use common::phone::Phone;
 use common::sipp::Sipp;
 use common::{measure, signal, turn};
 
@@ -115,6 +116,52 @@ fn a_call_put_on_hold_and_back_goes_on() {
         "an answered call hears nothing back, not even silence"
     );
     phone.hang_up();
+}
+
+#[test]
+fn sound_follows_a_moved_address_and_a_changed_codec() {
+    let _turn = turn();
+    let daemon = Daemon::start(&mixing());
+    for method in ["INVITE", "UPDATE"] {
+        let mut phone = daemon.phone();
+        phone.call("100", SOON);
+        // From here on it is known where we speak from.
+        phone.talk(&signal::speech(2_000, 0.3), |_| Some(Duration::ZERO));
+        assert_hears(&phone, 0, method);
+
+        phone.move_sound();
+        let moved = phone.change(method, "0 8 101", "sendrecv");
+        assert_eq!(moved.status(), 200, "{}", moved.text);
+        assert_hears(&phone, 0, method);
+
+        let changed = phone.change(method, "8 101", "sendrecv");
+        assert_eq!(changed.status(), 200, "{}", changed.text);
+        assert!(changed.body().contains(" RTP/AVP 8"), "{}", changed.text);
+        assert_hears(&phone, 8, method);
+
+        // Nothing in common: refused, and all stays as it was.
+        assert_eq!(phone.change(method, "96", "sendrecv").status(), 488);
+        assert_hears(&phone, 8, method);
+
+        let offered = phone.ask_for_an_offer("0 101");
+        assert_eq!(offered.status(), 200, "{}", offered.text);
+        assert!(offered.body().contains("m=audio "), "{}", offered.text);
+        assert_hears(&phone, 0, method);
+        phone.hang_up();
+    }
+}
+
+/// Only packets of that payload type come, once those are through that were on their way.
+fn assert_hears(phone: &Phone, format: u8, what: &str) {
+    pause(100);
+    phone.heard_formats();
+    pause(300);
+    let heard = phone.heard_formats();
+    // The offer has 101 for keys; nobody presses any.
+    assert!(
+        heard.len() > 5 && heard.iter().all(|found| *found == format),
+        "{what}: {heard:?} is not all {format}"
+    );
 }
 
 #[test]

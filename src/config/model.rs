@@ -50,6 +50,8 @@ pub struct Sip {
     pub max_calls: usize,
     /// What peers beyond a NAT see us as.
     pub external_address: Option<IpAddr>,
+    /// How long a call lasts without a sign of life of the peer (RFC 4028); `None` for ever.
+    pub session_expires: Option<Duration>,
 }
 
 impl Sip {
@@ -212,8 +214,19 @@ pub struct Calls {
     pub answer_delay: Duration,
     /// The klaxon sounds while the caller hears ringing; otherwise after the answer.
     pub klaxon_before_answer: bool,
+    /// Which callers the klaxon announces.
+    pub klaxon_for: KlaxonFor,
     /// A call without RTP for so long is ended; `None` waits for ever.
     pub rtp_timeout: Option<Duration>,
+}
+
+/// Whose call is announced by the klaxon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KlaxonFor {
+    /// Every caller.
+    All,
+    /// Callers whose phone rings us; not those who ask to be put through by themselves.
+    NotAutoAnswer,
 }
 
 /// The process itself.
@@ -275,6 +288,7 @@ impl Config {
                 rtp_ports: 0..=0,
                 max_calls: 0,
                 external_address: None,
+                session_expires: None,
             },
             audio: Audio::blank(),
             calls: Calls {
@@ -282,6 +296,7 @@ impl Config {
                 hold_concurrent: true,
                 answer_delay: Duration::ZERO,
                 klaxon_before_answer: true,
+                klaxon_for: KlaxonFor::All,
                 rtp_timeout: None,
             },
             server: Server {

@@ -115,6 +115,10 @@ pub struct Call {
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 
+    /// Ask the phone to pick up by itself, as an intercom does
+    #[arg(long)]
+    pub auto_answer: bool,
+
     /// Press these keys once the call is answered: 0-9 * # A-D, a comma waits a second
     #[arg(long, value_name = "KEYS", value_parser = keys)]
     pub dtmf: Option<String>,

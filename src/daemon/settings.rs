@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
 use crate::config::{self, Config};
-use crate::control::{Klaxon, Policy};
+use crate::control::{Klaxon, KlaxonFor, Policy};
 use crate::daemon::{legs, logging};
 use crate::mix::EngineSettings;
 use crate::{output, sip};
@@ -23,6 +23,10 @@ pub(super) fn policy(config: &Config, klaxon: Option<Duration>) -> Policy {
         max_calls: config.sip.max_calls,
         hold_concurrent: config.calls.hold_concurrent,
         klaxon: klaxon.map(|duration| Klaxon { duration }),
+        klaxon_for: match config.calls.klaxon_for {
+            config::KlaxonFor::All => KlaxonFor::All,
+            config::KlaxonFor::NotAutoAnswer => KlaxonFor::NotAutoAnswer,
+        },
         klaxon_max: audio.klaxon_max_length,
         klaxon_padding: audio.klaxon_padding_s,
         klaxon_before_answer: config.calls.klaxon_before_answer,
@@ -46,6 +50,10 @@ pub(super) fn sip(config: &Config) -> sip::Settings {
         accounts: accounts(config),
         external_address: config.sip.external_address,
         user_agent: user_agent(),
+        session_timer: sip::SessionTimer {
+            expires: config.sip.session_expires,
+            ..sip::SessionTimer::default()
+        },
         timing: sip::Timing::default(),
     }
 }

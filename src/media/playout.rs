@@ -194,7 +194,11 @@ impl Playout {
                 self.run_on(now, reach, report);
                 return;
             };
+            let is_full = reach > self.wanted() + self.frames(HOLD);
             let Some(at) = self.at else {
+                if is_full {
+                    return;
+                }
                 self.start(now, first.position, reach, report);
                 return;
             };
@@ -203,7 +207,7 @@ impl Playout {
             if gap > 0 && !is_due && !is_dry {
                 return;
             }
-            if reach > self.wanted() + self.frames(HOLD) && !self.concealer.is_concealing() {
+            if is_full && !self.concealer.is_concealing() {
                 return;
             }
             if at > first.position {
@@ -374,10 +378,17 @@ impl Playout {
         }
     }
 
-    /// After the card stood still: what is too old for anyone is thrown away.
+    /// What is too old for anyone is thrown away: after a long stall of the network, and while the
+    /// card takes nothing, so that it finds the newest sound when it comes.
     fn drop_backlog(&mut self, now: Instant, reach: usize, report: &mut Report) {
-        let Some(at) = self.at else { return };
-        let most = self.wanted() + self.frames(MOST_SURPLUS);
+        let first = self.waiting.first().map(|w| w.about.position);
+        let Some(at) = self.at.or(first) else { return };
+        let spare = if self.card.is_still(now) {
+            2 * self.packet_frames
+        } else {
+            self.frames(MOST_SURPLUS)
+        };
+        let most = self.wanted() + spare;
         if self.waiting.len() < 2 || self.delay(now, at, reach) <= most {
             return;
         }
@@ -402,7 +413,7 @@ impl Playout {
 
     /// The delay that is wanted: no packet that is as late as allowed finds the feed dry.
     fn wanted(&self) -> usize {
-        self.low_water() + self.transit.allowance()
+        self.low_water() + self.transit.allowance() + self.pace.margin()
     }
 
     /// The reach at which something must go into the feed.

@@ -69,8 +69,7 @@ impl Transit {
         } else {
             PATIENCE
         };
-        let allowance = self.quantile + self.frames(MARGIN);
-        allowance.max(self.frames(least)).min(self.frames(MOST))
+        self.quantile.max(self.frames(least)).min(self.frames(MOST))
     }
 
     /// Positions start anew; what is known of the lateness stands.
@@ -142,12 +141,10 @@ const ONE_ABOVE_OF: usize = 256;
 const LOST_WEIGHS: usize = 2;
 /// How many packets between two looks at the quantile while nothing is later than it.
 const REFRESH: usize = 8;
-/// What the wakings of two threads add to the lateness that is known.
-const MARGIN: Duration = Duration::from_millis(1);
 /// What a sender's timer and two threads' waking cost on a quiet machine.
-const PATIENCE: Duration = Duration::from_micros(1_500);
+const PATIENCE: Duration = Duration::from_micros(500);
 /// The same, as long as little is known.
-const NEWCOMER: Duration = Duration::from_millis(4);
+const NEWCOMER: Duration = Duration::from_millis(3);
 const N_NEWCOMER: usize = 50;
 /// Beyond this, speech is no conversation and no announcement either.
 const MOST: Duration = Duration::from_millis(500);
@@ -170,31 +167,31 @@ mod tests {
 
     #[test]
     fn an_even_network_asks_for_patience_only() {
-        assert_eq!(after(200, |_| 30).allowance(), 12);
-        assert_eq!(after(10, |_| 30).allowance(), 32);
+        assert_eq!(after(200, |_| 30).allowance(), 4);
+        assert_eq!(after(10, |_| 30).allowance(), 24);
     }
 
     #[test]
     fn the_allowance_covers_regular_jitter_at_once() {
-        assert_eq!(after(6, |i| i % 5 * 10).allowance(), 41 * 8);
+        assert_eq!(after(6, |i| i % 5 * 10).allowance(), 40 * 8);
     }
 
     #[test]
     fn one_straggler_among_many_is_not_waited_for() {
         let transit = after(400, |i| if i == 300 { 90 } else { 0 });
-        assert_eq!(transit.allowance(), 12);
+        assert_eq!(transit.allowance(), 4);
     }
 
     #[test]
     fn jitter_is_forgotten_within_fifteen_seconds() {
         let transit = after(1_250, |i| if i < 500 { i % 5 * 10 } else { 0 });
-        assert_eq!(transit.allowance(), 12);
+        assert_eq!(transit.allowance(), 4);
     }
 
     #[test]
     fn a_longer_route_becomes_the_rule() {
         let transit = after(1_250, |i| if i < 500 { 10 } else { 60 });
-        assert_eq!(transit.allowance(), 12);
+        assert_eq!(transit.allowance(), 4);
     }
 
     #[test]

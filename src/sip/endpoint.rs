@@ -1,7 +1,7 @@
 //! How is the SIP side started, spoken to and stopped?
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use rsipstack::EndpointBuilder;
 use rsipstack::platform::CancellationToken;
 use rsipstack::transaction::endpoint::EndpointOption;
+use rsipstack::transport::channel::ChannelConnection;
+use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::transport_layer::DomainResolver;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
@@ -20,12 +22,14 @@ use tokio::time::{sleep, timeout};
 
 use super::acks::{Acks, Watch};
 use super::counts::{Counters, Counts};
-use super::dialling::{self, Dial};
+use super::dialling;
 use super::error::Error;
 use super::event::Event;
 use super::hub::{Calls, Command, Hub, Refusal, Registrars};
 use super::incoming;
+use super::intake::Intake;
 use super::local;
+use super::plan::{Dial, Wish};
 use super::registering;
 use super::settings::{Account, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
@@ -74,6 +78,15 @@ impl Endpoint {
         let transports =
             TransportLayer::new_with_domain_resolver(closing.clone(), Box::new(NoNames));
         transports.add_transport(datagrams.clone());
+        let (to_stack, taken) = mpsc::unbounded_channel();
+        transports.add_connection(intake_of(taken, &closing).await?);
+        let intake = Intake {
+            connection: datagrams.clone(),
+            transport: rsipstack::sip::Transport::Udp,
+            to_stack,
+            counters: counters.clone(),
+        };
+        tokio::spawn(wires.clone().serve(intake, closing.clone()));
         let stack = EndpointBuilder::new()
             .with_user_agent(&settings.user_agent)
             .with_transport_layer(transports)
@@ -90,6 +103,7 @@ impl Endpoint {
             events,
             external: settings.external_address,
             timing: settings.timing,
+            session_timer: settings.session_timer,
             calls: Calls::default(),
             acks,
             registrars: Registrars::default(),
@@ -123,13 +137,21 @@ impl Endpoint {
         self.hub.calls.command(call, Command::Ringing);
     }
 
+    /// Lets the caller hear something before the answer (183 with an SDP answer): send the
+    /// sound once this is called. A caller who brought no offer only hears ringing.
+    ///
+    /// The SDP given to `answer` later must be the same.
+    pub fn early_media(&self, call: CallId, sdp: String) {
+        self.hub.calls.command(call, Command::EarlyMedia(sdp));
+    }
+
     /// Answers an incoming call (200) with an SDP answer, or with our offer if it brought none.
     pub fn answer(&self, call: CallId, sdp: String) {
         self.hub.calls.command(call, Command::Answer(sdp));
     }
 
     /// Refuses an incoming call with a status of 300 to 699; an empty reason stands for the
-    /// usual text. The warning is for people to read.
+    /// usual text. The warning is a text for people to read, or a whole Warning value.
     pub fn refuse(
         &self,
         call: CallId,
@@ -160,6 +182,12 @@ impl Endpoint {
         self.hub.calls.command(call, command);
     }
 
+    /// Offers the peer of an answered call another session: a hold, another address or codec.
+    /// `Event::Reanswered` follows, after a wait if the peer wants a change at the same time.
+    pub fn offer(&self, call: CallId, sdp: String) {
+        self.hub.calls.command(call, Command::Offer(sdp));
+    }
+
     /// A call id that was never used, for `dial`.
     pub fn new_call(&self) -> CallId {
         self.hub.new_call()
@@ -167,11 +195,24 @@ impl Endpoint {
 
     /// Calls a SIP URI, `user@host`, or a number at the account's domain, with an SDP offer.
     pub fn dial(&self, call: CallId, target: &str, account: Option<&str>, sdp: String) {
+        self.dial_with(call, target, account, sdp, Wish::Ring);
+    }
+
+    /// As `dial`, but says whether the phone shall ring or pick up by itself.
+    pub fn dial_with(
+        &self,
+        call: CallId,
+        target: &str,
+        account: Option<&str>,
+        sdp: String,
+        wish: Wish,
+    ) {
         let dial = Dial {
             call,
             target: target.to_owned(),
             account: account.map(str::to_owned),
             offer: sdp,
+            wish,
         };
         dialling::start(&self.hub, dial);
     }
@@ -302,6 +343,21 @@ fn bind_streams(listen: &[Listen]) -> Result<Vec<TcpListener>, Error> {
 fn addresses(listen: &[Listen], transport: Transport) -> Vec<SocketAddr> {
     let of_transport = listen.iter().filter(|l| l.transport == transport);
     of_transport.map(|l| l.address).collect()
+}
+
+/// What stands for all datagrams that arrive; it has no address of its own.
+async fn intake_of(
+    taken: TransportReceiver,
+    closing: &CancellationToken,
+) -> Result<SipConnection, Error> {
+    let (unused, _) = mpsc::unbounded_channel();
+    let nowhere = SipAddr {
+        r#type: Some(rsipstack::sip::Transport::Udp),
+        addr: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into(),
+    };
+    let closing = Some(closing.child_token());
+    let channel = ChannelConnection::create_connection(taken, unused, nowhere, closing).await;
+    channel.map(SipConnection::Channel).map_err(stack_error)
 }
 
 fn listening(wires: &Wires, listeners: &[TcpListener]) -> Vec<Listen> {

@@ -1,10 +1,10 @@
 //! The SIP side: listeners, registrations and calls, over rsipstack, which nothing else names.
 //!
 //! ```text
-//!            wires (UDP) ─┐                          ┌─ incoming ─► invited ─┐
-//!  network ◄──►           ├─ ingress ◄─► rsipstack ◄─┤                       ├─► established
-//!            stream (TCP)─┘              transactions└─ dialling ────────────┘
-//!                                                    └─ registering
+//!            wires (UDP) ─┐                                 ┌─ incoming ─► invited ─┐
+//!  network ◄──►           ├─ ingress ─ intake ◄─► rsipstack ◄┤                      ├─► established
+//!            stream (TCP)─┘                     transactions └─ dialling ───────────┘
+//!                                                            └─ registering
 //! ```
 //!
 //! Of rsipstack the parser and the transactions are used. Dialogs, digest, registration and the
@@ -16,12 +16,17 @@ mod address;
 mod backoff;
 mod counts;
 mod digest;
+mod echo;
 mod error;
 mod event;
 mod framing;
+mod head;
+mod judge;
 mod local;
 mod settings;
+mod spelling;
 
+mod body;
 mod dialog;
 mod message;
 
@@ -29,16 +34,26 @@ mod acks;
 mod flow;
 mod hub;
 mod inside;
+mod intake;
 mod stream;
 mod transact;
 mod wires;
 
 mod asked;
+mod auto_answer;
 mod dialling;
+mod early;
 mod established;
 mod incoming;
 mod invited;
+mod merged;
+mod plan;
+mod redirect;
 mod registering;
+mod reliable;
+mod renewing;
+mod replaces;
+mod session_timer;
 
 mod endpoint;
 
@@ -46,4 +61,6 @@ pub use counts::Counts;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{AccountState, Caller, Event, HowEnded};
+pub use plan::Wish;
+pub use session_timer::SessionTimer;
 pub use settings::{Account, Listen, Presence, Secret, Settings, Timing, Transport};

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::address;
+use super::session_timer::SessionTimer;
 
 /// All that an endpoint needs to start.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Settings {
     pub external_address: Option<IpAddr>,
     /// The value of our User-Agent header.
     pub user_agent: String,
+    /// How calls end whose peer has vanished.
+    pub session_timer: SessionTimer,
     /// Timers; the default is right outside of tests.
     pub timing: Timing,
 }

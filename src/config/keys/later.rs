@@ -41,14 +41,7 @@ const SECTIONS: [&str; 11] = [
 const KEYS: &[(&str, &[&str], Later)] = &[
     (
         "sip",
-        &[
-            "tls-cert",
-            "tls-key",
-            "tls-ca",
-            "session-expires",
-            "trace",
-            "extensions",
-        ],
+        &["tls-cert", "tls-key", "tls-ca", "trace", "extensions"],
         Later::Feature,
     ),
     ("sip", &["allow", "require-auth", "srtp"], Later::Protection),

@@ -144,6 +144,17 @@ pub(super) const KEYS: &[Key] = &[
         "100",
         "Calls at the same time, waiting ones included; the next caller hears busy."
     ),
+    whole!(
+        "sip",
+        CALLS,
+        "session-expires",
+        Listen,
+        sip.session_expires,
+        form::SESSION,
+        "1800.0",
+        "Seconds after which a call ends whose other side has vanished without hanging up;\n\
+         while both are there it is renewed. 90 to 86400; 0: never."
+    ),
 ];
 
 const CODECS: Form<Vec<Encoding>> = Form {

@@ -63,6 +63,7 @@ pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<Ex
         keys: args.dtmf.clone().unwrap_or_default(),
         duration: args.duration,
         record: args.record.is_some(),
+        auto_answer: args.auto_answer,
     };
     let phone = Phone::start(PhoneSettings {
         target: args.uri.clone(),

@@ -59,6 +59,8 @@ pub struct Script {
     pub duration: Option<Duration>,
     /// Whether `Outcome::heard` is wanted.
     pub record: bool,
+    /// Ask the phone to pick up by itself.
+    pub auto_answer: bool,
 }
 
 /// Something that happened in a call.
@@ -257,6 +259,9 @@ fn of_sip(event: &sip::Event) -> Option<CallId> {
     match event {
         sip::Event::Confirmed { call, .. }
         | sip::Event::Reoffer { call, .. }
+        | sip::Event::Reanswered { call, .. }
+        | sip::Event::Replaced { call, .. }
+        | sip::Event::EarlyMedia { call, .. }
         | sip::Event::Ended { call, .. }
         | sip::Event::Ringing { call }
         | sip::Event::Answered { call, .. }

@@ -123,11 +123,17 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         let bound = self.phone.ports.bind(self.phone.local);
         let sockets = bound.map_err(|e| e.to_string())?;
         let ours = self.phone.ours(sockets.rtp_port());
-        self.phone.endpoint.dial(
+        let wish = if self.script.auto_answer {
+            sip::Wish::PickUp
+        } else {
+            sip::Wish::Ring
+        };
+        self.phone.endpoint.dial_with(
             self.call,
             &self.script.target,
             self.phone.account.as_deref(),
             sdp::offer(&ours),
+            wish,
         );
         self.ours = Some(ours);
         self.sockets = Some(sockets);
@@ -163,20 +169,34 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
 
     fn hear_sip(&mut self, event: sip::Event) -> Option<End> {
         match event {
-            sip::Event::Ringing { .. } => self.step(Moment::Ringing),
+            sip::Event::Ringing { .. } | sip::Event::EarlyMedia { .. } => {
+                self.step(Moment::Ringing);
+            }
             sip::Event::Answered { answer, .. } => {
                 self.step(Moment::Answered);
                 if let Err(why) = self.answered(answer.as_deref()) {
                     self.hang_up(End::Failed(why));
                 }
             }
-            sip::Event::Refused { status, reason, .. } => {
+            sip::Event::Refused {
+                status,
+                reason,
+                retry_after,
+                ..
+            } => {
+                let reason = match retry_after {
+                    Some(wait) => format!("{reason}, to be tried again in {} s", wait.as_secs()),
+                    None => reason,
+                };
                 return Some(End::Refused { status, reason });
             }
             sip::Event::Ended { how, .. } => return Some(self.ended(how)),
             sip::Event::Reoffer { offer, .. } => self.reoffered(offer.as_deref()),
             sip::Event::Confirmed { answer, .. } => self.confirmed(answer.as_deref()),
-            sip::Event::Incoming { .. } | sip::Event::Account { .. } => {}
+            sip::Event::Reanswered { answer, .. } => self.confirmed(answer.ok().as_deref()),
+            sip::Event::Replaced { .. }
+            | sip::Event::Incoming { .. }
+            | sip::Event::Account { .. } => {}
         }
         None
     }

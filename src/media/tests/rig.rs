@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::base::{Encoding, FeedRx, FeedTx, feed};
+use crate::dsp::Drift;
 use crate::media::{Receiver, ReceiverSettings, Report, Sender, SenderSettings};
 
 pub(super) const MS: Duration = Duration::from_millis(1);
@@ -44,8 +45,7 @@ pub(super) struct Card {
     ppm: f64,
     steers: bool,
     owed: f64,
-    mean_fill: Option<f64>,
-    lasting: f64,
+    drift: Drift,
     heard: Vec<f32>,
     /// When each block was taken, as the index of its first frame.
     taken: Vec<(usize, Instant)>,
@@ -61,8 +61,7 @@ impl Card {
             ppm,
             steers,
             owed: 0.0,
-            mean_fill: None,
-            lasting: 0.0,
+            drift: Drift::default(),
             heard: Vec::new(),
             taken: Vec::new(),
             n_starved: 0,
@@ -96,12 +95,8 @@ impl Card {
             return 0.0;
         }
         let rate = f64::from(self.feed.rate().hz());
-        let dt = self.block / rate;
-        let mean = self.mean_fill.get_or_insert(fill);
-        *mean += (fill - *mean) * (dt / 0.5).min(1.0);
-        let error = (*mean - self.feed.target() as f64) / rate;
-        self.lasting = (self.lasting + error * dt * 0.02).clamp(-0.002, 0.002);
-        (error * 0.3 + self.lasting).clamp(-0.005, 0.005)
+        let excess = (fill - self.feed.target() as f64) / rate;
+        self.drift.speed(excess, self.block / rate) - 1.0
     }
 }
 

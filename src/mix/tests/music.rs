@@ -1,3 +1,5 @@
+//! Is music where it was routed, as loud as it was told to be?
+
 use super::*;
 
 #[test]
