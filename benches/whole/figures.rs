@@ -116,70 +116,122 @@ fn set_ups(server: SocketAddr, user: &str, n: usize) -> Vec<f64> {
     (0..n).map(call).collect()
 }
 
-/// What the daemon costs while nobody calls, and in one call, beside others at the same server.
+/// What the daemon costs while nobody calls, and in one call, and what others cost. Each is alone
+/// at the server: the first client that wakes in a cycle pays for the cold caches of all.
 fn idle(effort: Effort, report: &mut Report) {
     let jackd = jackd();
-    let daemon = daemon(&jackd);
-    let baresip = Baresip::start(&jackd);
-    let floor = IdleClient::start(&jackd);
-    let pids = [&daemon.process, &floor.process, &baresip.process].map(|process| process.pid());
-    pause(Duration::from_secs(2));
-    let spans: Vec<Vec<f64>> = (0..effort.pick(3, 1))
-        .map(|_| {
-            let span = Span::begin(&pids);
-            pause(Duration::from_secs(effort.pick(30, 5)));
-            span.percent()
-        })
-        .collect();
-    let [ours, least, theirs] =
-        [0, 1, 2].map(|i| median(&spans.iter().map(|span| span[i]).collect::<Vec<f64>>()));
+    let (mut ours, mut least, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..effort.pick(3, 1) {
+        ours.push(alone(effort, &daemon(&jackd)));
+        let floor = IdleClient::start(&jackd);
+        least.push(at_rest(effort, floor.process.pid()));
+        drop(floor);
+        theirs.push(alone(effort, &Baresip::start(&jackd)));
+    }
+    let middle = |all: &[Alone], of: fn(&Alone) -> f64| {
+        let figures: Vec<f64> = all.iter().map(of).collect();
+        median(&figures)
+    };
+    let baresip = |of| Peer {
+        name: "baresip",
+        figure: middle(&theirs, of),
+    };
+    let nothing = Peer {
+        name: "a JACK client that does nothing",
+        figure: median(&least),
+    };
+    // Baresip joins JACK only in a call, so that its rest is no peer.
+    let rest = middle(&ours, |alone| alone.rest);
     let what = "idle, JACK at 256 frames: of one core";
-    let beside = |name, figure| Peer { name, figure };
-    let peers = [
-        beside("a JACK client that does nothing", least),
-        beside("baresip, which joins JACK only in a call", theirs),
-    ];
-    report.below(what, ours, 0.7, "%", &peers);
-
-    let [ours, _, theirs] = pids.map(|pid| Memory::of(pid).own_mb);
-    let peers = [beside("baresip", theirs)];
-    report.below("idle: own memory (USS)", ours, 15.0, "MB", &peers);
-
-    let [ours, theirs] = one_call(&daemon, &baresip, effort);
-    let what = "one call: of one core";
-    report.told(what, ours, "%", &[beside("baresip", theirs)]);
+    report.below(what, rest, 0.7, "%", &[nothing]);
+    let memory = middle(&ours, |alone| alone.memory);
+    let peer = baresip(|alone| alone.memory);
+    report.below("idle: own memory (USS)", memory, 15.0, "MB", &[peer]);
+    let call = middle(&ours, |alone| alone.call);
+    let peer = baresip(|alone| alone.call);
+    report.told("one call: of one core", call, "%", &[peer]);
 }
 
-/// Percent of a core, ours and baresip's, while each has one caller.
-fn one_call(daemon: &Daemon, baresip: &Baresip, effort: Effort) -> [f64; 2] {
-    let span = Duration::from_secs(effort.pick(10, 3));
-    let sound = signal::speech(8_000, span.as_secs_f32() + 2.0);
-    let both = [
-        (daemon.sip, "100", daemon.process.pid()),
-        (baresip.sip, "peer", baresip.process.pid()),
-    ];
-    both.map(|(server, user, pid)| {
-        let mut phone = Phone::new(server);
-        phone.call(user, SOON);
-        let talking = phone.start_talking(sound.clone());
-        pause(Duration::from_secs(1));
-        let used = Span::begin(&[pid]);
-        pause(span);
-        let percent = used.percent()[0];
-        talking.join().expect("it talks to its end");
-        phone.hang_up();
-        percent
-    })
+/// Percents of a core at rest and in one call, and megabytes at rest.
+struct Alone {
+    rest: f64,
+    memory: f64,
+    call: f64,
+}
+
+/// Somebody who takes calls.
+trait Callee {
+    fn pid(&self) -> u32;
+    fn sip(&self) -> SocketAddr;
+    fn user(&self) -> &'static str;
+}
+
+impl Callee for Daemon {
+    fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    fn user(&self) -> &'static str {
+        "100"
+    }
+}
+
+impl Callee for Baresip {
+    fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    fn user(&self) -> &'static str {
+        "peer"
+    }
+}
+
+fn alone(effort: Effort, callee: &impl Callee) -> Alone {
+    let rest = at_rest(effort, callee.pid());
+    let memory = Memory::of(callee.pid()).own_mb;
+    let span = Duration::from_secs(effort.pick(8, 3));
+    let mut phone = Phone::new(callee.sip());
+    phone.call(callee.user(), SOON);
+    let talking = phone.start_talking(signal::speech(8_000, span.as_secs_f32() + 2.0));
+    pause(Duration::from_secs(1));
+    let used = Span::begin(&[callee.pid()]);
+    pause(span);
+    let call = used.percent()[0];
+    talking.join().expect("it talks to its end");
+    phone.hang_up();
+    Alone { rest, memory, call }
+}
+
+fn at_rest(effort: Effort, pid: u32) -> f64 {
+    pause(Duration::from_secs(2));
+    let span = Span::begin(&[pid]);
+    pause(Duration::from_secs(effort.pick(15, 4)));
+    span.percent()[0]
 }
 
 /// Fifty callers who talk at once into one zone.
 fn talk(effort: Effort, report: &mut Report) {
     let runs: Vec<Crowd> = (0..effort.pick(3, 1)).map(|_| crowd(effort)).collect();
     let middle = |of: fn(&Crowd) -> f64| median(&runs.iter().map(of).collect::<Vec<f64>>());
-    let xruns: Vec<u64> = runs.iter().map(|run| run.n_xruns).collect();
-    let alone: Vec<u64> = runs.iter().map(|run| run.n_xruns_alone).collect();
-    let note = format!("per run {xruns:?}; as long before, nobody talking {alone:?}");
-    report.none("50 callers talk: xruns (median)", median(&xruns), note);
+    let guilty: u64 = runs.iter().map(|run| run.n_guilty).sum();
+    report.none("50 callers talk: xruns by the daemon", guilty, "all runs");
+    let [talking, before] = [|run: &Crowd| run.n_xruns, |run: &Crowd| run.n_xruns_before];
+    let all = |of: fn(&Crowd) -> u64| runs.iter().map(of).collect::<Vec<u64>>();
+    let note = format!(
+        "a run: {:?}; as long before, nobody talking: {:?}",
+        all(talking),
+        all(before)
+    );
+    let what = "50 callers talk: xruns of the machine";
+    report.seen(what, median(&all(talking)), note);
     let cpu = middle(|run| run.percent);
     report.told("50 callers talk: of one core", cpu, "%", &[]);
     let memory = middle(|run| run.mb_a_call);
@@ -188,8 +240,11 @@ fn talk(effort: Effort, report: &mut Report) {
 }
 
 struct Crowd {
+    /// Cycles that the daemon did not finish in time, so says the server.
+    n_guilty: u64,
+    /// Cycles that came late for any reason.
     n_xruns: u64,
-    n_xruns_alone: u64,
+    n_xruns_before: u64,
     percent: f64,
     mb_a_call: f64,
 }
@@ -203,7 +258,7 @@ fn crowd(effort: Effort) -> Crowd {
     pause(Duration::from_secs(2));
     let before = xruns(&daemon);
     pause(span);
-    let n_xruns_alone = xruns(&daemon) - before;
+    let n_xruns_before = xruns(&daemon) - before;
 
     let seconds = span.as_secs_f32() + 8.0;
     let first = Caller::new(&daemon, seconds);
@@ -212,11 +267,13 @@ fn crowd(effort: Effort) -> Crowd {
     let others: Vec<Caller> = (1..CROWD).map(|_| Caller::new(&daemon, seconds)).collect();
     pause(Duration::from_secs(2));
     let with_all = Memory::of(pid);
-    let (before, used) = (xruns(&daemon), Span::begin(&[pid]));
+    let (before, unfinished_before) = (xruns(&daemon), unfinished(&jackd));
+    let used = Span::begin(&[pid]);
     pause(span);
     let crowd = Crowd {
+        n_guilty: unfinished(&jackd) - unfinished_before,
         n_xruns: xruns(&daemon) - before,
-        n_xruns_alone,
+        n_xruns_before,
         percent: used.percent()[0],
         mb_a_call: (with_all.own_mb - with_one.own_mb) / (CROWD - 1) as f64,
     };
@@ -241,6 +298,14 @@ impl Caller {
     }
 }
 
+/// Cycles so far in which the server found that the daemon was not ready. When the server itself
+/// woke late, because the machine had other things to do, it names nobody.
+fn unfinished(jackd: &Jackd) -> u64 {
+    let log = jackd.log();
+    let named = log.lines().filter(|line| line.contains("client = paging"));
+    named.count() as u64
+}
+
 /// What the daemon has said so far of sound that came too late.
 fn xruns(daemon: &Daemon) -> u64 {
     // The daemon tells within half a second.
@@ -253,42 +318,55 @@ fn xruns(daemon: &Daemon) -> u64 {
     late.sum()
 }
 
-/// SIPp's own caller, 200 calls a second for half a minute, and what is left of it.
+/// SIPp's own caller, 200 calls a second for half a minute, and what is left of it; and again, to
+/// tell what stays once from what grows.
 fn rush(effort: Effort, report: &mut Report) {
     let jackd = jackd();
     let daemon = daemon(&jackd);
     let pid = daemon.process.pid();
-    // One call of each kind, so that what is made once is made.
     set_ups(daemon.sip, "100", 1);
     pause(Duration::from_secs(1));
-    let before = Memory::of(pid);
+    let fresh = Memory::of(pid).dirty_mb;
+    report.told("own written memory: idle", fresh, "MB", &[]);
+    rush_once(effort, &daemon, report);
+    if effort == Effort::Quick {
+        return;
+    }
+    let once = rested(pid);
+    let what = "own written memory: kept after the rush";
+    report.below(what, once - fresh, 2.0, "MB", &[]);
+    let unseen = &mut Report::default();
+    rush_once(effort, &daemon, unseen);
+    let what = "own written memory: kept more after another";
+    report.below(what, rested(pid) - once, 0.5, "MB", &[]);
+    assert_eq!(unseen.n_missed(), 0, "the second rush had failures");
+}
+
+fn rush_once(effort: Effort, daemon: &Daemon, report: &mut Report) {
+    let pid = daemon.process.pid();
     let n = effort.pick("6000", "400");
     let load = ["-m", n, "-r", "200", "-l", "2000"];
-    let used = Span::begin(&[pid]);
-    let began = Instant::now();
+    let (used, began) = (Span::begin(&[pid]), Instant::now());
     let score = Sipp::start("-sn uac", daemon.sip, &load, &[]).finish(Duration::from_secs(120));
-    let percent = used.percent()[0];
-    let rate = score.n_succeeded as f64 / began.elapsed().as_secs_f64();
-    let at_end = Memory::of(pid);
+    let (percent, lasted) = (used.percent()[0], began.elapsed());
+    let at_end = Memory::of(pid).dirty_mb;
     let n_wrong = score.n_failed + n.parse::<u64>().unwrap_or(0).abs_diff(score.n_succeeded);
     let note = format!(
-        "{n} calls, {rate:.0} a second, {} retransmissions",
+        "{n} calls, {:.0} a second, {} retransmissions",
+        score.n_succeeded as f64 / lasted.as_secs_f64(),
         score.n_retransmissions
     );
     report.none("200 calls a second: failures", n_wrong, note);
     report.told("200 calls a second: of one core", percent, "%", &[]);
-    let what = "own written memory: before, idle";
-    report.told(what, before.dirty_mb, "MB", &[]);
     let what = "own written memory: at the last call";
-    report.told(what, at_end.dirty_mb, "MB", &[]);
-    if effort == Effort::Quick {
-        return;
-    }
+    report.told(what, at_end, "MB", &[]);
+}
+
+/// Written memory when the rush is over and forgotten.
+fn rested(pid: u32) -> f64 {
     eprintln!("   waiting {REST:?} for the memory to come back");
     pause(REST);
-    let kept = Memory::of(pid).dirty_mb - before.dirty_mb;
-    let what = "own written memory: kept afterwards";
-    report.below(what, kept, 1.0, "MB", &[]);
+    Memory::of(pid).dirty_mb
 }
 
 fn ms(span: Duration) -> f64 {

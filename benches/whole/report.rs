@@ -64,6 +64,17 @@ impl Report {
         });
     }
 
+    /// A count without a limit; `note` stands beside it.
+    pub fn seen(&mut self, what: &str, count: u64, note: impl Display) {
+        self.rows.push(Row {
+            what: what.into(),
+            figure: count.to_string(),
+            limit: String::new(),
+            verdict: Verdict::Told,
+            beside: note.to_string(),
+        });
+    }
+
     /// A figure without a limit.
     pub fn told(&mut self, what: &str, figure: f64, unit: &str, peers: &[Peer]) {
         let beside: Vec<String> = peers.iter().map(|p| against(figure, p, unit)).collect();
