@@ -27,7 +27,14 @@ fn audio_line(daemon: &Daemon) -> String {
 }
 
 fn n_received(line: &str) -> u32 {
-    let before = line.split(" packets received").next().unwrap();
+    n_before(line, " packets received")
+}
+
+/// The number in front of these words, 0 if they are not there.
+fn n_before(line: &str, words: &str) -> u32 {
+    let Some((before, _)) = line.split_once(words) else {
+        return 0;
+    };
     before.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
@@ -40,10 +47,9 @@ fn baresip_is_heard_with_srtp_in_each_of_its_manners() {
         phone.finish(LONG);
         let line = audio_line(&daemon);
         assert!(n_received(&line) > 50, "{protection}: {line}");
-        assert!(
-            !line.contains("SRTP") && !line.contains("malformed"),
-            "{line}"
-        );
+        // The first packets of baresip, which shall open a firewall, are not protected.
+        let n_unproven = n_before(&line, " that failed the SRTP check");
+        assert!(n_unproven <= 4 && !line.contains("malformed"), "{line}");
         let log = phone.process.log();
         assert!(!log.contains("unprotect"), "{protection}: {log}");
     }

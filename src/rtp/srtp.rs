@@ -136,10 +136,7 @@ impl Opener {
     }
 
     fn open_rtp(&mut self, datagram: &[u8], provider: &dyn RTCCryptoProvider) -> Option<BytesMut> {
-        let tag_len = match self.key.suite() {
-            SrtpSuite::Aes128Sha1_32 | SrtpSuite::Aes256Sha1_32 => 4,
-            suite => hmac_len(suite),
-        };
+        let tag_len = rtp_tag_len(self.key.suite());
         let datagram = without_mki(datagram, self.mki_len, tag_len)?;
         let (header, header_len) = header(&datagram)?;
         if datagram.len() < header_len + tag_len + gcm_len(self.key.suite()) {
@@ -255,6 +252,17 @@ fn without_mki(
     let tag_at = datagram.len().checked_sub(tag_len)?;
     let mki_at = tag_at.checked_sub(mki_len)?;
     Some([&datagram[..mki_at], &datagram[tag_at..]].concat().into())
+}
+
+/// Bytes of the tag behind an RTP packet.
+fn rtp_tag_len(suite: SrtpSuite) -> usize {
+    match suite {
+        SrtpSuite::Aes128Sha1_32 | SrtpSuite::Aes256Sha1_32 => 4,
+        SrtpSuite::Aes128Gcm
+        | SrtpSuite::Aes256Gcm
+        | SrtpSuite::Aes128Sha1_80
+        | SrtpSuite::Aes256Sha1_80 => hmac_len(suite),
+    }
 }
 
 /// Bytes of the tag behind an SRTCP packet (RFC 4568 table 1: 80 bits, also for the suites whose

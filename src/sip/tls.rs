@@ -220,19 +220,31 @@ fn explained(why: &io::Error, host: &str) -> String {
     let Some(rustls::Error::InvalidCertificate(wrong)) = inner else {
         return format!("TLS fails: {why}");
     };
-    match wrong {
-        CertificateError::UnknownIssuer => format!(
-            "the certificate of \"{host}\" is from an authority that is not known here; \
-             write the authority's file as tls-ca"
-        ),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("the certificate of \"{host}\" has expired")
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("the certificate of \"{host}\" is for other names: {wrong}")
-        }
-        other => format!("the certificate of \"{host}\" is not good: {other}"),
-    }
+    let what = if matches!(wrong, CertificateError::UnknownIssuer) {
+        "is from an authority that is not known here; write the authority's file as tls-ca"
+            .to_owned()
+    } else if is_expired(wrong) {
+        "has expired".to_owned()
+    } else if is_of_others(wrong) {
+        format!("is for other names: {wrong}")
+    } else {
+        format!("is not good: {wrong}")
+    };
+    format!("the certificate of \"{host}\" {what}")
+}
+
+fn is_expired(wrong: &CertificateError) -> bool {
+    matches!(
+        wrong,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. }
+    )
+}
+
+fn is_of_others(wrong: &CertificateError) -> bool {
+    matches!(
+        wrong,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    )
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -188,7 +188,7 @@ async fn nobody_there_is_a_refusal_too() {
         ("sip:1@127.0.0.1:1;transport=tcp", 503),
         ("sip:1@127.0.0.1:1", 408),
         ("sip:1@no.such.name.invalid", 503),
-        ("sips:1@127.0.0.1", 416),
+        ("sip:1@127.0.0.1;transport=sctp", 416),
     ] {
         let ours = caller.endpoint.new_call();
         caller.endpoint.dial(ours, target, None, OFFER.to_owned());
