@@ -9,6 +9,7 @@
 //! ```
 
 use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ fn is_same(a: &AccountState, b: &AccountState) -> bool {
 /// What came of one attempt.
 enum Attempt {
     Granted(Duration),
+    /// Granted, but for an address of ours that a NAT hides; that binding is taken back.
+    Hidden,
     Refused(u16, String),
     Failed {
         why: String,
@@ -113,6 +116,11 @@ struct Binding<'a> {
     route: Option<String>,
     /// The way to the registrar and the Contact that it knows us by.
     bound: Option<(Flow, String)>,
+    /// Where the registrar sees us, if that is not where we are.
+    seen: Option<SocketAddr>,
+    /// Whether the last attempt has found that out; a NAT that changes its mind each time must
+    /// not keep us busy.
+    has_moved: bool,
 }
 
 impl<'a> Binding<'a> {
@@ -127,6 +135,8 @@ impl<'a> Binding<'a> {
             expires: account.wanted_expires(),
             route: None,
             bound: None,
+            seen: None,
+            has_moved: false,
         }
     }
 
@@ -135,8 +145,10 @@ impl<'a> Binding<'a> {
         let (mut n_failed, mut n_refused) = (0, 0);
         loop {
             match self.register().await {
+                Attempt::Hidden => self.has_moved = true,
                 Attempt::Granted(life) => {
                     (n_failed, n_refused) = (0, 0);
+                    self.has_moved = false;
                     state.report(AccountState::Registered { expires: life });
                     self.stay(backoff::refresh_after(life, chance())).await;
                 }
@@ -206,6 +218,10 @@ impl<'a> Binding<'a> {
                 Outcome::Lost(why) => return Attempt::failed(why),
             };
             match response.status_code.code() {
+                200..300 if self.learns_place(&flow, &response) => {
+                    self.remove().await;
+                    return Attempt::Hidden;
+                }
                 200..300 => {
                     let life = granted(&response, &contact).unwrap_or(self.expires);
                     self.hub.registrars.found(&self.account.name, flow.remote);
@@ -249,7 +265,22 @@ impl<'a> Binding<'a> {
     async fn way(&mut self) -> Result<Flow, String> {
         let (hop, route) = self.account.first_hop()?;
         self.route = route;
-        self.hub.flow_to(&hop).await
+        let mut flow = self.hub.flow_to(&hop).await?;
+        if let Some(seen) = self.seen.filter(|_| !flow.is_stream()) {
+            flow.local = seen;
+        }
+        Ok(flow)
+    }
+
+    /// Whether the registrar sees us elsewhere than we say, and calls would not find us
+    /// (RFC 3581). What the configuration says of our address counts more.
+    fn learns_place(&mut self, flow: &Flow, response: &Response) -> bool {
+        if self.has_moved || flow.is_stream() || self.hub.external.is_some() {
+            return false;
+        }
+        let seen = seen(response, flow.local).filter(|seen| *seen != flow.local);
+        self.seen = seen.or(self.seen);
+        seen.is_some()
     }
 
     fn request(&mut self, flow: &Flow, contact: &str, expires: Duration) -> Request {
@@ -305,6 +336,20 @@ fn granted(response: &Response, contact: &str) -> Option<Duration> {
         .and_then(|value| value.parse().ok())
         .map(Duration::from_secs);
     of_ours.or_else(|| seconds(response, "Expires"))
+}
+
+/// Where the sender of a request of ours is, as the answer's first Via tells who said to be at
+/// `local`.
+fn seen(response: &Response, local: SocketAddr) -> Option<SocketAddr> {
+    let via = message::values(&response.headers, "Via")
+        .flat_map(address::list)
+        .next()?;
+    let params = &via[via.find(';')?..];
+    let ip =
+        address::param(params, "received").and_then(|ip| ip.trim_matches(['[', ']']).parse().ok());
+    let port = address::param(params, "rport").and_then(|port| port.parse().ok());
+    let seen = SocketAddr::new(ip.unwrap_or(local.ip()), port.unwrap_or(local.port()));
+    (seen.is_ipv4() == local.is_ipv4()).then_some(seen)
 }
 
 /// What two spellings of one Contact have in common.
@@ -365,6 +410,27 @@ mod tests {
             assert_eq!(life, Some(Duration::from_secs(wanted)), "{headers}");
         }
         assert_eq!(granted(&response(""), ours), None);
+    }
+
+    #[test]
+    fn the_first_via_tells_where_we_are_seen() {
+        let local = "192.168.1.2:5060".parse().unwrap();
+        let table = [
+            (";rport;branch=z", Some("192.168.1.2:5060")),
+            (";rport=4242;received=203.0.113.9", Some("203.0.113.9:4242")),
+            (";received=203.0.113.9", Some("203.0.113.9:5060")),
+            (
+                ";rport=4242, SIP/2.0/UDP x;rport=1",
+                Some("192.168.1.2:4242"),
+            ),
+            (";received=2001:db8::1", None),
+            (";received=nonsense;rport=x", Some("192.168.1.2:5060")),
+        ];
+        for (params, wanted) in table {
+            let response = response(&format!("Via: SIP/2.0/UDP 192.168.1.2:5060{params}\r\n"));
+            let wanted = wanted.map(|at| at.parse().unwrap());
+            assert_eq!(seen(&response, local), wanted, "{params}");
+        }
     }
 
     #[test]

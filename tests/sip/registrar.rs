@@ -25,6 +25,8 @@ pub(crate) struct Mood {
     /// Answers everything with this.
     pub(crate) refuse: Option<&'static str>,
     pub(crate) silent: bool,
+    /// What it makes of the `;rport;` in our Via: where it sees us.
+    pub(crate) seen_at: &'static str,
 }
 
 impl Default for Mood {
@@ -36,6 +38,7 @@ impl Default for Mood {
             most_expires: 3_600,
             refuse: None,
             silent: false,
+            seen_at: ";rport;",
         }
     }
 }
@@ -136,7 +139,9 @@ async fn serve(
         });
         let mut answer = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "From", "Call-ID", "CSeq"] {
-            let _ = write!(answer, "{name}: {}\r\n", header(&text, name).unwrap());
+            let value = header(&text, name).unwrap();
+            let value = value.replacen(";rport;", mood.seen_at, 1);
+            let _ = write!(answer, "{name}: {value}\r\n");
         }
         let to = header(&text, "To").unwrap();
         let _ = write!(

@@ -96,6 +96,32 @@ async fn a_nat_is_kept_open_between_refreshes() {
 }
 
 #[tokio::test]
+async fn behind_a_nat_the_binding_names_the_address_that_the_registrar_sees() {
+    let (registrar, mut phone) = registering(Mood {
+        algorithms: Vec::new(),
+        seen_at: ";received=203.0.113.9;rport=4242;",
+        ..Mood::default()
+    })
+    .await;
+    phone.registered().await;
+    let port = phone.address(Transport::Udp).port();
+    let hidden = format!("<sip:7%2000@127.0.0.1:{port}>");
+    let seen = "<sip:7%2000@203.0.113.9:4242>".to_owned();
+    let told: Vec<_> = registrar
+        .seen()
+        .into_iter()
+        .map(|s| (s.contact, s.expires))
+        .collect();
+    assert_eq!(
+        told,
+        [(hidden.clone(), 300), (hidden, 0), (seen.clone(), 300)]
+    );
+    phone.endpoint.stop().await;
+    let last = registrar.seen().pop().unwrap();
+    assert_eq!((last.contact, last.expires), (seen, 0));
+}
+
+#[tokio::test]
 async fn a_registrar_may_ask_for_a_longer_life() {
     let mood = Mood {
         least_expires: 1_800,
