@@ -22,33 +22,34 @@ fn mixing() -> Conf {
     Conf::timer().calls("hold-concurrent = no")
 }
 
+/// Five seconds here; scripts/measure does thirty with the released program.
 #[test]
-fn two_hundred_calls_a_second_for_thirty_seconds_and_the_memory_is_back() {
+fn two_hundred_calls_a_second_are_answered_and_the_memory_is_back() {
     let _turn = turn();
     let daemon = Daemon::start(&mixing());
-    let warm_up = ["-m", "400", "-r", "200"];
-    let score = Sipp::start("-sn uac", daemon.sip, &warm_up, &[]).finish(SOON * 10);
-    assert_eq!((score.n_succeeded, score.n_failed), (400, 0), "{score:?}");
-
-    let load = ["-m", "6000", "-r", "200", "-l", "2000"];
-    let score = Sipp::start("-sn uac", daemon.sip, &load, &[]).finish(Duration::from_secs(60));
+    daemon.phone().call("100", SOON);
+    let before = daemon.own_memory_kb();
+    let load = ["-m", "1000", "-r", "200", "-l", "1000"];
+    let score = Sipp::start("-sn uac", daemon.sip, &load, &[]).finish(Duration::from_secs(40));
     assert_eq!(
         (score.n_made, score.n_succeeded),
-        (6_000, 6_000),
+        (1_000, 1_000),
         "{score:?}"
     );
     assert_eq!((score.n_failed, score.exit), (0, Some(0)), "{score:?}");
     let at_peak = daemon.own_memory_kb();
 
     // Finished transactions are kept for 32 s (RFC 3261 timers J and I).
-    let until = Instant::now() + Duration::from_secs(60);
-    while daemon.own_memory_kb() > 25_000 && Instant::now() < until {
+    let until = Instant::now() + Duration::from_secs(50);
+    let enough = before + 4_000;
+    while daemon.own_memory_kb() > enough && Instant::now() < until {
         pause(500);
     }
     let afterwards = daemon.own_memory_kb();
+    println!("memory: {before} kB before, {at_peak} kB after 1,000 calls, {afterwards} kB later");
     assert!(
-        afterwards <= 25_000,
-        "{afterwards} kB are kept, {at_peak} kB at the peak"
+        afterwards <= enough,
+        "{afterwards} kB are kept of {at_peak} kB"
     );
     assert!(daemon.phone().options(SOON).is_some());
 }

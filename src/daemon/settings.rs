@@ -79,6 +79,7 @@ fn account(from: &config::Account) -> sip::Account {
         outbound_proxy: from.outbound_proxy.clone(),
         transport: transport(from.transport),
         expires: from.expires,
+        presence: sip::Presence::Registered,
     }
 }
 

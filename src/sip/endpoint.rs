@@ -1,7 +1,7 @@
 //! How is the SIP side started, spoken to and stopped?
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use rsipstack::EndpointBuilder;
 use rsipstack::platform::CancellationToken;
 use rsipstack::transaction::endpoint::EndpointOption;
+use rsipstack::transport::channel::ChannelConnection;
+use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::transport_layer::DomainResolver;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
@@ -25,10 +27,11 @@ use super::error::Error;
 use super::event::Event;
 use super::hub::{Calls, Command, Hub, Refusal, Registrars};
 use super::incoming;
+use super::intake::Intake;
 use super::local;
 use super::plan::{Dial, Wish};
 use super::registering;
-use super::settings::{Account, Listen, Settings, Timing, Transport};
+use super::settings::{Account, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
 use super::wires::Wires;
 use crate::base::CallId;
@@ -75,6 +78,15 @@ impl Endpoint {
         let transports =
             TransportLayer::new_with_domain_resolver(closing.clone(), Box::new(NoNames));
         transports.add_transport(datagrams.clone());
+        let (to_stack, taken) = mpsc::unbounded_channel();
+        transports.add_connection(intake_of(taken, &closing).await?);
+        let intake = Intake {
+            connection: datagrams.clone(),
+            transport: rsipstack::sip::Transport::Udp,
+            to_stack,
+            counters: counters.clone(),
+        };
+        tokio::spawn(wires.clone().serve(intake, closing.clone()));
         let stack = EndpointBuilder::new()
             .with_user_agent(&settings.user_agent)
             .with_transport_layer(transports)
@@ -139,7 +151,7 @@ impl Endpoint {
     }
 
     /// Refuses an incoming call with a status of 300 to 699; an empty reason stands for the
-    /// usual text. The warning is for people to read.
+    /// usual text. The warning is a text for people to read, or a whole Warning value.
     pub fn refuse(
         &self,
         call: CallId,
@@ -234,7 +246,9 @@ impl Endpoint {
                 // The old binding must be gone before the new one is made.
                 let _ = before.await;
             }
-            registering::keep(hub, kept, stopped).await;
+            if kept.presence == Presence::Registered {
+                registering::keep(hub, kept, stopped).await;
+            }
         });
         Keeper {
             account,
@@ -329,6 +343,21 @@ fn bind_streams(listen: &[Listen]) -> Result<Vec<TcpListener>, Error> {
 fn addresses(listen: &[Listen], transport: Transport) -> Vec<SocketAddr> {
     let of_transport = listen.iter().filter(|l| l.transport == transport);
     of_transport.map(|l| l.address).collect()
+}
+
+/// What stands for all datagrams that arrive; it has no address of its own.
+async fn intake_of(
+    taken: TransportReceiver,
+    closing: &CancellationToken,
+) -> Result<SipConnection, Error> {
+    let (unused, _) = mpsc::unbounded_channel();
+    let nowhere = SipAddr {
+        r#type: Some(rsipstack::sip::Transport::Udp),
+        addr: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into(),
+    };
+    let closing = Some(closing.child_token());
+    let channel = ChannelConnection::create_connection(taken, unused, nowhere, closing).await;
+    channel.map(SipConnection::Channel).map_err(stack_error)
 }
 
 fn listening(wires: &Wires, listeners: &[TcpListener]) -> Vec<Listen> {

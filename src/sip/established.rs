@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::asked::Asked;
 use super::dialog::Dialog;
 use super::event::{Event, HowEnded};
-use super::flow::Flow;
+use super::flow::{self, Flow};
 use super::hub::{Command, Hub, Input, Seat};
 use super::message;
 use super::renewing::{Begun, Renewing, Role};
@@ -347,7 +347,7 @@ impl Session {
         let original = &request.original;
         let offer = message::sdp(&original.headers, &original.body);
         let is_update = original.method == Method::Update;
-        if !original.body.is_empty() && offer.is_none() {
+        if message::is_foreign(original) {
             let accept = vec![Header::Accept(message::SDP.into())];
             return reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
         }
@@ -399,8 +399,10 @@ impl Session {
 
     /// Another phone wants the peer's place: for the application it is a changed session.
     async fn replace(&mut self, mut invite: Transaction, early_only: bool) {
-        let flow = invite.connection.as_ref();
-        let flow = flow.and_then(|connection| self.call.hub.flow_back(connection));
+        let flow = invite.connection.as_ref().and_then(|connection| {
+            let peer = flow::source(connection, &invite.original)?;
+            self.call.hub.flow_back(connection, peer)
+        });
         let status = match &flow {
             _ if self.is_leaving() => StatusCode::Decline,
             // RFC 3891 §3: too late, it is answered.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::{Request, SipMessage};
+use rsipstack::sip::{HeadersExt, Request, SipMessage};
 use rsipstack::transaction::random_text;
 use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::net::lookup_host;
@@ -171,10 +171,8 @@ impl Account {
 }
 
 impl Hub {
-    /// The way back to where a request came from.
-    pub(super) fn flow_back(&self, connection: &SipConnection) -> Option<Flow> {
-        let remote = connection.get_remote_addr()?;
-        let peer = remote.get_socketaddr().ok()?;
+    /// The way back to where a message came from.
+    pub(super) fn flow_back(&self, connection: &SipConnection, peer: SocketAddr) -> Option<Flow> {
         if connection.is_reliable() {
             return self.streams.to(peer).map(|stream| self.along(stream, peer));
         }
@@ -240,6 +238,16 @@ impl Hub {
             gone: Some(stream.gone),
         }
     }
+}
+
+/// Where a request came from: ingress has written it into the Via of a datagram.
+pub(super) fn source(connection: &SipConnection, request: &Request) -> Option<SocketAddr> {
+    if let Some(peer) = connection.get_remote_addr() {
+        return peer.get_socketaddr().ok();
+    }
+    let via = request.via_header().ok()?;
+    let (_, place) = SipConnection::parse_target_from_via(via).ok()?;
+    place.try_into().ok()
 }
 
 /// The first address of a name, IPv4 before IPv6: telephony still lives there.

@@ -1,6 +1,7 @@
 //! Who gets a request that arrives?
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rsipstack::sip::{Header, Method, Request, StatusCode};
 use rsipstack::transaction::TransactionReceiver;
@@ -10,8 +11,10 @@ use tokio::sync::mpsc;
 use super::acks::Fork;
 use super::dialog::Key;
 use super::established::{Call, reply};
+use super::flow;
 use super::hub::{Hub, Input};
 use super::invited::Invited;
+use super::merged::Lately;
 use super::message;
 use super::replaces::Replaces;
 use super::stream::Stream;
@@ -23,10 +26,17 @@ pub(super) async fn run(
     mut streams: mpsc::UnboundedReceiver<Stream>,
     mut forks: mpsc::UnboundedReceiver<Fork>,
 ) {
+    let mut lately = Lately::new(hub.lost_after(), Instant::now());
     loop {
         tokio::select! {
             () = hub.closing.cancelled() => return,
-            Some(request) = requests.recv() => take(&hub, request),
+            Some(request) = requests.recv() => {
+                if lately.is_merged(&request.original, Instant::now()) {
+                    refuse(request, StatusCode::LoopDetected);
+                } else {
+                    take(&hub, request);
+                }
+            }
             Some(stream) = streams.recv() => {
                 hub.stack.transport_layer.add_connection(stream.connection);
             }
@@ -71,11 +81,12 @@ fn take(hub: &Arc<Hub>, mut request: Transaction) {
     tokio::spawn(async move { reply(&mut request, status, headers).await });
 }
 
-/// What is wrong with a request, whatever it is for.
+fn refuse(mut request: Transaction, status: StatusCode) {
+    tokio::spawn(async move { reply(&mut request, status, Vec::new()).await });
+}
+
+/// What we lack for a request, whatever it is for.
 fn fault(request: &Request) -> Option<(StatusCode, Vec<Header>)> {
-    if message::is_cut_short(request) || !message::is_numbered_rightly(request) {
-        return Some((StatusCode::BadRequest, Vec::new()));
-    }
     let unsupported = message::unsupported(&request.headers);
     if !unsupported.is_empty() {
         let header = Header::Unsupported(unsupported.join(", ").into());
@@ -122,7 +133,7 @@ fn hand_to(
 
 fn invited(hub: &Arc<Hub>, mut request: Transaction) {
     let original = &request.original;
-    if !original.body.is_empty() && !message::is_sdp(&original.headers) {
+    if message::is_foreign(original) {
         let accept = vec![Header::Accept(message::SDP.into())];
         tokio::spawn(async move {
             reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
@@ -144,7 +155,10 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
         });
         return;
     }
-    let flow = request.connection.as_ref().and_then(|c| hub.flow_back(c));
+    let flow = request.connection.as_ref().and_then(|connection| {
+        let peer = flow::source(connection, original)?;
+        hub.flow_back(connection, peer)
+    });
     let Some(flow) = flow else {
         tokio::spawn(async move {
             reply(&mut request, StatusCode::ServerInternalError, Vec::new()).await;

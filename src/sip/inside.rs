@@ -56,7 +56,7 @@ impl Hub {
 
     /// A phone that answered later than another one is thanked and sent away.
     pub(super) async fn dismiss(&self, fork: Fork) {
-        let Some(flow) = self.flow_back(&fork.connection) else {
+        let Some(flow) = self.flow_back(&fork.connection, fork.source) else {
             return;
         };
         let mut dialog = Dialog::answered(&fork.invite, &fork.answer);

@@ -1,10 +1,10 @@
 //! The SIP side: listeners, registrations and calls, over rsipstack, which nothing else names.
 //!
 //! ```text
-//!            wires (UDP) ─┐                          ┌─ incoming ─► invited ─┐
-//!  network ◄──►           ├─ ingress ◄─► rsipstack ◄─┤                       ├─► established
-//!            stream (TCP)─┘              transactions└─ dialling ────────────┘
-//!                                                    └─ registering
+//!            wires (UDP) ─┐                                 ┌─ incoming ─► invited ─┐
+//!  network ◄──►           ├─ ingress ─ intake ◄─► rsipstack ◄┤                      ├─► established
+//!            stream (TCP)─┘                     transactions └─ dialling ───────────┘
+//!                                                            └─ registering
 //! ```
 //!
 //! Of rsipstack the parser and the transactions are used. Dialogs, digest, registration and the
@@ -16,12 +16,17 @@ mod address;
 mod backoff;
 mod counts;
 mod digest;
+mod echo;
 mod error;
 mod event;
 mod framing;
+mod head;
+mod judge;
 mod local;
 mod settings;
+mod spelling;
 
+mod body;
 mod dialog;
 mod message;
 
@@ -29,6 +34,7 @@ mod acks;
 mod flow;
 mod hub;
 mod inside;
+mod intake;
 mod stream;
 mod transact;
 mod wires;
@@ -40,6 +46,7 @@ mod early;
 mod established;
 mod incoming;
 mod invited;
+mod merged;
 mod plan;
 mod redirect;
 mod registering;
@@ -56,4 +63,4 @@ pub use error::Error;
 pub use event::{AccountState, Caller, Event, HowEnded};
 pub use plan::Wish;
 pub use session_timer::SessionTimer;
-pub use settings::{Account, Listen, Secret, Settings, Timing, Transport};
+pub use settings::{Account, Listen, Presence, Secret, Settings, Timing, Transport};

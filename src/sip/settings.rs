@@ -80,6 +80,18 @@ pub struct Account {
     pub transport: Transport,
     /// The life of a registration that we ask for; zero stands for five minutes.
     pub expires: Duration,
+    /// Whether calls to the account shall come to us.
+    pub presence: Presence,
+}
+
+/// What an account is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It is registered: its calls come to us.
+    #[default]
+    Registered,
+    /// It only places calls; who has registered it keeps its calls.
+    CallsOnly,
 }
 
 impl Account {

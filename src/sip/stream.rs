@@ -5,19 +5,20 @@
 //! itself to the stack as a channel.
 //!
 //! ```text
-//! TcpStream ─► framing ─► ingress ─► parse ─► channel ─► stack
-//! TcpStream ◄─ bytes ◄─────────────────────── channel ◄─ stack
+//! TcpStream ─► framing ─► ingress ─► intake ─► channel ─► stack
+//! TcpStream ◄─ bytes ◄──────────────────────── channel ◄─ stack
 //! ```
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::{SipMessage, Transport};
-use rsipstack::transport::connection::{TransportReceiver, TransportSender};
+use rsipstack::sip::Transport;
+use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent, channel::ChannelConnection};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,6 +30,8 @@ use tokio::time::timeout;
 use super::counts::Counters;
 use super::framing::{self, Frame};
 use super::ingress;
+use super::intake::Intake;
+use super::spelling;
 
 /// A TCP connection that the stack may send on.
 #[derive(Clone)]
@@ -104,20 +107,23 @@ impl Streams {
             gone,
         };
         let (read, writer) = stream.into_split();
-        let (pong, pongs) = mpsc::channel(PONGS);
+        let (aside, asides) = mpsc::channel(ASIDES);
         let reader = Reader {
-            stream: open.clone(),
+            intake: Intake {
+                connection: open.connection.clone(),
+                transport: Transport::Tcp,
+                to_stack,
+                counters: self.counters.clone(),
+            },
             remote,
-            to_stack,
-            pong,
-            counters: self.counters.clone(),
+            aside,
             idle_for,
         };
         let (gone, streams) = (open.gone.clone(), self.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = reader.run(read) => {}
-                () = write(writer, from_stack, pongs) => {}
+                () = write(writer, from_stack, asides) => {}
                 () = gone.cancelled() => {}
             }
             gone.cancel();
@@ -179,96 +185,119 @@ pub(super) async fn serve(
 }
 
 struct Reader {
-    stream: Stream,
+    intake: Intake,
     remote: SocketAddr,
-    to_stack: TransportSender,
-    pong: mpsc::Sender<()>,
-    counters: Arc<Counters>,
+    aside: mpsc::Sender<Aside>,
     idle_for: Option<Duration>,
+}
+
+/// What is sent without the stack.
+enum Aside {
+    More(Vec<u8>),
+    /// The stream is closed behind it.
+    Last(Vec<u8>),
 }
 
 impl Reader {
     async fn run(&self, mut read: OwnedReadHalf) {
         let mut buffer = Vec::with_capacity(CHUNK);
         loop {
+            let patience = self.patience(&buffer);
             let more = read.read_buf(&mut buffer);
-            let read = match self.idle_for {
+            let read = match patience {
                 Some(longest) => timeout(longest, more).await.unwrap_or(Ok(0)),
                 None => more.await,
             };
-            if !matches!(read, Ok(n) if n > 0) || !self.take(&mut buffer) {
+            if !matches!(read, Ok(n) if n > 0) {
                 return;
+            }
+            match self.take(&mut buffer) {
+                Going::On => {}
+                Going::Off(None) => return,
+                Going::Off(Some(words)) => {
+                    // The writer closes the stream, or its peer does.
+                    let _ = self.aside.send(Aside::Last(words)).await;
+                    return pending().await;
+                }
             }
         }
     }
 
-    /// Takes all whole messages out of the buffer; false if the stream has to be closed.
-    fn take(&self, buffer: &mut Vec<u8>) -> bool {
+    /// How long the peer may be silent: not for long in the middle of a message.
+    fn patience(&self, begun: &[u8]) -> Option<Duration> {
+        match begun {
+            [] => self.idle_for,
+            [..] => Some(PART_FOR),
+        }
+    }
+
+    /// Takes all whole messages out of the buffer.
+    fn take(&self, buffer: &mut Vec<u8>) -> Going {
         let mut at = 0;
-        let alive = loop {
+        let going = loop {
             match framing::next(&buffer[at..]) {
-                Frame::Wait => break true,
-                Frame::Broken => break false,
+                Frame::Wait => break Going::On,
+                Frame::Broken(n) => {
+                    let verdict = ingress::last_words(&buffer[at..at + n]);
+                    break Going::Off(self.intake.take(verdict, self.remote));
+                }
                 Frame::Skip(n) => at += n,
                 Frame::Ping(n) => {
                     at += n;
-                    self.counters.ignored(ingress::Ignored::KeepAlive);
-                    // One that does not fit is one of a flood.
-                    let _ = self.pong.try_send(());
+                    self.intake.counters.ignored(ingress::Ignored::KeepAlive);
+                    self.say(b"\r\n".to_vec());
                 }
                 Frame::Message(n) => {
-                    let going = self.deliver(&buffer[at..at + n]);
+                    let verdict = ingress::framed(&buffer[at..at + n]);
                     at += n;
-                    if !going {
-                        break false;
+                    if let Some(answer) = self.intake.take(verdict, self.remote) {
+                        self.say(answer);
+                    }
+                    if !self.intake.is_open() {
+                        break Going::Off(None);
                     }
                 }
             }
         };
         buffer.drain(..at);
-        alive
+        going
     }
 
-    fn deliver(&self, raw: &[u8]) -> bool {
-        let bytes = ingress::framed(raw);
-        let message = SipMessage::try_from(&*bytes).ok().and_then(|message| {
-            SipConnection::update_msg_received(message, self.remote, Transport::Tcp).ok()
-        });
-        let Some(message) = message else {
-            self.counters.malformed();
-            return true;
-        };
-        self.counters
-            .delivered(matches!(bytes, std::borrow::Cow::Owned(_)));
-        let from = SipAddr {
-            r#type: Some(Transport::Tcp),
-            addr: self.remote.into(),
-        };
-        let connection = self.stream.connection.clone();
-        let event = TransportEvent::Incoming(message, connection, from);
-        self.to_stack.send(event).is_ok()
+    /// What does not fit is part of a flood.
+    fn say(&self, bytes: Vec<u8>) {
+        let _ = self.aside.try_send(Aside::More(bytes));
     }
+}
+
+/// Whether a stream goes on, and the last words if not.
+enum Going {
+    On,
+    Off(Option<Vec<u8>>),
 }
 
 /// Sends what the stack and the reader want sent; ends when the peer takes no more.
 async fn write(
     mut stream: OwnedWriteHalf,
     mut messages: TransportReceiver,
-    mut pongs: mpsc::Receiver<()>,
+    mut asides: mpsc::Receiver<Aside>,
 ) {
     loop {
-        let bytes = tokio::select! {
+        let (bytes, is_last) = tokio::select! {
             event = messages.recv() => match event {
-                Some(TransportEvent::Incoming(message, ..)) => message.to_bytes(),
+                Some(TransportEvent::Incoming(message, ..)) => {
+                    let bytes = message.to_bytes();
+                    (spelling::without_stand_in(&bytes).into_owned(), false)
+                }
                 Some(TransportEvent::New(_) | TransportEvent::Closed(_)) => continue,
                 None => return,
             },
-            Some(()) = pongs.recv() => b"\r\n".to_vec(),
+            Some(aside) = asides.recv() => match aside {
+                Aside::More(bytes) => (bytes, false),
+                Aside::Last(bytes) => (bytes, true),
+            },
         };
-        if !matches!(
-            timeout(WRITE_FOR, stream.write_all(&bytes)).await,
-            Ok(Ok(()))
-        ) {
+        let written = timeout(WRITE_FOR, stream.write_all(&bytes)).await;
+        if is_last || !matches!(written, Ok(Ok(()))) {
             return;
         }
     }
@@ -305,8 +334,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// Answers to keep-alives that may wait to be sent.
-const PONGS: usize = 4;
+/// A message that began that long ago and has not ended is given up, and its stream with it.
+const PART_FOR: Duration = Duration::from_secs(30);
+
+/// Answers to keep-alives and to bad messages that may wait to be sent.
+const ASIDES: usize = 8;
 
 /// Bytes read at once; longer messages grow the buffer.
 const CHUNK: usize = 8_192;

@@ -213,7 +213,17 @@ impl Phone {
         let other = self.new_call(user);
         let call = std::mem::replace(&mut self.call, other);
         let sent = self.send(method, "");
-        let answer = self.final_response(longest);
+        let until = sent + longest;
+        let mut answer = None;
+        // Sent again until it is answered, as RFC 3261 timer E has it for UDP.
+        while answer.is_none() && Instant::now() < until {
+            let left = until.saturating_duration_since(Instant::now());
+            answer = self.final_response(left.min(TIMER_1));
+            if answer.is_none() {
+                let again = self.compose(method, "", self.call.sequence, false);
+                self.send_raw(again.as_bytes());
+            }
+        }
         self.call = call;
         (sent, answer)
     }
@@ -358,6 +368,9 @@ impl Phone {
         self.sip.send_to(answer.as_bytes(), to).unwrap();
     }
 }
+
+/// RFC 3261 section 17.1.1.2.
+const TIMER_1: Duration = Duration::from_millis(500);
 
 /// Where an SDP body wants its audio.
 fn media_address(sdp: &str) -> SocketAddr {

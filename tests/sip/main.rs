@@ -1,7 +1,12 @@
 //! Does the SIP side hold up against real peers?
-#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stdout
+)]
 
 mod calls;
+mod cases;
 mod changes;
 mod early;
 mod elsewhere;
@@ -11,3 +16,4 @@ mod parts;
 mod registrar;
 mod registration;
 mod sipp;
+mod torture;

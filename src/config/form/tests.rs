@@ -1,3 +1,5 @@
+//! Which texts are values, and what is said about those that are not?
+
 use std::fmt::Debug;
 use std::time::Duration;
 

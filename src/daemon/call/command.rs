@@ -67,7 +67,7 @@ pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<Ex
     };
     let phone = Phone::start(PhoneSettings {
         target: args.uri.clone(),
-        account: account.or_else(|| account_of(&args)),
+        account: account.or_else(|| account_of(&args)).map(for_calls_only),
         local_port: args.local_port,
         encodings: Encoding::ALL.to_vec(),
     })
@@ -176,8 +176,7 @@ impl Run {
             return Ok(());
         };
         let heard = std::mem::take(&mut outcome.heard);
-        let pcm = Pcm::mono(SampleRate::HZ_8000, heard);
-        wav::write(&numbered(path, number), &pcm)
+        wav::write_mono(&numbered(path, number), SampleRate::HZ_8000, heard)
     }
 
     fn line(&self, step: &Step) -> String {
@@ -224,6 +223,14 @@ fn load(path: &Path) -> anyhow::Result<Arc<Pcm>> {
     let rate = SampleRate::HZ_8000;
     let samples = dsp::convert(&pcm.to_mono(), pcm.rate, rate);
     Ok(Arc::new(Pcm::mono(rate, samples)))
+}
+
+/// Who has registered the account must not lose its calls to a test phone.
+fn for_calls_only(account: sip::Account) -> sip::Account {
+    sip::Account {
+        presence: sip::Presence::CallsOnly,
+        ..account
+    }
 }
 
 /// Who we are, if the command line says; it goes to the target and nowhere else.

@@ -158,7 +158,7 @@ fn report(
     let hearing = Hearing::of(&room.heard, &room.music, RATE);
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let (sound, drawing) = (dir.join("demo.wav"), dir.join("demo.svg"));
-    wav::write(&sound, &Pcm::mono(RATE, room.heard))?;
+    wav::write_mono(&sound, RATE, room.heard)?;
     let layers = [
         Layer {
             name: "music",
