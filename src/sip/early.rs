@@ -36,6 +36,9 @@ impl Earlies {
         };
         let mut news = News::default();
         let known = self.0.iter().position(|e| e.dialog.key.remote_tag == tag);
+        if known.is_none() && self.0.len() == MOST {
+            return News::default();
+        }
         let at = known.unwrap_or_else(|| {
             let dialog = Dialog::answered(invite, response);
             news.dialog = Some(dialog.clone());
@@ -89,6 +92,9 @@ pub(super) fn prack(mut dialog: Dialog, rack: &str, via: String) -> Request {
     request.headers.push(Header::RAck(rack.into()));
     request
 }
+
+/// More phones than any number rings at; the rest is heard of when it answers.
+const MOST: usize = 64;
 
 fn reliable_number(response: &Response) -> Option<u32> {
     if !message::requires(&response.headers, message::RELIABLE) {

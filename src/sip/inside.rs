@@ -39,7 +39,7 @@ impl Hub {
         let mut credentials = Credentials::default();
         for _ in 0..2 {
             let mut request = dialog.request(Method::Bye, flow.via());
-            request.headers.push(message::reason_header(200, why));
+            request.headers.extend(message::reason_header(200, why));
             if let Some(account) = account {
                 credentials.prove(account, &mut request);
             }

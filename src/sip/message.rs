@@ -229,9 +229,13 @@ pub(super) fn warning(host: &str, text: &str) -> Header {
     Header::Warning(format!("399 {host} {}", address::quoted(text)).into())
 }
 
-/// A Reason for the end of a call (RFC 3326).
-pub(super) fn reason_header(cause: u16, text: &str) -> Header {
-    Header::Reason(format!("SIP;cause={cause};text={}", address::quoted(text)).into())
+/// A Reason for the end of a call (RFC 3326); who gives none sends none.
+pub(super) fn reason_header(cause: u16, text: &str) -> Vec<Header> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let reason = format!("SIP;cause={cause};text={}", address::quoted(text));
+    vec![Header::Reason(reason.into())]
 }
 
 /// Says along which way a request goes, once that is known.

@@ -180,7 +180,7 @@ pub(super) fn cancel(invite: &Request, text: &str) -> Request {
     });
     let seq = message::seq(&invite.headers);
     headers.push(Header::CSeq(format!("{seq} CANCEL").into()));
-    headers.push(message::reason_header(200, text));
+    headers.extend(message::reason_header(200, text));
     Request {
         method: Method::Cancel,
         uri: invite.uri.clone(),

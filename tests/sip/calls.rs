@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use paging::base::CallId;
-use paging::sip::{Endpoint, Event, HowEnded, Settings, Transport};
+use paging::sip::{Endpoint, Event, HowEnded, Settings, Transport, Wish};
 use tokio::sync::mpsc;
 
 use crate::parts::{ANSWER, Named, OFFER, Phone, QUICK, Raw, header, none_left, on, to_tag};
@@ -432,6 +432,21 @@ async fn forked_answers_beyond_the_first_are_sent_away() {
     caller.quiet_for(Duration::from_millis(50)).await;
     caller.endpoint.hang_up(ours, "");
     assert_eq!(to_tag(&raw.receive_that("BYE sip:one@").await), "one");
+}
+
+#[tokio::test]
+async fn the_wish_to_be_put_through_arrives() {
+    let (caller, mut called) = (Phone::new().await, Phone::new().await);
+    let target = format!("sip:100@{}", called.address(Transport::Udp));
+    for (wish, wanted) in [(Wish::PickUp, Some(Duration::ZERO)), (Wish::Ring, None)] {
+        let call = caller.endpoint.new_call();
+        let offer = OFFER.to_owned();
+        caller.endpoint.dial_with(call, &target, None, offer, wish);
+        match called.event().await {
+            Event::Incoming { auto_answer, .. } => assert_eq!(auto_answer, wanted),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

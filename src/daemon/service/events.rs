@@ -55,7 +55,10 @@ impl Service {
             sip::Event::Reanswered { call, answer } => {
                 let agreed = answer.map(|sdp| self.legs.late_answer(call, &sdp));
                 if let Ok(Err(refusal)) = agreed {
-                    tracing::warn!("call {call}: the answer to a refresh fits not: {refusal}");
+                    tracing::warn!(
+                        target: "call",
+                        "call {call}: the answer to a refresh cannot be used: {refusal}"
+                    );
                 }
             }
             sip::Event::Replaced { call, caller } => {
