@@ -5,7 +5,7 @@ use crate::config::form;
 use crate::config::keys::{self, Later};
 use crate::config::layers::{DEFAULT, Layers};
 use crate::config::load::Loaded;
-use crate::config::model::{ACCOUNT, Config};
+use crate::config::model::{ACCOUNT, Config, USER};
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
 
@@ -71,6 +71,11 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
         let text = "there is no user, so it registers without a name; write user = EXTENSION";
         warn(&account.section(), "domain", text.to_owned());
     }
+    if config.sip.require_auth && config.sip.users.is_empty() {
+        let text = "there is no user, so only a PBX that we register at can call; \
+                    write a section [user:NAME] with pass = PASSWORD";
+        warn("sip", "require-auth", text.to_owned());
+    }
     let pairs = form::pairs(&config.sip.rtp_ports);
     let max_calls = config.sip.max_calls;
     if (1..max_calls).contains(&pairs) {
@@ -93,6 +98,9 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
 
 /// The section in the table that a written section stands for.
 fn known_section(section: &str) -> Option<&str> {
+    if section.starts_with(USER) {
+        return Some("user");
+    }
     let kind = if section.starts_with(ACCOUNT) {
         "sip"
     } else {
@@ -109,8 +117,8 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
     } else {
         match nearest(section, SECTIONS.into_iter().chain([DEFAULT])) {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
-            None => "unknown section, ignored; there are [sip], [sip:NAME], [audio], \
-                     [calls] and [server]"
+            None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
+                     [audio], [calls] and [server]"
                 .to_owned(),
         }
     };
@@ -154,6 +162,7 @@ fn about_key(section: &str, entry: &Entry) -> Option<String> {
 fn is_key(section: &str, entry: &Entry) -> bool {
     let is_further = entry.section.starts_with(ACCOUNT);
     keys::all()
+        .chain(keys::of_user())
         .filter(|key| key.section == section && (key.is_of_account() || !is_further))
         .flat_map(keys::Key::names)
         .any(|name| name.replace('_', "-") == entry.name || name.replace('-', "_") == entry.name)
@@ -165,7 +174,8 @@ fn unknown_key(section: &str, name: &str) -> String {
     if let Some(key) = elsewhere {
         return format!("unknown here, ignored; it belongs into [{}]", key.section);
     }
-    let here = keys::all().filter(|key| key.section == section);
+    let every = keys::all().chain(keys::of_user());
+    let here = every.filter(|key| key.section == section);
     match nearest(name, here.flat_map(keys::Key::names)) {
         Some(meant) => format!("unknown key, ignored; did you mean {meant}?"),
         None => "unknown key, ignored".to_owned(),

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{Db, Encoding, SampleRate};
+use crate::base::{Db, Encoding, Network, SampleRate};
 use crate::config::keys;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
@@ -50,6 +50,16 @@ pub struct Sip {
     pub max_calls: usize,
     /// What peers beyond a NAT see us as.
     pub external_address: Option<IpAddr>,
+    /// None stands for all.
+    pub allow: Vec<Network>,
+    /// Strangers need the password of a user.
+    pub require_auth: bool,
+    /// Every message is written down.
+    pub trace: bool,
+    /// Where; `None` lets the daemon choose.
+    pub trace_file: Option<PathBuf>,
+    /// By name.
+    pub users: Vec<User>,
 }
 
 impl Sip {
@@ -58,6 +68,29 @@ impl Sip {
         std::iter::once(&self.main)
             .chain(&self.further)
             .filter(|account| !account.domain.is_empty())
+    }
+}
+
+/// One who may call and register here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// NAME of `[user:NAME]`.
+    pub name: String,
+    /// Never empty.
+    pub password: Secret,
+}
+
+impl User {
+    /// The section it stands in.
+    pub fn section(&self) -> String {
+        format!("{USER}{}", self.name)
+    }
+
+    pub(super) fn blank(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            password: Secret::default(),
+        }
     }
 }
 
@@ -275,6 +308,11 @@ impl Config {
                 rtp_ports: 0..=0,
                 max_calls: 0,
                 external_address: None,
+                allow: Vec::new(),
+                require_auth: false,
+                trace: false,
+                trace_file: None,
+                users: Vec::new(),
             },
             audio: Audio::blank(),
             calls: Calls {
@@ -370,6 +408,9 @@ impl PartialEq for Config {
 
 /// The name of the account in `[sip]`.
 pub(super) const MAIN: &str = "sip";
+
+/// What the section of a user begins with.
+pub(super) const USER: &str = "user:";
 
 /// What the section of a further account begins with.
 pub(super) const ACCOUNT: &str = "sip:";

@@ -244,6 +244,7 @@ impl Service {
                 source,
                 offer,
                 account: _,
+                user: _,
             } => {
                 let local = self.endpoint.address_for(source);
                 match self.legs.arrive(call, offer, local) {
@@ -284,6 +285,12 @@ impl Service {
             sip::Event::Ended { call, how } => self.call_over(call, words::ended(&how)),
             sip::Event::Account { name, state } => {
                 self.inputs.extend(words::account(name, state));
+            }
+            sip::Event::User { name, state } => {
+                tracing::info!("sip: {}", words::user(&name, state));
+            }
+            sip::Event::Guard(notice) => {
+                tracing::warn!("sip: {}", words::guard(&notice));
             }
             // The daemon places no calls of its own yet.
             sip::Event::Ringing { .. } | sip::Event::Answered { .. } => {}
@@ -448,6 +455,15 @@ impl Service {
         }
         if changes.concern(Part::Accounts) {
             self.endpoint.set_accounts(settings::accounts(&self.config));
+        }
+        if changes.concern(Part::Callers) {
+            self.endpoint.set_callers(settings::callers(&self.config));
+        }
+        if changes.concern(Part::Trace) {
+            let path = settings::trace(&self.config);
+            if let Err(why) = self.endpoint.set_trace(path.as_deref()) {
+                tracing::error!("{why}");
+            }
         }
         if changes.concern(Part::Media) {
             self.legs.configure(settings::legs(&self.config));

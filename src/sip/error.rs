@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::settings::Transport;
 
@@ -22,6 +23,13 @@ pub enum Error {
         transport: Transport,
         /// The address asked for.
         address: SocketAddr,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// The capture file cannot be written.
+    Trace {
+        /// The file asked for.
+        path: PathBuf,
         /// What the system said.
         why: io::Error,
     },
@@ -53,6 +61,9 @@ impl fmt::Display for Error {
                 address,
                 why,
             } => write!(f, "cannot listen on {transport} {address}: {why}"),
+            Self::Trace { path, why } => {
+                write!(f, "cannot write the sip trace {}: {why}", path.display())
+            }
             Self::Stack(why) => write!(f, "the sip stack does not start: {why}"),
         }
     }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::asked::Asked;
 use super::dialog::Dialog;
+use super::doors::HalfOpen;
 use super::event::{Event, HowEnded};
 use super::flow::Flow;
 use super::hub::{Command, Hub, Input, Seat};
@@ -78,6 +79,8 @@ pub(super) struct Unacked {
     due: Instant,
     /// The first INVITE, whose confirmation the application waits for.
     first: bool,
+    /// Given back with the ACK.
+    pub(super) place: Option<HalfOpen>,
 }
 
 enum Reoffer {
@@ -108,6 +111,7 @@ impl Unacked {
             seq: asked.seq,
             late: asked.offer().is_none(),
             first,
+            place: None,
             due: Instant::now() + hub.lost_after() * 2,
         }
     }

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use super::acks::Acks;
 use super::counts::Counters;
 use super::dialog;
+use super::doors::Doors;
 use super::event::Event;
 use super::settings::{Account, Timing};
 use super::stream::Streams;
@@ -32,6 +33,7 @@ pub(super) struct Hub {
     pub(super) calls: Calls,
     pub(super) acks: Arc<Acks>,
     pub(super) registrars: Registrars,
+    pub(super) doors: Arc<Doors>,
     pub(super) counters: Arc<Counters>,
     pub(super) closing: CancellationToken,
     pub(super) stopping: AtomicBool,

@@ -5,6 +5,7 @@ use rsipstack::transaction::transaction::Transaction;
 
 use super::asked::Asked;
 use super::dialog::Dialog;
+use super::doors::HalfOpen;
 use super::established::{Call, Session, Unacked, reply};
 use super::event::{Event, HowEnded};
 use super::hub::{Command, Input, Refusal};
@@ -17,6 +18,7 @@ pub(super) struct Invited {
     dialog: Dialog,
     /// The caller takes no provisional response that could get lost; it gets none.
     quiet: bool,
+    place: HalfOpen,
 }
 
 enum Next {
@@ -27,7 +29,12 @@ enum Next {
 
 impl Invited {
     /// Enters the call and tells the application.
-    pub(super) fn new(mut call: Call, invite: Transaction) -> Self {
+    pub(super) fn new(
+        mut call: Call,
+        invite: Transaction,
+        user: Option<String>,
+        place: HalfOpen,
+    ) -> Self {
         let asked = call.host(invite);
         let dialog = Dialog::invited(&asked.request, asked.tag());
         call.seat.take_dialog(&dialog.key);
@@ -37,11 +44,13 @@ impl Invited {
             caller: message::caller(headers),
             dialled: message::dialled(&asked.request),
             account: call.account.as_ref().map(|account| account.name.clone()),
+            user,
             source: call.flow.remote,
             offer: asked.offer(),
         });
         Self {
             quiet: message::wants_reliable(headers),
+            place,
             call,
             asked,
             dialog,
@@ -65,7 +74,8 @@ impl Invited {
                 Next::On => {}
                 Next::Over(how) => return self.call.tell_ended(how),
                 Next::Answered => {
-                    let unacked = Unacked::new(&self.call.hub, &self.asked, true);
+                    let mut unacked = Unacked::new(&self.call.hub, &self.asked, true);
+                    unacked.place = Some(self.place);
                     return Session::new(self.call, self.dialog, Some(unacked))
                         .run()
                         .await;
@@ -122,6 +132,9 @@ impl Invited {
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Next {
+        if matches!(refusal.status, 404 | 604) {
+            self.call.hub.doors.missed(self.call.flow.remote.ip());
+        }
         let mut headers = Vec::new();
         if let Some(text) = &refusal.warning {
             headers.push(message::warning(&self.call.flow.local.to_string(), text));

@@ -7,6 +7,8 @@
 //!                                                    └─ registering
 //! ```
 //!
+//! `doors` decides at every entry who is listened to; `trace` writes down what passes.
+//!
 //! Of rsipstack the parser and the transactions are used. Dialogs, digest, registration and the
 //! choice of addresses are our own: there it guesses where a PBX must not be guessed about.
 
@@ -14,13 +16,20 @@ pub mod ingress;
 
 mod address;
 mod backoff;
+mod challenge;
 mod counts;
 mod digest;
 mod error;
 mod event;
 mod framing;
+mod guard;
 mod local;
+mod mask;
+mod pcap;
+mod peek;
+mod registrar;
 mod settings;
+mod sources;
 
 mod dialog;
 mod message;
@@ -30,11 +39,14 @@ mod flow;
 mod hub;
 mod inside;
 mod stream;
+mod trace;
 mod transact;
 mod wires;
 
 mod asked;
 mod dialling;
+mod doors;
+mod enrolling;
 mod established;
 mod incoming;
 mod invited;
@@ -45,5 +57,6 @@ mod endpoint;
 pub use counts::Counts;
 pub use endpoint::Endpoint;
 pub use error::Error;
-pub use event::{AccountState, Caller, Event, HowEnded};
-pub use settings::{Account, Listen, Secret, Settings, Timing, Transport};
+pub use event::{AccountState, Caller, Event, HowEnded, UserState};
+pub use guard::{Notice, Offence};
+pub use settings::{Account, Callers, Listen, Secret, Settings, Timing, Transport, User};

@@ -27,8 +27,11 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::counts::Counters;
+use super::doors::Doors;
 use super::framing::{self, Frame};
 use super::ingress;
+use super::settings;
+use super::trace::{Direction, Trace};
 
 /// A TCP connection that the stack may send on.
 #[derive(Clone)]
@@ -43,14 +46,23 @@ pub(super) struct Stream {
 #[derive(Clone)]
 pub(super) struct Streams {
     open: Arc<Mutex<HashMap<SocketAddr, Stream>>>,
+    doors: Arc<Doors>,
+    trace: Arc<Trace>,
     counters: Arc<Counters>,
     closing: CancellationToken,
 }
 
 impl Streams {
-    pub(super) fn new(counters: Arc<Counters>, closing: CancellationToken) -> Self {
+    pub(super) fn new(
+        doors: Arc<Doors>,
+        trace: Arc<Trace>,
+        counters: Arc<Counters>,
+        closing: CancellationToken,
+    ) -> Self {
         Self {
             open: Arc::default(),
+            doors,
+            trace,
             counters,
             closing,
         }
@@ -110,14 +122,17 @@ impl Streams {
             remote,
             to_stack,
             pong,
+            doors: self.doors.clone(),
+            trace: self.trace.clone(),
             counters: self.counters.clone(),
             idle_for,
         };
+        let (trace, ends) = (self.trace.clone(), (local, remote));
         let (gone, streams) = (open.gone.clone(), self.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = reader.run(read) => {}
-                () = write(writer, from_stack, pongs) => {}
+                () = write(writer, from_stack, pongs, &trace, ends) => {}
                 () = gone.cancelled() => {}
             }
             gone.cancel();
@@ -126,6 +141,17 @@ impl Streams {
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(remote, open.clone());
         Ok(open)
+    }
+
+    /// Whether one more connection of that peer fits in; counted if not.
+    fn has_room(&self, peer: SocketAddr) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_peer = || open.keys().filter(|other| other.ip() == peer.ip()).count();
+        let fits = open.len() < MOST && (open.len() < FEW || of_peer() < MOST_OF_ONE);
+        if !fits {
+            self.counters.beyond_cap();
+        }
+        fits
     }
 
     fn forget(&self, remote: SocketAddr) {
@@ -166,11 +192,15 @@ pub(super) async fn serve(
             accepted = listener.accept() => accepted,
             () = streams.closing.cancelled() => return,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of descriptors, mostly: trying again at once would only spin.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        if !streams.has_room(peer) || !streams.doors.admits_stream(peer.ip()) {
+            // Dropping it closes it.
+            continue;
+        }
         let adopted = streams.adopt(stream, Some(IDLE_FOR)).await;
         if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
             return;
@@ -183,6 +213,8 @@ struct Reader {
     remote: SocketAddr,
     to_stack: TransportSender,
     pong: mpsc::Sender<()>,
+    doors: Arc<Doors>,
+    trace: Arc<Trace>,
     counters: Arc<Counters>,
     idle_for: Option<Duration>,
 }
@@ -229,7 +261,18 @@ impl Reader {
         alive
     }
 
+    /// False if the peer is not listened to any more.
     fn deliver(&self, raw: &[u8]) -> bool {
+        if !self.doors.admits(self.remote.ip(), raw) {
+            return false;
+        }
+        self.trace.saw(
+            Direction::Received,
+            settings::Transport::Tcp,
+            self.stream.local,
+            self.remote,
+            raw,
+        );
         let bytes = ingress::framed(raw);
         let message = SipMessage::try_from(&*bytes).ok().and_then(|message| {
             SipConnection::update_msg_received(message, self.remote, Transport::Tcp).ok()
@@ -255,6 +298,8 @@ async fn write(
     mut stream: OwnedWriteHalf,
     mut messages: TransportReceiver,
     mut pongs: mpsc::Receiver<()>,
+    trace: &Trace,
+    (local, remote): (SocketAddr, SocketAddr),
 ) {
     loop {
         let bytes = tokio::select! {
@@ -265,6 +310,13 @@ async fn write(
             },
             Some(()) = pongs.recv() => b"\r\n".to_vec(),
         };
+        trace.saw(
+            Direction::Sent,
+            settings::Transport::Tcp,
+            local,
+            remote,
+            &bytes,
+        );
         if !matches!(
             timeout(WRITE_FOR, stream.write_all(&bytes)).await,
             Ok(Ok(()))
@@ -298,6 +350,15 @@ const IDLE_FOR: Duration = Duration::from_secs(2 * 3_600);
 const PROBE_AFTER: Duration = Duration::from_secs(60);
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 const PROBES: u32 = 4;
+
+/// Connections at the same time. Each costs a descriptor, and calls need two more.
+const MOST: usize = 4_096;
+
+/// Below that many nobody's share is looked at.
+const FEW: usize = 512;
+
+/// One peer's share once there are many.
+const MOST_OF_ONE: usize = 512;
 
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -16,8 +16,11 @@ use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
 use super::counts::Counters;
+use super::doors::Doors;
 use super::ingress::{self, Verdict};
 use super::local;
+use super::settings::Transport;
+use super::trace::{Direction, Trace};
 
 pub(super) struct Wires {
     /// Emptied when the endpoint stops, so that the ports are free at once.
@@ -25,6 +28,8 @@ pub(super) struct Wires {
     /// The socket that each peer was last heard on; only kept if there are several.
     heard: Mutex<HashMap<SocketAddr, Arc<Wire>>>,
     scratch: Mutex<Vec<u8>>,
+    doors: Arc<Doors>,
+    trace: Arc<Trace>,
     counters: Arc<Counters>,
 }
 
@@ -40,6 +45,8 @@ impl Wires {
     /// The address that could not be had, and why.
     pub(super) fn bind(
         addresses: &[SocketAddr],
+        doors: Arc<Doors>,
+        trace: Arc<Trace>,
         counters: Arc<Counters>,
     ) -> Result<Self, (SocketAddr, io::Error)> {
         let any = [SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))];
@@ -56,6 +63,8 @@ impl Wires {
             sockets: RwLock::new(sockets.into_iter().map(Arc::new).collect()),
             heard: Mutex::default(),
             scratch: Mutex::new(vec![0; LONGEST]),
+            doors,
+            trace,
             counters,
         })
     }
@@ -118,7 +127,14 @@ impl Wires {
             let Some((wire, length, from)) = poll_any(&sockets, cx, &mut scratch) else {
                 return Poll::Pending;
             };
-            let Some(length) = self.deliver(&scratch[..length], buffer) else {
+            if !self.doors.admits(from.ip(), &scratch[..length]) {
+                continue;
+            }
+            let raw = &scratch[..length];
+            let direction = Direction::Received;
+            self.trace
+                .saw(direction, Transport::Udp, wire.bound, from, raw);
+            let Some(length) = self.deliver(raw, buffer) else {
                 continue;
             };
             if sockets.len() > 1 {
@@ -179,7 +195,12 @@ impl Socket for Wires {
     /// lost, and it sends again.
     async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> rsipstack::Result<usize> {
         let sent = match self.wire_to(to) {
-            Some(wire) => wire.socket.send_to(bytes, to).await.is_ok(),
+            Some(wire) => {
+                let direction = Direction::Sent;
+                self.trace
+                    .saw(direction, Transport::Udp, wire.bound, to, bytes);
+                wire.socket.send_to(bytes, to).await.is_ok()
+            }
             None => false,
         };
         if !sent {

@@ -24,8 +24,7 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 11] = [
-    "user",
+const SECTIONS: [&str; 10] = [
     "zone",
     "page",
     "moh",
@@ -46,12 +45,12 @@ const KEYS: &[(&str, &[&str], Later)] = &[
             "tls-key",
             "tls-ca",
             "session-expires",
-            "trace",
             "extensions",
         ],
         Later::Feature,
     ),
-    ("sip", &["allow", "require-auth", "srtp"], Later::Protection),
+    ("sip", &["srtp"], Later::Protection),
+    ("user", &["role"], Later::Feature),
     ("audio", &["agc", "speech-filter"], Later::Feature),
     ("calls", &["silence-hang-up"], Later::Feature),
     (

@@ -176,7 +176,10 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             sip::Event::Ended { how, .. } => return Some(self.ended(how)),
             sip::Event::Reoffer { offer, .. } => self.reoffered(offer.as_deref()),
             sip::Event::Confirmed { answer, .. } => self.confirmed(answer.as_deref()),
-            sip::Event::Incoming { .. } | sip::Event::Account { .. } => {}
+            sip::Event::Incoming { .. }
+            | sip::Event::Account { .. }
+            | sip::Event::User { .. }
+            | sip::Event::Guard(_) => {}
         }
         None
     }

@@ -38,7 +38,9 @@ impl Hearing {
             let gain = dot(h, m) / dot(m, m).max(f32::MIN_POSITIVE);
             let rest: f32 = h.iter().zip(m).map(|(h, m)| (h - gain * m).powi(2)).sum();
             let trust = 1.0 / (rest + FAINT);
-            hearing.likeness.push((trust * dot(h, m), trust * dot(m, m)));
+            hearing
+                .likeness
+                .push((trust * dot(h, m), trust * dot(m, m)));
             hearing
                 .music
                 .push(gain.abs() * (dot(m, m) / slice as f32).sqrt());
