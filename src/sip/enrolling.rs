@@ -41,7 +41,8 @@ pub(super) fn caller(
     let is_ours = || hub.registrars.account_of("", from).is_some();
     // A PBX that we are registered at does not know our users.
     let is_needed = hub.doors.require_auth() && !is_ours();
-    if !is_needed && !(is_proven && hub.doors.has_users()) {
+    let is_offered = is_proven && hub.doors.has_users();
+    if !(is_needed || is_offered) {
         return Ok(None);
     }
     match identify(hub, request, from) {
@@ -71,11 +72,11 @@ pub(super) async fn ask(hub: &Hub, request: &Transaction, challenges: [String; 2
     let bare = SipMessage::Response(response.clone()).to_bytes().len();
     let room = SipMessage::Request(original.clone()).to_bytes().len();
     let mut length = bare;
-    // A question must not be longer than what it answers; the last one is known by all phones.
+    // A question must not be much longer than what it answers; all phones know the last one.
     let [first, last] = challenges;
     let line = |value: &str| "WWW-Authenticate: \r\n".len() + value.len();
     length += line(&first) + line(&last);
-    if length <= room || connection.is_reliable() {
+    if length <= room + room / 4 || connection.is_reliable() {
         response.headers.push(Header::WwwAuthenticate(first.into()));
     }
     response.headers.push(Header::WwwAuthenticate(last.into()));

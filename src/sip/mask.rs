@@ -44,13 +44,21 @@ fn proofs(line: &mut [u8]) {
         let field = &mut line[at..end];
         match field.iter().position(|&b| b == b'=') {
             Some(equals) if is_harmless(&field[..equals]) => {}
-            Some(equals) => stars(&mut field[equals + 1..]),
-            // A scheme alone, or one with a token behind it, as Basic and Bearer have.
-            None => {
-                let field_start = field.iter().take_while(|b| b.is_ascii_whitespace()).count();
-                let word = field[field_start..].iter().position(|&b| b == b' ');
-                if let Some(blank) = word {
-                    stars(&mut field[field_start + blank..]);
+            Some(equals) if words(&field[..equals]).next().is_none_or(is_digest) => {
+                stars(&mut field[equals + 1..]);
+            }
+            Some(equals) if words(&field[..equals]).count() == 1 => {
+                stars(&mut field[equals + 1..]);
+            }
+            // A scheme with a token behind it, as Basic and Bearer have.
+            Some(_) | None => {
+                let word = field.iter().position(|b| !b.is_ascii_whitespace());
+                let blank = word.and_then(|word| {
+                    let end = field[word..].iter().position(|&b| b == b' ');
+                    end.map(|end| word + end)
+                });
+                if let Some(blank) = blank {
+                    stars(&mut field[blank..]);
                 }
             }
         }
@@ -76,16 +84,22 @@ fn end_of_field(line: &[u8], start: usize) -> usize {
 
 /// Whether a field's name, the last word before the equals sign, is one of those to keep.
 fn is_harmless(before: &[u8]) -> bool {
-    let name = before.trim_ascii();
-    let words: Vec<&[u8]> = name.split(|b| b.is_ascii_whitespace()).collect();
-    let Some(name) = words.last() else {
-        return false;
-    };
-    let is_scheme = words.len() == 1 || words[0].eq_ignore_ascii_case(b"digest");
-    is_scheme
+    let n_words = words(before).count();
+    let is_alone = n_words == 1 || words(before).next().is_some_and(is_digest);
+    let name = words(before).last().unwrap_or_default();
+    is_alone
         && HARMLESS
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let words = text.split(u8::is_ascii_whitespace);
+    words.filter(|word| !word.is_empty())
+}
+
+fn is_digest(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"digest")
 }
 
 /// Keys of encrypted sound (RFC 4568) and of its forerunner (`k=`).

@@ -124,8 +124,11 @@ impl Bindings {
         for bindings in self.0.values_mut() {
             bindings.retain(|b| is_alive(b));
         }
-        let empty = self.0.extract_if(.., |_, bindings| bindings.is_empty());
-        empty.map(|(user, _)| user).collect()
+        let is_empty = |(_, bindings): &(&String, &Vec<Binding>)| bindings.is_empty();
+        let empty = self.0.iter().filter(is_empty).map(|(user, _)| user.clone());
+        let empty: Vec<String> = empty.collect();
+        self.0.retain(|_, bindings| !bindings.is_empty());
+        empty
     }
 
     fn grant(&mut self, user: &str, wish: &Wish<'_>, asked: &Enrolment<'_>, now: Instant) {

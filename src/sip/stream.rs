@@ -24,7 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::counts::Counters;
 use super::doors::Doors;
@@ -222,15 +222,22 @@ struct Reader {
 impl Reader {
     async fn run(&self, mut read: OwnedReadHalf) {
         let mut buffer = Vec::with_capacity(CHUNK);
+        // When what has begun must be whole; who connects must have something to say.
+        let mut due = self.idle_for.map(|_| Instant::now() + WHOLE_FOR);
         loop {
             let more = read.read_buf(&mut buffer);
-            let read = match self.idle_for {
-                Some(longest) => timeout(longest, more).await.unwrap_or(Ok(0)),
-                None => more.await,
+            let read = match (due, self.idle_for) {
+                (Some(due), _) => timeout_at(due, more).await.unwrap_or(Ok(0)),
+                (None, Some(longest)) => timeout(longest, more).await.unwrap_or(Ok(0)),
+                (None, None) => more.await,
             };
             if !matches!(read, Ok(n) if n > 0) || !self.take(&mut buffer) {
                 return;
             }
+            due = match buffer.is_empty() {
+                true => None,
+                false => due.or_else(|| Some(Instant::now() + WHOLE_FOR)),
+            };
         }
     }
 
@@ -341,6 +348,10 @@ const CONNECT_FOR: Duration = Duration::from_secs(4);
 
 /// How long a peer may take to make room for one message.
 const WRITE_FOR: Duration = Duration::from_secs(10);
+
+/// How long a message may take to arrive, and how long one who connects may be silent: many who
+/// do neither must not take all places.
+const WHOLE_FOR: Duration = Duration::from_secs(30);
 
 /// An accepted connection without a byte for that long is nobody's; it also outlives the usual
 /// refresh of a registration.
