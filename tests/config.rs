@@ -222,13 +222,12 @@ fn settings_that_do_not_fit_together_are_told() {
         ),
         (
             "[sip]\nlisten = tls:0.0.0.0:5061",
-            "paging.conf:2: [sip] listen = tls:0.0.0.0:5061: TLS is not supported yet in this \
-             version; write udp: or tcp:",
+            "paging.conf:2: warning: [sip] listen = tls:0.0.0.0:5061: tls: needs a certificate; \
+             write tls-cert = FILE and tls-key = FILE",
         ),
         (
-            "[sip]\ntransport = tls",
-            "paging.conf:2: [sip] transport = tls: TLS is not supported yet in this version; \
-             write udp or tcp",
+            "[sip]\nsrtp = maybe",
+            "paging.conf:2: [sip] srtp = maybe: no such choice; write off, optional or required",
         ),
         (
             "[sip]\ndisplay-name = \"Hall\"",
@@ -274,9 +273,8 @@ fn settings_that_do_not_fit_together_are_told() {
              set and counts; remove one of them",
         ),
         (
-            "[sip]\nsrtp = required",
-            "paging.conf:2: warning: [sip] srtp: not supported by this version, ignored: it \
-             keeps NOBODY out; use a firewall",
+            "[sip]\nextensions = 1",
+            "paging.conf:2: warning: [sip] extensions: not supported by this version, ignored",
         ),
         (
             "[sip]\nallow = 10.0.0.0/8 lan",

@@ -1,5 +1,5 @@
 //! What happens when the sound system dies, and when the network talks nonsense?
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
@@ -38,6 +38,7 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
     );
     let status = daemon.notify.status().unwrap().to_lowercase();
     assert!(status.contains("jack"), "{status}");
+    daemon.process.wait_for("the JACK server is gone", SOON);
     pause(1_500);
     assert!(daemon.process.is_running(), "{}", daemon.process.log());
     let mut refused = daemon.phone();
@@ -50,12 +51,16 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
         answer.text
     );
 
+    let away = Instant::now();
     jackd.restart();
     let back = Instant::now();
+    let told = daemon.notify.wait_for("STATUS=", away, SOON);
+    assert!(told.is_some(), "systemd is not told of the return");
+    let status = daemon.notify.status().unwrap().to_lowercase();
+    assert!(!status.contains("gone"), "{status}");
     let recorder = Recorder::start(&jackd);
     let longest = Duration::from_secs(3);
     jackd.wait_until_fed("system:playback_1", "paging:", longest);
-    pause(3_000);
     let spoke = talking.join().unwrap();
     phone.hang_up();
     let heard = recorder.stop();
@@ -70,19 +75,20 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
     let waited = waited.saturating_duration_since(back);
     assert!(waited < longest, "sound is back after {waited:?}");
 
+    println!("sound is back {waited:?} after the return of jackd");
+
     // What is heard now is what is said now, not what was said while nobody could hear it.
-    let at = Instant::now() - Duration::from_secs(1);
-    let said_at = (at.min(spoke + Duration::from_secs(12)) - spoke).as_secs_f64();
-    let begin = (said_at * 8_000.0) as usize - 16_000;
-    let piece = &speech[begin..begin + 8_000];
-    let sent = heard.frame_at(spoke + Duration::from_secs_f64(begin as f64 / 8_000.0));
-    let arrived = measure::arrival(piece, &heard.left, heard.rate, sent, heard.left.len());
-    assert!(arrived.alike > 0.85, "speech is {} alike", arrived.alike);
-    let late_ms = (arrived.frame - sent) * 1_000 / heard.rate as usize;
-    assert!(
-        late_ms < 300,
-        "speech is {late_ms} ms late after the return"
-    );
+    let said_at = (back + longest - spoke).as_secs_f64();
+    let begin = (said_at * 8_000.0) as usize;
+    let begins = heard.frame_at(spoke + Duration::from_secs_f64(begin as f64 / 8_000.0));
+    let now_said = &speech[begin..begin + 24_000];
+    let pieces = measure::pieces(now_said, &heard.left, heard.rate, begins);
+    // What piled up is worked off meanwhile.
+    let alike = measure::alike_but_for(&pieces, 0.5);
+    assert!(alike > 0.75, "speech is {alike} alike: {pieces:#?}");
+    let late: Vec<f32> = pieces.iter().map(|piece| piece.late_ms).collect();
+    let late = measure::median(&late);
+    assert!(late < 200.0, "speech is {late} ms late after the return");
     assert_eq!(daemon.stop().0, Some(0));
 }
 
@@ -175,8 +181,11 @@ fn lost_and_late_packets_are_bridged() {
     let spoke = phone.talk(&speech, |i| fates[usize::from(i)]);
     phone.hang_up();
     let heard = recorder.stop();
-    let from = heard.frame_at(spoke);
-    let late = &speech[24_000..32_000];
-    let arrived = measure::arrival(late, &heard.left, heard.rate, from, heard.left.len());
-    assert!(arrived.alike > 0.75, "speech is {} alike", arrived.alike);
+    let from = heard.frame_at(spoke + Duration::from_secs(1));
+    let pieces = measure::pieces(&speech[8_000..], &heard.left, heard.rate, from);
+    // One packet in fifty is lost, so every fourth piece or so has a patch in it.
+    let alike = measure::alike_but_for(&pieces, 0.4);
+    assert!(alike > 0.8, "speech is {alike} alike: {pieces:#?}");
+    let worst = measure::alike_but_for(&pieces, 0.0);
+    assert!(worst > 0.3, "a piece is only {worst} alike: {pieces:#?}");
 }

@@ -3,10 +3,11 @@
 
 mod common;
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use common::daemon::{Conf, run};
+use common::daemon::{Conf, run, run_with};
 use common::folder::{Folder, in_repository};
 use common::ports::{free_address, free_block};
 
@@ -105,18 +106,75 @@ fn a_device_that_is_not_there_is_named() {
 }
 
 #[test]
+fn two_devices_that_match_are_both_named() {
+    let folder = Folder::new("devices");
+    let alsa = folder.write(
+        "asound.conf",
+        "pcm.hall { type null hint { show on description \"The hall\" } }\n\
+         pcm.hallway { type null hint { show on description \"The hallway\" } }\n",
+    );
+    let conf = Conf {
+        audio: "backend = device\ndevice = hall\n".into(),
+        ..Conf::default()
+    };
+    let file = folder.write("two.conf", conf.text(free_address(), free_block(300)));
+    let environment = [("ALSA_CONFIG_PATH", alsa.to_str().unwrap().to_owned())];
+    let (code, log) = run_with(&folder, &[file.to_str().unwrap()], SOON, &environment);
+    assert_eq!(code, Some(2), "{log}");
+    let complaints = log.lines().filter(|line| line.starts_with("paging: "));
+    let complaints: Vec<&str> = complaints.collect();
+    assert_eq!(complaints.len(), 1, "one clear line:\n{log}");
+    for word in ["hall", "hallway"] {
+        assert!(complaints[0].contains(word), "{log}");
+    }
+}
+
+#[test]
 fn a_port_in_use_is_named_and_nothing_is_half_started() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
-    let folder = Folder::new("taken");
-    let conf = Conf::timer().text(address, free_block(300));
-    let file = folder.write("taken.conf", conf);
-    let (code, log) = run(&folder, &[file.to_str().unwrap()], SOON);
-    assert_eq!(code, Some(1), "{log}");
+    let taken_tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let registrar = UdpSocket::bind("127.0.0.1:0").unwrap();
+    registrar
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let account = format!(
+        "domain = {}\nuser = me\npass = secret",
+        registrar.local_addr().unwrap()
+    );
+    for address in [taken.local_addr(), taken_tcp.local_addr()] {
+        let address = address.unwrap();
+        let folder = Folder::new("taken");
+        let conf = Conf::timer().sip(&account).text(address, free_block(300));
+        let file = folder.write("taken.conf", conf);
+        let (code, log) = run(&folder, &[file.to_str().unwrap()], SOON);
+        assert_eq!(code, Some(1), "{log}");
+        let complaints: Vec<&str> = log.lines().filter(|l| l.starts_with("paging: ")).collect();
+        assert_eq!(complaints.len(), 1, "one clear line:\n{log}");
+        let named = complaints[0].contains(&address.to_string());
+        assert!(named && complaints[0].contains("in use"), "{log}");
+        assert!(registrar.recv(&mut [0; 2_000]).is_err(), "it registered");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = Folder::new("unreadable");
+    let place = folder.path().to_str().unwrap();
+    let (code, log) = run(&folder, &[place], SOON);
+    assert_eq!(code, Some(2), "{log}");
     assert!(
-        log.contains(&address.to_string()) && log.contains("use"),
+        log.contains(place) && log.contains("is a directory"),
         "{log}"
     );
+
+    let locked = folder.write("locked.conf", "[sip]\n");
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::read(&locked).is_ok() {
+        return; // The administrator may read everything.
+    }
+    let (code, log) = run(&folder, &[locked.to_str().unwrap()], SOON);
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("locked.conf"), "{log}");
 }
 
 #[test]

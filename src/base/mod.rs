@@ -6,6 +6,7 @@ mod ids;
 mod network;
 mod pcm;
 mod ring;
+mod srtp;
 mod units;
 
 pub use encoding::Encoding;
@@ -14,4 +15,5 @@ pub use ids::{CallId, PlayId, ZoneId, ZoneSet};
 pub use network::{Network, NotANetwork};
 pub use pcm::Pcm;
 pub use ring::{Offer, Take, ring};
+pub use srtp::{SrtpKey, SrtpKeyring, SrtpKeys, SrtpSuite};
 pub use units::{Db, SampleRate};

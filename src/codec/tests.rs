@@ -1,3 +1,5 @@
+//! Does every code of every table decode and encode as its recommendation says?
+
 use super::*;
 
 /// ITU-T G.711 table 2 as a formula: 14-bit magnitudes, here in 16-bit units.
@@ -27,7 +29,9 @@ fn a_law(code: u8) -> i32 {
     }
 }
 
-const LAWS: [(Encoding, fn(u8) -> i32); 2] = [(Encoding::Pcmu, mu_law), (Encoding::Pcma, a_law)];
+type Law = fn(u8) -> i32;
+
+const LAWS: [(Encoding, Law); 2] = [(Encoding::Pcmu, mu_law), (Encoding::Pcma, a_law)];
 
 fn decoded(encoding: Encoding, payload: &[u8]) -> Vec<f32> {
     let mut out = Vec::new();

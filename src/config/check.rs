@@ -2,10 +2,10 @@
 
 use crate::config::dialect::Entry;
 use crate::config::form;
-use crate::config::keys::{self, Later};
+use crate::config::keys;
 use crate::config::layers::{DEFAULT, Layers};
 use crate::config::load::Loaded;
-use crate::config::model::{ACCOUNT, Config, USER};
+use crate::config::model::{ACCOUNT, Config, Listen, Transport, USER};
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
 
@@ -76,6 +76,12 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
                     write a section [user:NAME] with pass = PASSWORD";
         warn("sip", "require-auth", text.to_owned());
     }
+    let is_tls = |listen: &Listen| listen.transport == Transport::Tls;
+    let has_identity = config.sip.tls_cert.is_some() && config.sip.tls_key.is_some();
+    if config.sip.listen.iter().any(is_tls) && !has_identity {
+        let text = "tls: needs a certificate; write tls-cert = FILE and tls-key = FILE";
+        warn("sip", "listen", text.to_owned());
+    }
     let pairs = form::pairs(&config.sip.rtp_ports);
     let max_calls = config.sip.max_calls;
     if (1..max_calls).contains(&pairs) {
@@ -139,16 +145,8 @@ fn about_key(section: &str, entry: &Entry) -> Option<String> {
         let speaks = !row.harmless.contains(&value);
         return speaks.then(|| format!("no longer does anything; {}", row.advice));
     }
-    if let Some(kind) = keys::later_key(section, &entry.name) {
-        return Some(
-            match kind {
-                Later::Feature => "not supported by this version, ignored",
-                Later::Protection => {
-                    "not supported by this version, ignored: it keeps NOBODY out; use a firewall"
-                }
-            }
-            .to_owned(),
-        );
+    if keys::later_key(section, &entry.name) {
+        return Some("not supported by this version, ignored".to_owned());
     }
     let is_further = entry.section.starts_with(ACCOUNT);
     let dashed = entry.name.replace('_', "-");

@@ -1,3 +1,5 @@
+//! Is every row of the legacy dialect read as the old parser read it?
+
 use proptest::prelude::*;
 
 use super::*;

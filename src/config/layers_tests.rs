@@ -1,3 +1,5 @@
+//! Which of several files and spellings of a key counts?
+
 use std::path::Path;
 
 use super::*;

@@ -45,6 +45,8 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// The files that were there, in the order of reading.
     pub files: Vec<PathBuf>,
+    /// What was read, with the default in place of each mistake.
+    draft: Config,
 }
 
 /// The files that are looked for before any named on the command line; later ones count.
@@ -67,11 +69,7 @@ pub fn load(
     sources: &[Source],
     overrides: &[Override],
 ) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
-    let loaded = read(sources, overrides);
-    match loaded.config {
-        Some(config) => Ok((config, loaded.warnings)),
-        None => Err(loaded.mistakes),
-    }
+    read(sources, overrides).result()
 }
 
 /// As `load`, but keeps the warnings beside the mistakes.
@@ -150,7 +148,8 @@ impl Loading {
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
         let mut loaded = Loaded {
-            config: self.mistakes.is_empty().then_some(config),
+            config: self.mistakes.is_empty().then(|| config.clone()),
+            draft: config,
             mistakes: self.mistakes,
             warnings: self.warnings,
             files: self.files,
@@ -268,6 +267,25 @@ impl Loading {
 }
 
 impl Loaded {
+    /// The configuration and its warnings, or every mistake.
+    pub fn result(self) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
+        match self.config {
+            Some(config) => Ok((config, self.warnings)),
+            None => Err(self.mistakes),
+        }
+    }
+
+    /// Adds the mistake that only a look at the thing itself shows, such as a sound file that is
+    /// not there. `look` sees the default where another mistake stands.
+    pub fn look_further(mut self, look: impl FnOnce(&Config) -> Option<Mistake>) -> Self {
+        if let Some(mistake) = look(&self.draft) {
+            self.mistakes.push(mistake);
+            self.config = None;
+            self.sort();
+        }
+        self
+    }
+
     /// Files in their order of reading, lines in theirs, and once each.
     fn sort(&mut self) {
         let files = self.files.clone();

@@ -50,6 +50,16 @@ pub struct Sip {
     pub max_calls: usize,
     /// What peers beyond a NAT see us as.
     pub external_address: Option<IpAddr>,
+    /// How long a call lasts without a sign of life of the peer (RFC 4028); `None` for ever.
+    pub session_expires: Option<Duration>,
+    /// Whether the sound of calls is protected.
+    pub srtp: Srtp,
+    /// Our certificate in PEM; needed to listen on TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of our certificate.
+    pub tls_key: Option<PathBuf>,
+    /// Authorities to believe besides those of the system.
+    pub tls_ca: Option<PathBuf>,
     /// None stands for all.
     pub allow: Vec<Network>,
     /// Strangers need the password of a user.
@@ -122,6 +132,19 @@ pub struct Account {
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
+}
+
+/// Whether the sound of calls is protected by SRTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never.
+    Off,
+    /// If the other side can.
+    #[default]
+    Optional,
+    /// Always; a call without is refused.
+    Required,
 }
 
 /// One socket that waits for SIP messages.
@@ -245,8 +268,19 @@ pub struct Calls {
     pub answer_delay: Duration,
     /// The klaxon sounds while the caller hears ringing; otherwise after the answer.
     pub klaxon_before_answer: bool,
+    /// Which callers the klaxon announces.
+    pub klaxon_for: KlaxonFor,
     /// A call without RTP for so long is ended; `None` waits for ever.
     pub rtp_timeout: Option<Duration>,
+}
+
+/// Whose call is announced by the klaxon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KlaxonFor {
+    /// Every caller.
+    All,
+    /// Callers whose phone rings us; not those who ask to be put through by themselves.
+    NotAutoAnswer,
 }
 
 /// The process itself.
@@ -308,6 +342,11 @@ impl Config {
                 rtp_ports: 0..=0,
                 max_calls: 0,
                 external_address: None,
+                session_expires: None,
+                srtp: Srtp::Off,
+                tls_cert: None,
+                tls_key: None,
+                tls_ca: None,
                 allow: Vec::new(),
                 require_auth: false,
                 trace: false,
@@ -320,6 +359,7 @@ impl Config {
                 hold_concurrent: true,
                 answer_delay: Duration::ZERO,
                 klaxon_before_answer: true,
+                klaxon_for: KlaxonFor::All,
                 rtp_timeout: None,
             },
             server: Server {

@@ -1,3 +1,5 @@
+//! Do old regular expressions mean what they meant?
+
 use super::*;
 
 fn finds(pattern: &str, text: &str) -> bool {

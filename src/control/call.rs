@@ -80,6 +80,8 @@ impl Due {
 pub(super) struct Call {
     pub(super) caller: String,
     pub(super) dialled: String,
+    /// The caller asked to be put through without anybody picking up.
+    pub(super) auto_answer: bool,
     pub(super) page: PageId,
     pub(super) stage: Stage,
     pub(super) arrived_at: Instant,
@@ -94,6 +96,7 @@ impl Call {
         Self {
             caller,
             dialled,
+            auto_answer: false,
             page,
             stage: Stage::Queued,
             arrived_at: now,
@@ -101,6 +104,13 @@ impl Call {
             granted_at: None,
             answered: None,
             ring_at: now,
+        }
+    }
+
+    pub(super) fn asking(self, auto_answer: bool) -> Self {
+        Self {
+            auto_answer,
+            ..self
         }
     }
 

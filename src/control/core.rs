@@ -71,7 +71,12 @@ impl Core {
                 call,
                 caller,
                 dialled,
-            } => self.call_arrived(call, caller, dialled, now),
+                auto_answer,
+            } => {
+                let page = self.next_page();
+                let arrived = Call::new(caller, dialled, page, now);
+                self.call_arrived(call, arrived.asking(auto_answer));
+            }
             Input::CallConfirmed { call } => self.call_confirmed(call),
             Input::CallEnded { call, how } => self.call_ended(call, &how, now),
             Input::CallSilent { call } => self.call_silent(call, now),
@@ -93,19 +98,22 @@ impl Core {
 
     // What callers do.
 
-    fn call_arrived(&mut self, id: CallId, caller: String, dialled: String, now: Instant) {
+    fn next_page(&mut self) -> PageId {
+        self.n_pages += 1;
+        PageId(self.n_pages)
+    }
+
+    fn call_arrived(&mut self, id: CallId, call: Call) {
         if self.calls.contains_key(&id) {
             return;
         }
-        self.n_pages += 1;
-        let page = PageId(self.n_pages);
-        let call = Call::new(caller, dialled, page, now);
         if let Some((why, reason)) = self.refusal() {
             self.refuse(id, &call, why, &reason);
             return;
         }
+        let (page, ask) = (call.page, self.policy.ask(call.auto_answer));
         self.calls.insert(id, call);
-        self.pages.handle_ask(page, self.policy.ask());
+        self.pages.handle_ask(page, ask);
     }
 
     /// Why nobody is let in now.
@@ -176,9 +184,9 @@ impl Core {
             return;
         }
         self.policy = policy;
-        let waiting = self.calls.values().filter(|it| it.stage == Stage::Queued);
-        for page in waiting.map(|it| it.page) {
-            self.pages.handle_revised(page, self.policy.ask());
+        for call in self.calls.values().filter(|it| it.stage == Stage::Queued) {
+            let ask = self.policy.ask(call.auto_answer);
+            self.pages.handle_revised(call.page, ask);
         }
         self.restate();
     }

@@ -16,6 +16,8 @@ pub struct Policy {
     pub hold_concurrent: bool,
     /// What warns the listeners, if anything does.
     pub klaxon: Option<Klaxon>,
+    /// Which callers it sounds for.
+    pub klaxon_for: KlaxonFor,
     /// The klaxon is cut here.
     pub klaxon_max: Option<Duration>,
     /// Seconds between the end of the klaxon and the caller's voice; below zero the voice comes
@@ -46,13 +48,27 @@ pub struct Klaxon {
     pub duration: Duration,
 }
 
+/// The callers that are announced by a klaxon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KlaxonFor {
+    /// Every caller.
+    #[default]
+    All,
+    /// Those whose phone did not ask to be put through by itself, as an intercom does.
+    NotAutoAnswer,
+}
+
 impl Policy {
     pub(super) fn zones(&self) -> ZoneSet {
         ZoneSet::first(self.n_zones)
     }
 
     /// The page that a caller gets: every call pages every zone.
-    pub(super) fn ask(&self) -> Ask {
+    pub(super) fn ask(&self, auto_answer: bool) -> Ask {
+        let klaxon = match self.klaxon_for {
+            KlaxonFor::NotAutoAnswer if auto_answer => None,
+            KlaxonFor::All | KlaxonFor::NotAutoAnswer => self.klaxon,
+        };
         Ask {
             zones: self.zones(),
             busy: if self.hold_concurrent {
@@ -60,7 +76,7 @@ impl Policy {
             } else {
                 Busy::Mix
             },
-            klaxon: self.klaxon.map(|klaxon| page::Klaxon {
+            klaxon: klaxon.map(|klaxon| page::Klaxon {
                 duration: klaxon.duration,
                 longest: self.klaxon_max,
                 padding_s: self.klaxon_padding,

@@ -13,6 +13,8 @@ pub enum Input {
         call: CallId,
         caller: String,
         dialled: String,
+        /// The caller asked to be put through without anybody picking up.
+        auto_answer: bool,
     },
     /// The caller has acknowledged our answer (ACK).
     CallConfirmed { call: CallId },

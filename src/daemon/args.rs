@@ -94,6 +94,7 @@ pub struct Args {
 
 /// What else the program can do; a configuration file of the same name is written `./call`.
 #[derive(Clone, Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub enum Command {
     Call(Call),
     Demo(Demo),
@@ -103,7 +104,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(after_help = CALL_EXAMPLES)]
 pub struct Call {
-    /// Whom to call, as sip:USER@HOST:PORT, with ;transport=tcp behind it for TCP
+    /// Whom to call, as sip:USER@HOST:PORT, with ;transport=tcp or ;transport=tls behind it
     #[arg(value_name = "URI", value_parser = sip_uri)]
     pub uri: String,
 
@@ -114,6 +115,10 @@ pub struct Call {
     /// Write what is heard into this WAV file
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+
+    /// Ask the phone to pick up by itself, as an intercom does
+    #[arg(long)]
+    pub auto_answer: bool,
 
     /// Press these keys once the call is answered: 0-9 * # A-D, a comma waits a second
     #[arg(long, value_name = "KEYS", value_parser = keys)]
@@ -135,6 +140,14 @@ pub struct Call {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
 
+    /// Protect the sound: off, optional (if the other side can) or required
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Srtp::Off)]
+    pub srtp: Srtp,
+
+    /// Also believe the authorities in this file (PEM) when calling over TLS
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+
     /// Log in as an account of the configuration: sip, or the name of a further account
     #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "pass"])]
     pub account: Option<String>,
@@ -154,6 +167,28 @@ pub struct Call {
     /// The port to call from; 0 takes any
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub local_port: u16,
+}
+
+/// Whether the sound of a call is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Srtp {
+    /// Never
+    #[default]
+    Off,
+    /// If the other side can
+    Optional,
+    /// Always
+    Required,
+}
+
+impl From<Srtp> for crate::config::Srtp {
+    fn from(srtp: Srtp) -> Self {
+        match srtp {
+            Srtp::Off => Self::Off,
+            Srtp::Optional => Self::Optional,
+            Srtp::Required => Self::Required,
+        }
+    }
 }
 
 /// Show the whole job on this machine, without PBX, JACK or sound card

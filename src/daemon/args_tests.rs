@@ -1,3 +1,5 @@
+//! Is every option understood, old spellings included?
+
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 

@@ -2,9 +2,21 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use crate::base::SrtpKeyring;
+
 /// A number that a stranger cannot foresee: keyed hashing with keys from the system.
 pub(super) fn number<T: FromBits>() -> T {
     T::from_bits(RandomState::new().hash_one(std::process::id()))
+}
+
+/// Fresh keys, from the generator that also makes those of TLS.
+pub(super) fn keyring() -> SrtpKeyring {
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    SrtpKeyring::new(|bytes| {
+        random
+            .fill(bytes)
+            .expect("the system has randomness to give");
+    })
 }
 
 /// Integers that are made of some bits of a 64-bit number.
@@ -37,5 +49,6 @@ mod tests {
     #[test]
     fn numbers_differ() {
         assert_ne!(number::<u64>(), number::<u64>());
+        assert_ne!(keyring(), keyring());
     }
 }

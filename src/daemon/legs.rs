@@ -14,6 +14,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::base::{CallId, Encoding, FeedRx, feed};
+use crate::config;
 use crate::daemon::chance;
 use crate::media::{Receiver, ReceiverSettings, SenderSettings};
 use crate::net::{self, Media, PortPairs, Redirect, Rx, Tx};
@@ -25,6 +26,8 @@ pub(super) struct Settings {
     pub(super) ports: RangeInclusive<u16>,
     /// Our preference, best first.
     pub(super) encodings: Vec<Encoding>,
+    /// Whether sound is protected.
+    pub(super) srtp: config::Srtp,
     /// A call is silent when no RTP came for so long.
     pub(super) rtp_timeout: Option<Duration>,
 }
@@ -100,6 +103,7 @@ impl Legs {
             ptime_ms: PTIME_MS,
             session: chance::number::<u64>() >> 1,
             version: 1,
+            srtp: protection(self.settings.srtp),
         };
         if let Some(offer) = &offer {
             sdp::answer(offer, &ours).map_err(|refusal| turned(&refusal, &ours))?;
@@ -164,10 +168,7 @@ impl Legs {
     /// An offer that we cannot answer; the session stays as it was.
     pub(super) fn reoffer(&mut self, call: CallId, offer: Option<&str>) -> Result<String, Turned> {
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
-        let next = Ours {
-            version: leg.ours.version + 1,
-            ..leg.ours.clone()
-        };
+        let next = renewed(&leg.ours, leg.agreed.as_ref(), offer);
         let Some(offer) = offer else {
             leg.ours = next;
             return Ok(sdp::offer(&leg.ours));
@@ -218,7 +219,42 @@ impl Legs {
             receiver: Receiver::new(receiver(&agreed)),
             feed: tx,
             sender: Some(sender(&agreed)),
+            srtp: agreed.srtp,
         });
+    }
+}
+
+/// Our side of a new session with fresh keys, if it may be protected.
+pub(super) fn protection(srtp: config::Srtp) -> sdp::Srtp {
+    match srtp {
+        config::Srtp::Off => sdp::Srtp::Off,
+        config::Srtp::Optional => sdp::Srtp::Optional(chance::keyring()),
+        config::Srtp::Required => sdp::Srtp::Required(chance::keyring()),
+    }
+}
+
+/// Our side of the next description in a call. A peer that brings a new key gets a new one from
+/// us; otherwise ours stays, and the stream goes on under it.
+pub(super) fn renewed(ours: &Ours, agreed: Option<&Agreed>, offer: Option<&str>) -> Ours {
+    let next = Ours {
+        version: ours.version + 1,
+        ..ours.clone()
+    };
+    let theirs = |agreed: &Agreed| agreed.srtp.map(|keys| keys.rx);
+    let offered = offer.and_then(|offer| sdp::answer(offer, &next).ok());
+    let is_rekey = offered
+        .zip(agreed)
+        .is_some_and(|((_, new), old)| theirs(&new) != theirs(old));
+    if !is_rekey {
+        return next;
+    }
+    Ours {
+        srtp: match next.srtp {
+            sdp::Srtp::Off => sdp::Srtp::Off,
+            sdp::Srtp::Optional(_) => sdp::Srtp::Optional(chance::keyring()),
+            sdp::Srtp::Required(_) => sdp::Srtp::Required(chance::keyring()),
+        },
+        ..next
     }
 }
 
@@ -240,6 +276,7 @@ pub(super) fn redirect(agreed: &Agreed) -> Redirect {
         } else {
             Rx::Paused
         },
+        srtp: agreed.srtp,
     }
 }
 

@@ -40,13 +40,11 @@ pub(super) fn dump(args: &Args) -> ExitCode {
 
 pub(super) fn check(args: &Args) -> ExitCode {
     let loaded = config::read(&args.sources(), &args.overrides());
+    let loaded = loaded.look_further(|draft| klaxon::load(draft).err());
     print!("{}", config::report(&loaded));
-    let Some(config) = loaded.config else {
-        return ExitCode::from(exit::MISTAKE);
-    };
-    match klaxon::load(&config) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(mistake) => exit::mistakes(&[mistake]),
+    match loaded.config {
+        Some(_) => ExitCode::SUCCESS,
+        None => ExitCode::from(exit::MISTAKE),
     }
 }
 

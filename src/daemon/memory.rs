@@ -2,35 +2,37 @@
 //!
 //! The allocator keeps what a burst of calls has freed, in case of another one. On a small box
 //! that runs for years the other programs need it more.
-#![expect(
-    unsafe_code,
-    reason = "the C library offers no safe way to return free memory"
-)]
 
 use std::time::{Duration, Instant};
 
-/// Watches for quiet times after calls.
+/// Waits for a quiet time after calls.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     due_at: Option<Instant>,
 }
 
 impl Rest {
-    /// To be called now and then; `n_calls` are under way.
-    pub(super) fn watch(&mut self, n_calls: usize, now: Instant) {
-        if n_calls > 0 {
-            self.due_at = Some(now + QUIET);
-        } else if self.due_at.is_some_and(|at| at <= now) {
-            self.due_at = None;
+    /// A call has come or gone.
+    pub(super) fn disturb(&mut self, now: Instant) {
+        self.due_at = Some(now + QUIET);
+    }
+
+    /// To be called every now and then.
+    pub(super) fn watch(&mut self, now: Instant) {
+        if self.due_at.take_if(|at| *at <= now).is_some() {
             give_back();
         }
     }
 }
 
+/// Takes some milliseconds at most.
+#[expect(unsafe_code, reason = "glibc offers this to C only")]
 fn give_back() {
-    // SAFETY: it takes no pointer and locks what it touches; a zero keeps no spare memory.
-    let released = unsafe { libc::malloc_trim(0) };
-    tracing::debug!("free memory given back: {}", released == 1);
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim takes no pointer and may run at any time on any thread (malloc_trim(3)).
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Transactions are remembered for 32 s (64·T1, RFC 3261 §17) after the last call.
@@ -44,15 +46,11 @@ mod tests {
     fn memory_is_given_back_once_after_the_last_call() {
         let now = Instant::now();
         let mut rest = Rest::default();
-        rest.watch(0, now);
-        assert_eq!(
-            rest.due_at, None,
-            "nothing to give back before the first call"
-        );
-        rest.watch(1, now);
-        rest.watch(0, now + Duration::from_secs(34));
+        rest.disturb(now);
+        rest.disturb(now + Duration::from_secs(30));
+        rest.watch(now + QUIET);
         assert!(rest.due_at.is_some(), "not quiet for long enough");
-        rest.watch(0, now + QUIET);
+        rest.watch(now + Duration::from_secs(30) + QUIET);
         assert_eq!(rest.due_at, None);
     }
 }

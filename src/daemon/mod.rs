@@ -12,13 +12,13 @@ mod chance;
 mod exit;
 mod klaxon;
 mod logging;
+mod memory;
 mod notify;
 mod reports;
 mod settings;
 mod words;
 
 mod legs;
-mod memory;
 mod service;
 mod wav;
 

@@ -12,8 +12,10 @@ use sd_notify::NotifyState;
 pub(super) struct Beats {
     /// Turns of the media thread.
     pub(super) media: u64,
-    /// Runs of the sound callback, or tries to get one running while the sound is gone.
-    pub(super) sound: u64,
+    /// Rounds of the thread that keeps the sound running.
+    pub(super) output: u64,
+    /// Runs of the sound callback; while there is no sound, nobody runs it.
+    pub(super) callbacks: Option<u64>,
 }
 
 /// The line to systemd; without one, nothing is sent and nothing is missed.
@@ -74,6 +76,12 @@ impl Notify {
         send(&[NotifyState::Stopping]);
     }
 
+    /// When the watchdog wants to be fed next.
+    pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let watchdog = self.watchdog.as_ref()?;
+        Some((watchdog.due_at, "watchdog"))
+    }
+
     /// Pings the watchdog if it is time and every beat has moved since the last ping.
     pub(super) fn beat(&mut self, beats: Beats, now: Instant) {
         let Some(watchdog) = &mut self.watchdog else {
@@ -87,8 +95,10 @@ impl Notify {
 
 impl Watchdog {
     fn ping_is_due(&mut self, beats: Beats, now: Instant) -> bool {
-        let moved = beats.media != self.last.media && beats.sound != self.last.sound;
-        if now < self.due_at || !moved {
+        let has_moved = beats.media != self.last.media
+            && beats.output != self.last.output
+            && (beats.callbacks.is_none() || beats.callbacks != self.last.callbacks);
+        if now < self.due_at || !has_moved {
             return false;
         }
         self.last = beats;
@@ -115,24 +125,45 @@ mod tests {
         }
     }
 
+    fn beats(media: u64, output: u64, callbacks: Option<u64>) -> Beats {
+        Beats {
+            media,
+            output,
+            callbacks,
+        }
+    }
+
     #[test]
     fn the_watchdog_is_fed_only_while_every_part_moves() {
         let now = Instant::now();
         let later = |s| now + Duration::from_secs(s);
         let mut dog = watchdog(now);
-        assert!(dog.ping_is_due(Beats { media: 1, sound: 1 }, now));
+        assert!(dog.ping_is_due(beats(1, 1, Some(1)), now));
         assert!(
-            !dog.ping_is_due(Beats { media: 2, sound: 2 }, later(14)),
+            !dog.ping_is_due(beats(2, 2, Some(2)), later(14)),
             "not yet due"
         );
         assert!(
-            !dog.ping_is_due(Beats { media: 1, sound: 9 }, later(16)),
+            !dog.ping_is_due(beats(1, 9, Some(9)), later(16)),
             "media stands still"
         );
         assert!(
-            !dog.ping_is_due(Beats { media: 9, sound: 1 }, later(17)),
-            "sound stands still"
+            !dog.ping_is_due(beats(9, 1, Some(9)), later(17)),
+            "output stands still"
         );
-        assert!(dog.ping_is_due(Beats { media: 9, sound: 9 }, later(18)));
+        assert!(
+            !dog.ping_is_due(beats(9, 9, Some(1)), later(18)),
+            "the callback stands still"
+        );
+        assert!(dog.ping_is_due(beats(9, 9, Some(9)), later(19)));
+    }
+
+    #[test]
+    fn lost_sound_is_no_reason_to_be_killed() {
+        let now = Instant::now();
+        let mut dog = watchdog(now);
+        assert!(dog.ping_is_due(beats(1, 1, Some(1)), now));
+        assert!(dog.ping_is_due(beats(2, 2, None), now + Duration::from_secs(20)));
+        assert!(dog.ping_is_due(beats(3, 3, None), now + Duration::from_secs(40)));
     }
 }

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{self, Config, Mistake};
+use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
 use crate::daemon::service::{Extras, Handle, Request, Service};
-use crate::daemon::{exit, logging, reports, settings};
+use crate::daemon::{exit, klaxon, logging, reports, settings, words};
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: &Args) -> ExitCode {
-    let (config, warnings) = match config::load(&args.sources(), &args.overrides()) {
+    let (config, warnings) = match read(args) {
         Ok(loaded) => loaded,
         Err(mistakes) => return exit::mistakes(&mistakes),
     };
@@ -38,11 +38,7 @@ async fn serve(config: Config, args: &Args) -> anyhow::Result<()> {
     }
     let (service, handle) = Service::start(config, Extras::default()).await?;
     for listen in service.listening() {
-        tracing::info!(
-            "answering calls at sip:{};transport={}",
-            listen.address,
-            listen.transport
-        );
+        tracing::info!("answering calls at {}", words::listening(&listen));
     }
     let life = service.run();
     tokio::pin!(life);
@@ -51,6 +47,18 @@ async fn serve(config: Config, args: &Args) -> anyhow::Result<()> {
             () = &mut life => return Ok(()),
             sign = signals.next() => obey(sign, args, &handle),
         }
+    }
+}
+
+/// A klaxon that cannot be played is told with the other mistakes; when it is the only one, the
+/// start finds it.
+fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
+    let loaded = config::read(&args.sources(), &args.overrides());
+    match loaded.config {
+        Some(_) => loaded.result(),
+        None => loaded
+            .look_further(|draft| klaxon::load(draft).err())
+            .result(),
     }
 }
 
@@ -82,7 +90,7 @@ fn obey(sign: Sign, args: &Args, handle: &Handle) {
 
 /// A bad new configuration leaves the old one running.
 fn reload(args: &Args, handle: &Handle) {
-    match config::load(&args.sources(), &args.overrides()) {
+    match read(args) {
         Ok((config, warnings)) => {
             for warning in warnings {
                 tracing::warn!("{warning}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
 use crate::config::{self, Config};
-use crate::control::{Klaxon, Policy};
+use crate::control::{Klaxon, KlaxonFor, Policy};
 use crate::daemon::{legs, logging};
 use crate::mix::EngineSettings;
 use crate::{output, sip};
@@ -24,6 +24,10 @@ pub(super) fn policy(config: &Config, klaxon: Option<Duration>) -> Policy {
         max_calls: config.sip.max_calls,
         hold_concurrent: config.calls.hold_concurrent,
         klaxon: klaxon.map(|duration| Klaxon { duration }),
+        klaxon_for: match config.calls.klaxon_for {
+            config::KlaxonFor::All => KlaxonFor::All,
+            config::KlaxonFor::NotAutoAnswer => KlaxonFor::NotAutoAnswer,
+        },
         klaxon_max: audio.klaxon_max_length,
         klaxon_padding: audio.klaxon_padding_s,
         klaxon_before_answer: config.calls.klaxon_before_answer,
@@ -47,6 +51,15 @@ pub(super) fn sip(config: &Config) -> sip::Settings {
         accounts: accounts(config),
         external_address: config.sip.external_address,
         user_agent: user_agent(),
+        session_timer: sip::SessionTimer {
+            expires: config.sip.session_expires,
+            ..sip::SessionTimer::default()
+        },
+        tls: sip::Tls {
+            cert: config.sip.tls_cert.clone(),
+            key: config.sip.tls_key.clone(),
+            ca: config.sip.tls_ca.clone(),
+        },
         callers: callers(config),
         trace: trace(config),
         timing: sip::Timing::default(),
@@ -97,6 +110,7 @@ fn account(from: &config::Account) -> sip::Account {
         outbound_proxy: from.outbound_proxy.clone(),
         transport: transport(from.transport),
         expires: from.expires,
+        presence: sip::Presence::Registered,
     }
 }
 
@@ -111,6 +125,7 @@ fn transport(from: config::Transport) -> sip::Transport {
     match from {
         config::Transport::Udp => sip::Transport::Udp,
         config::Transport::Tcp => sip::Transport::Tcp,
+        config::Transport::Tls => sip::Transport::Tls,
     }
 }
 
@@ -118,6 +133,7 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
     legs::Settings {
         ports: config.sip.rtp_ports.clone(),
         encodings: config.sip.codecs.clone(),
+        srtp: config.sip.srtp,
         rtp_timeout: config.calls.rtp_timeout,
     }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::base::Pcm;
+use crate::base::{Pcm, SampleRate};
 
 /// Writes 16-bit samples; what exceeds full scale is clipped.
-pub(super) fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
+fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
     let spec = hound::WavSpec {
         channels: pcm.channels as u16,
         sample_rate: pcm.rate.hz(),
@@ -22,6 +22,11 @@ pub(super) fn write(path: &Path, pcm: &Pcm) -> anyhow::Result<()> {
     writer.finalize().with_context(about)
 }
 
+/// Writes mono sound.
+pub(super) fn write_mono(path: &Path, rate: SampleRate, samples: Vec<f32>) -> anyhow::Result<()> {
+    write(path, &Pcm::mono(rate, samples))
+}
+
 /// `as` saturates, and makes silence of what is no number.
 fn level(sample: f32) -> i16 {
     (sample * 32_767.0).round() as i16
@@ -30,7 +35,6 @@ fn level(sample: f32) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::SampleRate;
 
     #[test]
     fn samples_are_scaled_and_clipped() {
@@ -41,8 +45,7 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_written_is_named() {
         let path = Path::new("/nowhere/at/all.wav");
-        let pcm = Pcm::mono(SampleRate::HZ_8000, Vec::new());
-        let error = write(path, &pcm).unwrap_err();
+        let error = write_mono(path, SampleRate::HZ_8000, Vec::new()).unwrap_err();
         assert_eq!(error.to_string(), "cannot write /nowhere/at/all.wav");
     }
 }

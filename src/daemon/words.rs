@@ -1,8 +1,10 @@
 //! How do people read what the parts report?
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use crate::control::Input;
 use crate::media::Report;
-use crate::sip::{AccountState, Caller, HowEnded, Notice, Offence, UserState};
+use crate::sip::{AccountState, Caller, Endpoint, HowEnded, Listen, Notice, Offence, UserState};
 
 /// `Alice <sip:alice@10.0.0.7>`, or the address alone.
 pub(super) fn caller(caller: &Caller) -> String {
@@ -10,6 +12,21 @@ pub(super) fn caller(caller: &Caller) -> String {
         Some(name) if !name.is_empty() => format!("{name} <{}>", caller.uri),
         _ => caller.uri.clone(),
     }
+}
+
+/// Where a phone on the network dials to reach this socket.
+pub(super) fn listening(listen: &Listen) -> String {
+    let (address, transport) = (listen.address, listen.transport);
+    if !address.ip().is_unspecified() {
+        return format!("sip:{address};transport={transport}");
+    }
+    // The address by which we would reach a documentation network is the one others know.
+    let outside: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::new(192, 0, 2, 1), 9).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9).into(),
+    };
+    let seen = SocketAddr::new(Endpoint::local_address_for(outside), address.port());
+    format!("sip:{seen};transport={transport} and at every other address of this machine")
 }
 
 /// The number that was dialled; a call to the bare host dials none.
@@ -89,7 +106,7 @@ pub(super) fn account(name: String, state: AccountState) -> Option<Input> {
 }
 
 /// How a caller's sound arrived, in one line.
-pub(super) fn audio(report: &Report, n_foreign: u64) -> String {
+pub(super) fn audio(report: &Report, n_foreign: u64, n_unproven: u64) -> String {
     let mut text = format!(
         "{} packets received, {} lost, {} late; jitter {} ms, delay {} ms ({} to {})",
         report.received,
@@ -104,6 +121,7 @@ pub(super) fn audio(report: &Report, n_foreign: u64) -> String {
         (report.malformed, "malformed"),
         (report.unknown_payload, "of an unknown payload type"),
         (n_foreign, "from strangers"),
+        (n_unproven, "that failed the SRTP check"),
     ];
     for (n, what) in odd.into_iter().filter(|(n, _)| *n > 0) {
         text.push_str(&format!(", {n} {what}"));

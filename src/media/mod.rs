@@ -2,6 +2,8 @@
 
 mod card;
 mod conceal;
+mod continuation;
+mod pace;
 mod pitch;
 mod playout;
 mod receiver;

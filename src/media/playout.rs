@@ -18,7 +18,7 @@ use crate::codec::Decoder;
 use crate::media::Report;
 use crate::media::card::Card;
 use crate::media::conceal::{Concealer, Joint};
-use crate::media::stretch::{self, Sound};
+use crate::media::pace::Pace;
 use crate::media::transit::Transit;
 use crate::rtp::{Insert, Reorder, Waiting};
 
@@ -38,6 +38,23 @@ pub(super) struct About {
     pub(super) content: Content,
 }
 
+/// What is made up before a packet.
+#[derive(Clone, Copy, Debug)]
+enum Filling {
+    /// So many frames that lead from the last sound to this one.
+    Bridge(usize),
+    /// So many frames to wait; the last sound fades in them.
+    Cushion(usize),
+}
+
+impl Filling {
+    fn frames(self) -> usize {
+        match self {
+            Self::Bridge(n) | Self::Cushion(n) => n,
+        }
+    }
+}
+
 /// Turns packets, which come when they like, into a feed that never runs dry.
 pub(super) struct Playout {
     rate: usize,
@@ -55,11 +72,8 @@ pub(super) struct Playout {
     packet_frames: usize,
     /// Mean lateness at which sound goes into the feed, in frames.
     mean_late: f32,
-    /// Mean delay beyond what is wanted, in frames.
-    surplus: f32,
-    /// Mean level of the sound while somebody speaks.
-    loudness: f32,
-    n_since_change: u32,
+    pace: Pace,
+    sound: Vec<f32>,
     out: Vec<f32>,
     due_at: Option<(Instant, &'static str)>,
 }
@@ -81,9 +95,8 @@ impl Playout {
             heard_at: None,
             packet_frames: rate / 50,
             mean_late: 0.0,
-            surplus: 0.0,
-            loudness: 0.0,
-            n_since_change: 0,
+            pace: Pace::new(rate),
+            sound: Vec::new(),
             out: Vec::new(),
             due_at: None,
         }
@@ -98,12 +111,9 @@ impl Playout {
         now: Instant,
         report: &mut Report,
     ) {
-        if about.content != Content::Nothing {
-            let jump = self.transit.jump(now, about.position).unwrap_or(0);
-            if jump.unsigned_abs() > self.frames(JUMP) as u64 {
-                self.restart();
-                report.restarts += 1;
-            }
+        if self.is_elsewhere(sequence, about, now) {
+            self.restart();
+            report.restarts += 1;
         }
         let mut fate = self.waiting.insert(sequence, about, payload);
         if fate == Insert::TooFar {
@@ -124,6 +134,15 @@ impl Playout {
             self.transit.observe(now, about.position);
             self.heard_at = Some(now);
         }
+    }
+
+    /// Whether a packet belongs to another timeline than those before it; a straggler does not.
+    fn is_elsewhere(&mut self, sequence: u64, about: About, now: Instant) -> bool {
+        if about.content == Content::Nothing || !self.waiting.is_newest(sequence) {
+            return false;
+        }
+        let jump = self.transit.jump(now, about.position).unwrap_or(0);
+        jump.unsigned_abs() > self.frames(JUMP) as u64
     }
 
     /// The stream starts anew: other sequence numbers, other timestamps, or both.
@@ -161,7 +180,7 @@ impl Playout {
     /// The mean fill of the feed that makes the delay as it is wanted.
     pub(super) fn target(&self) -> usize {
         if self.n_concealed > self.frames(LONG_GAP) {
-            return self.low_water() + self.frames(PIECE) / 2;
+            return self.low_water() + self.piece() / 2;
         }
         let mean = (self.wanted() + self.packet_frames / 2) as f32 - self.mean_late;
         (mean as usize).max(self.low_water())
@@ -175,7 +194,11 @@ impl Playout {
                 self.run_on(now, reach, report);
                 return;
             };
+            let is_full = reach > self.wanted() + self.frames(HOLD);
             let Some(at) = self.at else {
+                if is_full {
+                    return;
+                }
                 self.start(now, first.position, reach, report);
                 return;
             };
@@ -184,15 +207,14 @@ impl Playout {
             if gap > 0 && !is_due && !is_dry {
                 return;
             }
-            if reach > self.wanted() + self.frames(HOLD) && !self.concealer.is_concealing() {
+            if is_full && !self.concealer.is_concealing() {
                 return;
             }
-            if gap > 0 {
-                self.bridge(gap, now, at, reach, report);
-            } else if at > first.position {
+            if at > first.position {
                 self.set_back(now, at, first.position, reach);
             }
-            self.play(now, reach, report);
+            let filling = self.filling(gap, now, first.position, reach);
+            self.play(filling, now, reach, report);
             if !self.out.is_empty() {
                 return;
             }
@@ -230,12 +252,24 @@ impl Playout {
             self.at = None;
             return;
         }
-        let n = self.frames(PIECE) + self.low_water() - reach;
-        self.conceal(n, report);
+        let n = self.piece();
+        self.concealer.conceal(n, &mut self.out);
+        report.concealed += n as u64;
         self.n_concealed += n;
         if let Some(at) = &mut self.at {
             *at += n as u64;
         }
+    }
+
+    /// What is concealed at once: a whole part or multiple of a packet, so that the packet after
+    /// a lost one finds its place free.
+    fn piece(&self) -> usize {
+        let most = self.frames(PIECE).max(1);
+        let packet = self.packet_frames.max(1);
+        if packet < most {
+            return most / packet * packet;
+        }
+        packet / packet.div_ceil(most)
     }
 
     /// The first sound, or the first of another timeline: as much before it as makes the delay
@@ -244,24 +278,20 @@ impl Playout {
         let late = self.transit.lateness(now, position);
         let cushion = self.wanted().saturating_sub(reach + late);
         self.running = true;
-        self.surplus = 0.0;
+        self.pace.reset();
         self.at = Some(position);
-        self.conceal(cushion, report);
-        self.play(now, reach, report);
+        self.play(Filling::Cushion(cushion), now, reach, report);
     }
 
-    /// Fills the place of what did not come, or of what the sender did not send.
-    fn bridge(&mut self, gap: usize, now: Instant, at: u64, reach: usize, report: &mut Report) {
+    /// What goes before a packet that comes `gap` frames after the last sound.
+    fn filling(&mut self, gap: usize, now: Instant, position: u64, reach: usize) -> Filling {
+        let is_pause = self.concealer.is_silent() || gap > self.frames(LONGEST_BRIDGE);
+        if gap == 0 || !is_pause {
+            return Filling::Bridge(gap);
+        }
         // In silence the delay may be set as it should be.
-        let free = self.concealer.is_silent() || gap > self.frames(LONGEST_BRIDGE);
-        let n = if free {
-            let delay = self.transit.lateness(now, at + gap as u64) + reach;
-            self.wanted().saturating_sub(delay).min(gap)
-        } else {
-            gap
-        };
-        self.conceal(n, report);
-        self.at = Some(at + gap as u64);
+        let delay = self.transit.lateness(now, position) + reach;
+        Filling::Cushion(self.wanted().saturating_sub(delay).min(gap))
     }
 
     /// A packet came after its place was concealed: what of it is played all the same?
@@ -273,115 +303,70 @@ impl Playout {
         self.at = Some(at - grow as u64);
     }
 
-    /// Takes the first sound out and puts it behind what is in `out`.
-    fn play(&mut self, now: Instant, reach: usize, report: &mut Report) {
+    /// Takes the first sound out and puts it behind what fills the gap before it.
+    fn play(&mut self, filling: Filling, now: Instant, reach: usize, report: &mut Report) {
+        // As far as playing goes, a lost packet was as late as the one that shows the loss.
+        for _ in 0..self.waiting.n_missing().min(MOST_LOST) {
+            self.transit.lost(self.packet_frames);
+        }
         while let Some(waiting) = self.waiting.take() {
             let Waiting { about, payload, .. } = waiting;
             let Content::Sound(encoding) = about.content else {
                 self.waiting.recycle(payload);
                 continue;
             };
-            let start = self.out.len();
             if self.decoder.encoding() != encoding {
                 self.decoder = Decoder::new(encoding);
             }
-            self.decoder.decode(&payload, &mut self.out);
+            self.sound.clear();
+            self.decoder.decode(&payload, &mut self.sound);
             self.waiting.recycle(payload);
-            self.place(now, about.position, start, reach, report);
+            self.place(about.position, filling, now, reach, report);
             return;
         }
     }
 
-    /// Fits the decoded sound behind `start` to the timeline.
+    /// Fits the decoded sound to the timeline.
     fn place(
         &mut self,
-        now: Instant,
         position: u64,
-        start: usize,
+        filling: Filling,
+        now: Instant,
         reach: usize,
         report: &mut Report,
     ) {
-        let n = self.out.len() - start;
-        let end = position + n as u64;
-        let at = self.at.unwrap_or(position);
-        let overlap = at.saturating_sub(position) as usize;
+        let n = self.sound.len();
+        let overlap = self.at.map_or(0, |at| at.saturating_sub(position)) as usize;
         if overlap >= n {
-            self.out.truncate(start);
             report.late += u64::from(n > 0);
             return;
         }
-        self.out.drain(start..start + overlap);
+        self.sound.drain(..overlap);
         self.packet_frames = n;
+        self.at = Some(position + n as u64);
         let late = self.transit.lateness(now, position) as f32;
-        self.mean_late += (late - self.mean_late) / 32.0;
-        self.at = Some(end);
-        self.change_delay(now, at, start, reach + start, report);
+        self.mean_late += (late - self.mean_late) / MEAN_OF;
+        let filled = filling.frames();
+        report.concealed += filled as u64;
+        let delay = self.delay(now, position + overlap as u64, reach + filled);
+        self.note_delay(delay, report);
+        let surplus = delay as f32 - self.wanted() as f32;
+        self.pace.adjust(&mut self.sound, surplus, report);
         let joint = if overlap > 0 {
             Joint::Broken
         } else {
             Joint::Smooth
         };
-        self.concealer.play(&mut self.out[start..], joint);
+        match filling {
+            Filling::Bridge(n) if n > 0 => {
+                self.concealer.bridge(n, &mut self.sound, &mut self.out);
+            }
+            Filling::Bridge(n) | Filling::Cushion(n) => {
+                self.concealer.conceal(n, &mut self.out);
+                self.concealer.play(&mut self.sound, joint, &mut self.out);
+            }
+        }
         self.n_concealed = 0;
-    }
-
-    /// Makes the sound a little longer or shorter when the delay is not as wanted.
-    fn change_delay(
-        &mut self,
-        now: Instant,
-        at: u64,
-        start: usize,
-        reach: usize,
-        report: &mut Report,
-    ) {
-        let delay = self.delay(now, at, reach);
-        self.note_delay(delay, report);
-        let surplus = delay as f32 - self.wanted() as f32;
-        self.surplus += (surplus - self.surplus) / 8.0;
-        let kind = self.judge(start);
-        self.n_since_change += 1;
-        let n = self.surplus.abs() as usize;
-        if n < self.slop(kind) || self.n_since_change < 2 {
-            return;
-        }
-        if self.surplus > 0.0 {
-            let n = stretch::squeeze(&mut self.out, start, n, kind);
-            report.squeezed += n as u64;
-            self.changed(n, -(n as f32));
-        } else {
-            let n = stretch::stretch(&mut self.out, start, n, kind);
-            report.stretched += n as u64;
-            self.changed(n, n as f32);
-        }
-    }
-
-    fn changed(&mut self, n: usize, surplus: f32) {
-        if n > 0 {
-            self.n_since_change = 0;
-            self.surplus += surplus;
-        }
-    }
-
-    /// How far the delay may be off before the sound is changed; the card's resampler takes care
-    /// of less.
-    fn slop(&self, kind: Sound) -> usize {
-        match kind {
-            Sound::Quiet => self.frames(QUIET_SLOP),
-            Sound::Loud => self.frames(LOUD_SLOP),
-        }
-    }
-
-    fn judge(&mut self, start: usize) -> Sound {
-        let sound = &self.out[start..];
-        let energy: f32 = sound.iter().map(|s| s * s).sum();
-        let level = (energy / sound.len().max(1) as f32).sqrt();
-        let weight = if level > self.loudness { 0.1 } else { 0.002 };
-        self.loudness += (level - self.loudness) * weight;
-        if level < self.loudness * QUIET || level < INAUDIBLE {
-            Sound::Quiet
-        } else {
-            Sound::Loud
-        }
     }
 
     fn note_delay(&self, delay: usize, report: &mut Report) {
@@ -393,15 +378,17 @@ impl Playout {
         }
     }
 
-    fn conceal(&mut self, n: usize, report: &mut Report) {
-        self.concealer.conceal(n, &mut self.out);
-        report.concealed += n as u64;
-    }
-
-    /// After the card stood still: what is too old for anyone is thrown away.
+    /// What is too old for anyone is thrown away: after a long stall of the network, and while the
+    /// card takes nothing, so that it finds the newest sound when it comes.
     fn drop_backlog(&mut self, now: Instant, reach: usize, report: &mut Report) {
-        let Some(at) = self.at else { return };
-        let most = self.wanted() + self.frames(MOST_SURPLUS);
+        let first = self.waiting.first().map(|w| w.about.position);
+        let Some(at) = self.at.or(first) else { return };
+        let spare = if self.card.is_still(now) {
+            2 * self.packet_frames
+        } else {
+            self.frames(MOST_SURPLUS)
+        };
+        let most = self.wanted() + spare;
         if self.waiting.len() < 2 || self.delay(now, at, reach) <= most {
             return;
         }
@@ -426,7 +413,7 @@ impl Playout {
 
     /// The delay that is wanted: no packet that is as late as allowed finds the feed dry.
     fn wanted(&self) -> usize {
-        self.low_water() + self.transit.allowance()
+        self.low_water() + self.transit.allowance() + self.pace.margin()
     }
 
     /// The reach at which something must go into the feed.
@@ -461,11 +448,15 @@ impl Playout {
     }
 }
 
+/// Packets over which the lateness is averaged.
+const MEAN_OF: f32 = 32.0;
+/// More in a row are no chance loss but an interruption.
+const MOST_LOST: u64 = 4;
 /// Packets that can wait: more than a second at 10 ms.
 const N_PLACES: usize = 128;
 /// From a timer's due time until the sound is in the feed, on a busy machine.
 const WAKING: Duration = Duration::from_millis(3);
-/// What is concealed at once: little, so that a packet that comes after all is hardly delayed.
+/// What is concealed at once, at most: little, so that a packet that comes after all is hardly delayed.
 const PIECE: Duration = Duration::from_millis(5);
 /// From here on a gap is a pause in the stream.
 const LONG_GAP: Duration = Duration::from_millis(60);
@@ -475,8 +466,6 @@ const LONGEST_BRIDGE: Duration = Duration::from_millis(200);
 const SACRIFICE: Duration = Duration::from_millis(10);
 /// How much more than wanted may be in the feed before packets are held back.
 const HOLD: Duration = Duration::from_millis(4);
-const QUIET_SLOP: Duration = Duration::from_millis(2);
-const LOUD_SLOP: Duration = Duration::from_millis(6);
 /// A transit that differs by so much is another timeline, not a slow network.
 const JUMP: Duration = Duration::from_millis(1_000);
 /// A delay beyond the wanted that no squeezing will bring down in time.
@@ -484,6 +473,3 @@ const MOST_SURPLUS: Duration = Duration::from_millis(500);
 /// Without a packet for so long, the feed may run dry.
 const GIVE_UP: Duration = Duration::from_secs(2);
 const SHORTEST_WAIT: Duration = Duration::from_micros(250);
-/// Quiet is 20 dB below speech, and anything below −60 dB.
-const QUIET: f32 = 0.1;
-const INAUDIBLE: f32 = 0.001;

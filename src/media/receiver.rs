@@ -125,10 +125,15 @@ impl Receiver {
     }
 
     fn handle_packet(&mut self, packet: &Packet<'_>, now: Instant) {
-        let Some(content) = self.content(packet.payload_type) else {
+        let known = self.content(packet.payload_type);
+        if known.is_none() {
             self.report.unknown_payload += 1;
-            return;
-        };
+            // Of our stream it still takes a sequence number; of another it means nothing.
+            if self.stream.as_ref().is_none_or(|s| s.ssrc != packet.ssrc) {
+                return;
+            }
+        }
+        let content = known.unwrap_or(Content::Nothing);
         if !self.belongs(packet, now) {
             self.report.stray += 1;
             return;

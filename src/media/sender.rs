@@ -67,9 +67,7 @@ impl Sender {
     /// The next datagram. While a key is going out it takes the place of `pcm`, which should be
     /// `frames_per_packet` long and counts for the time either way.
     pub fn packet(&mut self, pcm: &[f32]) -> &[u8] {
-        let encoding = self.settings.encoding;
-        let scale = (encoding.audio_rate().hz() / encoding.clock_rate()).max(1);
-        let ticks = pcm.len() as u32 / scale;
+        let ticks = self.ticks_of(pcm.len());
         let pause = self.ticks(PAUSE);
         match self.events.step(self.timestamp, ticks, pause) {
             Some(event) => self.write_event(&event),
@@ -87,6 +85,12 @@ impl Sender {
         self.packet(&silence);
         self.silence = silence;
         &self.datagram
+    }
+
+    /// Lets the time of `n_frames` pass without a packet; the next carries the marker.
+    pub fn pause(&mut self, n_frames: usize) {
+        self.timestamp = self.timestamp.wrapping_add(self.ticks_of(n_frames));
+        self.fresh = true;
     }
 
     /// Queues a key (`0` to `9`, `*`, `#`, `A` to `D`), held for up to 8 s; `false` if it is none
@@ -168,6 +172,12 @@ impl Sender {
         self.datagram.extend_from_slice(&packet.event.to_bytes());
         self.report.octets += 4;
         self.fresh = true;
+    }
+
+    fn ticks_of(&self, n_frames: usize) -> u32 {
+        let encoding = self.settings.encoding;
+        let ticks = n_frames as u64 * u64::from(encoding.clock_rate());
+        (ticks / u64::from(encoding.audio_rate().hz())) as u32
     }
 
     fn ticks(&self, span: Duration) -> u32 {

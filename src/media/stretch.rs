@@ -5,50 +5,51 @@
 
 use crate::media::pitch;
 
-/// How much of itself a sound is measured against.
+/// How a piece of sound is to be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sound {
-    /// Low enough that nobody notices what is cut.
+pub(super) enum Loudness {
+    /// So low that nobody notices what is cut.
     Quiet,
     Loud,
 }
 
-/// Takes up to `most` frames out of the end of `out` from `start` on; returns how many.
-pub(super) fn squeeze(out: &mut Vec<f32>, start: usize, most: usize, kind: Sound) -> usize {
-    let Some(lag) = piece(&out[start..], most, kind) else {
+/// Takes up to `most` frames out of `sound`; returns how many.
+pub(super) fn squeeze(sound: &mut Vec<f32>, most: usize, loudness: Loudness) -> usize {
+    let Some(lag) = piece(sound, most, loudness) else {
         return 0;
     };
     for i in 0..lag {
-        let rise = (i as f32 + 0.5) / lag as f32;
-        let (a, b) = (out[start + i], out[start + lag + i]);
-        out[start + i] = a + (b - a) * rise;
+        sound[i] = blend(sound[i], sound[lag + i], i, lag);
     }
-    out.drain(start + lag..start + 2 * lag);
+    sound.drain(lag..2 * lag);
     lag
 }
 
-/// Adds up to `most` frames to the end of `out` from `start` on; returns how many.
-pub(super) fn stretch(out: &mut Vec<f32>, start: usize, most: usize, kind: Sound) -> usize {
-    let Some(lag) = piece(&out[start..], most, kind) else {
+/// Adds up to `most` frames to `sound`; returns how many.
+pub(super) fn stretch(sound: &mut Vec<f32>, most: usize, loudness: Loudness) -> usize {
+    let Some(lag) = piece(sound, most, loudness) else {
         return 0;
     };
-    let end = out.len();
-    out.resize(end + lag, 0.0);
-    out.copy_within(start + lag..end, start + 2 * lag);
+    let end = sound.len();
+    sound.resize(end + lag, 0.0);
+    sound.copy_within(lag..end, 2 * lag);
     for i in 0..lag {
-        let rise = (i as f32 + 0.5) / lag as f32;
-        let (first, second) = (out[start + i], out[start + 2 * lag + i]);
-        out[start + lag + i] = second + (first - second) * rise;
+        sound[lag + i] = blend(sound[2 * lag + i], sound[i], i, lag);
     }
     lag
+}
+
+/// From all `a` to all `b` over `n` frames.
+fn blend(a: f32, b: f32, i: usize, n: usize) -> f32 {
+    a + (b - a) * (i as f32 + 0.5) / n as f32
 }
 
 /// The length of a piece that resembles its successor.
-fn piece(sound: &[f32], most: usize, kind: Sound) -> Option<usize> {
+fn piece(sound: &[f32], most: usize, loudness: Loudness) -> Option<usize> {
     let most = most.min(sound.len() / 2);
-    match kind {
-        Sound::Quiet => (most >= SHORTEST).then_some(most),
-        Sound::Loud => (SHORTEST..=most)
+    match loudness {
+        Loudness::Quiet => (most >= SHORTEST).then_some(most),
+        Loudness::Loud => (SHORTEST..=most)
             .map(|lag| (lag, pitch::likeness(&sound[..lag], &sound[lag..2 * lag], 1)))
             .filter(|&(_, likeness)| likeness > ALIKE)
             .max_by(|a, b| a.1.total_cmp(&b.1))
@@ -60,3 +61,59 @@ fn piece(sound: &[f32], most: usize, kind: Sound) -> Option<usize> {
 const SHORTEST: usize = 8;
 /// Above this likeness the blend of two periods sounds like one.
 const ALIKE: f32 = 0.85;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(n: usize) -> Vec<f32> {
+        (0..n)
+            .map(|i| (i as f32 * std::f32::consts::TAU / 50.0).sin())
+            .collect()
+    }
+
+    fn largest_step(sound: &[f32]) -> f32 {
+        sound
+            .windows(2)
+            .map(|w| (w[1] - w[0]).abs())
+            .fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn a_tone_loses_a_period_and_stays_smooth() {
+        let mut sound = tone(160);
+        assert_eq!(squeeze(&mut sound, 70, Loudness::Loud), 50);
+        assert_eq!(sound.len(), 110);
+        assert!(largest_step(&sound) < 0.13);
+    }
+
+    #[test]
+    fn a_tone_gains_a_period_and_stays_smooth() {
+        let mut sound = tone(160);
+        assert_eq!(stretch(&mut sound, 80, Loudness::Loud), 50);
+        assert_eq!(sound.len(), 210);
+        assert!(largest_step(&sound) < 0.13);
+        let whole = tone(210);
+        let likeness = pitch::likeness(&sound, &whole, 1);
+        assert!(likeness > 0.99, "{likeness}");
+    }
+
+    #[test]
+    fn what_resembles_nothing_is_left_alone_unless_it_is_quiet() {
+        let mut ramp: Vec<f32> = (0..160).map(|i| (i * i % 97) as f32 - 48.0).collect();
+        let before = ramp.clone();
+        assert_eq!(squeeze(&mut ramp, 60, Loudness::Loud), 0);
+        assert_eq!(ramp, before);
+        assert_eq!(squeeze(&mut ramp, 60, Loudness::Quiet), 60);
+        assert_eq!(ramp.len(), 100);
+    }
+
+    #[test]
+    fn too_short_a_sound_is_left_alone() {
+        for n in 0..16 {
+            let mut sound = tone(n);
+            assert_eq!(stretch(&mut sound, 80, Loudness::Quiet), 0);
+            assert_eq!(sound.len(), n);
+        }
+    }
+}

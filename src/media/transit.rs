@@ -41,6 +41,14 @@ impl Transit {
         late
     }
 
+    /// Takes note of a packet that never came: it could have been replaced well only `late`
+    /// frames after its time, when the next one was there.
+    pub(super) fn lost(&mut self, late: usize) {
+        for _ in 0..LOST_WEIGHS {
+            self.remember(late);
+        }
+    }
+
     /// How late something at `position` is at `now`, in frames; 0 if it is early.
     pub(super) fn lateness(&mut self, now: Instant, position: u64) -> usize {
         let transit = self.transit(now, position);
@@ -56,13 +64,12 @@ impl Transit {
 
     /// Frames of lateness that hardly any packet exceeds.
     pub(super) fn allowance(&self) -> usize {
-        let patience = if self.late.len() < N_NEWCOMER {
+        let least = if self.late.len() < N_NEWCOMER {
             NEWCOMER
         } else {
             PATIENCE
         };
-        let patience = (patience.as_secs_f64() * self.rate) as usize;
-        self.quantile.max(patience).min(self.most())
+        self.quantile.max(self.frames(least)).min(self.frames(MOST))
     }
 
     /// Positions start anew; what is known of the lateness stands.
@@ -71,8 +78,8 @@ impl Transit {
         self.floor_until = None;
     }
 
-    fn most(&self) -> usize {
-        (MOST.as_secs_f64() * self.rate) as usize
+    fn frames(&self, span: Duration) -> usize {
+        (span.as_secs_f64() * self.rate) as usize
     }
 
     fn transit(&mut self, now: Instant, position: u64) -> i64 {
@@ -100,7 +107,7 @@ impl Transit {
     }
 
     fn remember(&mut self, late: usize) {
-        let late = late.min(self.most()).min(usize::from(u16::MAX)) as u16;
+        let late = late.min(self.frames(MOST)).min(usize::from(u16::MAX)) as u16;
         if self.late.len() < N_REMEMBERED {
             self.late.push(late);
         } else {
@@ -129,13 +136,15 @@ const FLOOR_SPAN: Duration = Duration::from_millis(500);
 /// About 10 s of packets of 20 ms.
 const N_REMEMBERED: usize = 512;
 /// One packet in so many may come later than the allowance: then it costs a short concealment.
-const ONE_ABOVE_OF: usize = 170;
+const ONE_ABOVE_OF: usize = 256;
+/// A lost packet counts so many times: its place is heard more than a late one's.
+const LOST_WEIGHS: usize = 2;
 /// How many packets between two looks at the quantile while nothing is later than it.
 const REFRESH: usize = 8;
 /// What a sender's timer and two threads' waking cost on a quiet machine.
-const PATIENCE: Duration = Duration::from_micros(1_500);
+const PATIENCE: Duration = Duration::from_micros(500);
 /// The same, as long as little is known.
-const NEWCOMER: Duration = Duration::from_millis(4);
+const NEWCOMER: Duration = Duration::from_millis(3);
 const N_NEWCOMER: usize = 50;
 /// Beyond this, speech is no conversation and no announcement either.
 const MOST: Duration = Duration::from_millis(500);
@@ -158,8 +167,8 @@ mod tests {
 
     #[test]
     fn an_even_network_asks_for_patience_only() {
-        assert_eq!(after(200, |_| 30).allowance(), 12);
-        assert_eq!(after(10, |_| 30).allowance(), 32);
+        assert_eq!(after(200, |_| 30).allowance(), 4);
+        assert_eq!(after(10, |_| 30).allowance(), 24);
     }
 
     #[test]
@@ -170,19 +179,19 @@ mod tests {
     #[test]
     fn one_straggler_among_many_is_not_waited_for() {
         let transit = after(400, |i| if i == 300 { 90 } else { 0 });
-        assert_eq!(transit.allowance(), 12);
+        assert_eq!(transit.allowance(), 4);
     }
 
     #[test]
     fn jitter_is_forgotten_within_fifteen_seconds() {
         let transit = after(1_250, |i| if i < 500 { i % 5 * 10 } else { 0 });
-        assert_eq!(transit.allowance(), 12);
+        assert_eq!(transit.allowance(), 4);
     }
 
     #[test]
     fn a_longer_route_becomes_the_rule() {
         let transit = after(1_250, |i| if i < 500 { 10 } else { 60 });
-        assert_eq!(transit.allowance(), 12);
+        assert_eq!(transit.allowance(), 4);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{CallId, Db, Offer, PlayId, SampleRate, Take, ZoneSet, ring};
-use crate::dsp::clean;
+use crate::dsp::{clean, peak};
 use crate::mix::command::{Command, Spent};
 use crate::mix::console::Console;
 use crate::mix::outlet::{Outlet, Sources};
@@ -120,7 +120,12 @@ pub struct Engine {
     plays: Vec<Option<Box<Play>>>,
     zones: Vec<Zone>,
     inputs: Vec<Block>,
+    /// Of each input that is wanted: whether this block of it is more than silence.
+    heard: Vec<bool>,
     outlets: Vec<Outlet>,
+    /// Of each output: nothing is left in its outlet, and its level is told to be zero. Kept here
+    /// because most outputs rest, and their outlets had better stay out of the cache.
+    resting: Vec<bool>,
     routing: Routing,
     vitals: Arc<Vitals>,
 }
@@ -143,7 +148,9 @@ impl Engine {
             plays: (0..settings.n_plays).map(|_| None).collect(),
             zones: (0..settings.n_zones).map(|_| Zone::new()).collect(),
             inputs: vec![SILENCE; settings.n_inputs],
+            heard: vec![false; settings.n_inputs],
             outlets: (0..settings.n_outputs).map(|_| outlet()).collect(),
+            resting: vec![false; settings.n_outputs],
             routing: Routing::new(),
             vitals,
         }
@@ -164,6 +171,7 @@ impl Engine {
         for outlet in &mut self.outlets {
             *outlet = Outlet::new(self.ceiling, rate);
         }
+        self.resting.fill(false);
         self.give_back_what_is_spent();
     }
 
@@ -226,6 +234,7 @@ impl Engine {
                 let frames = &mut input[..n];
                 ports.read(number, at, frames);
                 clean(frames);
+                self.heard[number] = peak(frames) > 0.0;
             }
         }
     }
@@ -234,14 +243,20 @@ impl Engine {
         let sources = Sources {
             zones: &self.zones,
             inputs: &self.inputs,
+            heard: &self.heard,
         };
-        for (output, outlet) in self.outlets.iter_mut().enumerate() {
-            let Some(frames) = outlet.render(output, n, &self.routing, sources) else {
-                self.vitals.set_level(output, 0.0, 0.0);
+        let outlets = self.outlets.iter_mut().zip(&mut self.resting);
+        for (output, (outlet, resting)) in outlets.enumerate() {
+            let (row, before) = (self.routing.row(output), self.routing.before(output, n));
+            let is_silent =
+                sources.are_silent(row) && before.is_none_or(|(row, _)| sources.are_silent(row));
+            if is_silent && *resting {
                 ports.write(output, at, &SILENCE[..n]);
                 continue;
-            };
+            }
+            let frames = outlet.render(n, row, before, sources);
             ports.write(output, at, frames);
+            *resting = is_silent && outlet.is_at_rest();
             self.vitals.set_level(output, outlet.peak(), outlet.rms());
         }
     }

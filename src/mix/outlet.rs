@@ -9,7 +9,6 @@ use crate::base::{Db, SampleRate};
 use crate::dsp::{Limiter, Meter, clean};
 use crate::mix::engine::{Block, MAX_BLOCK};
 use crate::mix::routes::Row;
-use crate::mix::routing::Routing;
 use crate::mix::zone::Zone;
 
 /// The end of the chain for one output.
@@ -24,6 +23,8 @@ pub(super) struct Outlet {
 pub(super) struct Sources<'a> {
     pub(super) zones: &'a [Zone],
     pub(super) inputs: &'a [Block],
+    /// Of each input that is wanted: whether it is more than silence.
+    pub(super) heard: &'a [bool],
 }
 
 impl Outlet {
@@ -37,20 +38,15 @@ impl Outlet {
 
     // == realtime below ==
 
-    /// Mixes, limits and measures `n` frames; `None` if nothing is routed here and nothing is
-    /// left to say.
+    /// Mixes, limits and measures `n` frames of what the output carries by `row` and, while a
+    /// change of routes fades in, carried `before`.
     pub(super) fn render(
         &mut self,
-        output: usize,
         n: usize,
-        routing: &Routing,
+        row: Option<&Row>,
+        before: Option<(Option<&Row>, &[f32])>,
         sources: Sources<'_>,
-    ) -> Option<&[f32]> {
-        let (row, before) = (routing.row(output), routing.before(output, n));
-        let was_routed = before.is_some_and(|(row, _)| row.is_some());
-        if row.is_none() && !was_routed && self.limiter.is_empty() {
-            return None;
-        }
+    ) -> &[f32] {
         let out = &mut self.out[..n];
         sources.mix(row, out);
         if let Some((before, weights)) = before {
@@ -59,7 +55,12 @@ impl Outlet {
         clean(out);
         self.limiter.process(out);
         self.meter.measure(out);
-        Some(out)
+        out
+    }
+
+    /// Whether silence in is silence out, and would change nothing in here.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.limiter.is_empty() && self.meter.rms() == 0.0 && self.meter.peak() == 0.0
     }
 
     pub(super) fn peak(&self) -> f32 {
@@ -72,6 +73,15 @@ impl Outlet {
 }
 
 impl<'a> Sources<'a> {
+    /// Whether nothing in this block is for an output of this row.
+    pub(super) fn are_silent(self, row: Option<&'a Row>) -> bool {
+        let is_heard = |input: usize| self.heard.get(input).is_some_and(|heard| *heard);
+        row.is_none_or(|row| {
+            let mut zones = self.zones_of(row);
+            !zones.any(Zone::speaks) && !row.music.iter().any(|&(input, _)| is_heard(input))
+        })
+    }
+
     fn mix(self, row: Option<&'a Row>, out: &mut [f32]) {
         out.fill(0.0);
         let Some(row) = row else { return };

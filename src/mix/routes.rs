@@ -44,6 +44,23 @@ pub(super) struct Row {
     pub(super) music: Vec<(usize, f32)>,
 }
 
+impl Row {
+    fn new(route: &Route) -> Self {
+        Self {
+            zones: route
+                .zones
+                .iter()
+                .map(|ZoneId(zone)| usize::from(zone))
+                .collect(),
+            music: route
+                .music
+                .iter()
+                .map(|link| (link.input, link.gain.gain()))
+                .collect(),
+        }
+    }
+}
+
 impl Table {
     /// Refuses what the engine was not made for.
     pub(super) fn new(routes: &Routes, limits: &EngineSettings) -> Result<Self, Refusal> {
@@ -72,22 +89,5 @@ impl Table {
 
     pub(super) fn wants(&self, input: usize) -> bool {
         self.wanted.get(input).copied().unwrap_or(false)
-    }
-}
-
-impl Row {
-    fn new(route: &Route) -> Self {
-        Self {
-            zones: route
-                .zones
-                .iter()
-                .map(|ZoneId(zone)| usize::from(zone))
-                .collect(),
-            music: route
-                .music
-                .iter()
-                .map(|link| (link.input, link.gain.gain()))
-                .collect(),
-        }
     }
 }

@@ -99,6 +99,11 @@ impl Zone {
         }
     }
 
+    /// Whether anything was added in this block.
+    pub(super) fn speaks(&self) -> bool {
+        self.loaded
+    }
+
     /// The speech of this block, if there is any.
     pub(super) fn speech(&self, n: usize) -> Option<&[f32]> {
         self.loaded.then(|| &self.bus[..n])

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::{Poll, Waker};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::base::{CallId, Encoding, FeedRx, FeedTx, Pcm};
+use crate::base::{CallId, Encoding, FeedRx, FeedTx, Pcm, SrtpKeys};
 use crate::media::{Key, Receiver, ReceiverSettings, Report, SenderReport, SenderSettings};
 use crate::net::PortPair;
 use crate::net::run::{Run, WAKE};
@@ -33,6 +33,8 @@ pub struct Leg {
     pub feed: FeedTx,
     /// With it, packets go out all the time: silence if nothing plays.
     pub sender: Option<SenderSettings>,
+    /// With them, everything is protected, and what is not is dropped.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// What a new session description changes in a running call; its audio rate stays.
@@ -42,6 +44,8 @@ pub struct Redirect {
     pub receiver: ReceiverSettings,
     pub tx: Tx,
     pub rx: Rx,
+    /// As in [`Leg`]; a key that stays goes on where it was.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// What we send after a [`Redirect`], in a call that was opened with a sender.
@@ -88,6 +92,8 @@ pub enum Event {
         sent: SenderReport,
         /// Datagrams from sources that are not the peer.
         n_foreign: u64,
+        /// Datagrams in a protected call that were forged, damaged or came before.
+        n_unproven: u64,
         /// The last time that a packet took to the peer and back, if the peer tells (RTCP).
         round_trip: Option<Duration>,
     },

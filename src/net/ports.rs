@@ -97,9 +97,9 @@ fn socket(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
 
 /// DSCP 46, "expedited forwarding" (RFC 3246), above the two ECN bits.
 const EXPEDITED: u32 = 46 << 2;
-/// About three seconds of telephone audio: longer than we are ever away, short enough that a
-/// flood is dropped by the kernel and not by us.
-const RTP_BUFFER: usize = 64 * 1024;
+/// Room for what a flood brings while its socket is left alone, so that the peer's packets among
+/// it are not lost; the system may grant less.
+const RTP_BUFFER: usize = 256 * 1024;
 /// A report each few seconds needs little.
 const RTCP_BUFFER: usize = 8 * 1024;
 

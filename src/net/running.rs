@@ -1,11 +1,12 @@
 //! What happens in one call on the media thread?
 //!
 //! ```text
-//!  RTP socket ─► latch ─► Receiver ─► FeedTx ══► engine, or our own Listener
+//!  RTP socket ─► latch ─► (Srtp) ─► Receiver ─► FeedTx ══► engine, or our own Listener
 //!  RTP socket ◄── Outgoing: keys, sound, silence, each ptime
 //!  RTCP socket ◄─► Reports, each few seconds
 //! ```
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use mio::{Registry, Token};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::base::{CallId, FeedRx, FeedTx, Pcm};
+use crate::base::{CallId, FeedRx, FeedTx, Pcm, SrtpKeys};
 use crate::media::{Key, Receiver};
 use crate::net::inlet::{Buffer, Inlet};
 use crate::net::latch::Latch;
@@ -23,7 +24,7 @@ use crate::net::listener::Listener;
 use crate::net::outgoing::{Ended, Outgoing};
 use crate::net::reports::{Reports, wall_clock};
 use crate::net::{Event, Leg, Redirect, Repeat, Rx};
-use crate::rtp;
+use crate::rtp::{self, Srtp, Unusable};
 
 /// Blocks of sound that go into a feed at a time; the receiver fills it with far fewer.
 const MOST_BLOCKS: usize = 64;
@@ -48,6 +49,9 @@ pub(super) struct Running {
     rx: Rx,
     has_heard: bool,
     n_foreign: u64,
+    /// The protection, if the call has one.
+    srtp: Option<Srtp>,
+    n_unproven: u64,
 }
 
 /// What the thread lends to a call for a moment.
@@ -69,6 +73,8 @@ impl Running {
     ) -> io::Result<Self> {
         let random = RandomState::new().hash_one(leg.call.0) as u32;
         let ssrc = leg.sender.map_or(random, |s| s.ssrc);
+        let srtp = leg.srtp.as_ref().map(Srtp::new).transpose();
+        let srtp = srtp.map_err(io::Error::other)?;
         let rtp = Inlet::new(leg.sockets.rtp, tokens[0], registry)?;
         Ok(Self {
             call: leg.call,
@@ -86,6 +92,8 @@ impl Running {
             rx: Rx::Expected,
             has_heard: false,
             n_foreign: 0,
+            srtp,
+            n_unproven: 0,
         })
     }
 
@@ -101,6 +109,8 @@ impl Running {
             quiet_is_known,
             has_heard,
             n_foreign,
+            srtp,
+            n_unproven,
             ..
         } = self;
         let events = room.events;
@@ -109,12 +119,16 @@ impl Running {
                 *n_foreign += 1;
                 return;
             }
-            if rtp::is_rtcp(datagram) && latch.is_peer(from) {
+            let Some(datagram) = opened(srtp, datagram, rtp::is_rtcp(datagram)) else {
+                *n_unproven += 1;
+                return;
+            };
+            if rtp::is_rtcp(&datagram) && latch.is_peer(from) {
                 // RTCP on the RTP port (RFC 5761): not agreed, but harmless.
-                reports.handle(datagram, now);
+                reports.handle(&datagram, now);
             }
             let n_before = receiver.report().received;
-            receiver.handle_rtp(datagram, now);
+            receiver.handle_rtp(&datagram, now);
             if receiver.report().received == n_before {
                 return;
             }
@@ -139,14 +153,21 @@ impl Running {
             rtcp_from,
             reports,
             n_foreign,
+            srtp,
+            n_unproven,
             ..
         } = self;
         rtcp.read(now, room.registry, room.buffer, |datagram, from| {
-            let is_peer = latch.remote().is_some_and(|r| r.ip() == from.ip());
-            if is_peer && reports.handle(datagram, now) {
+            if latch.remote().is_none_or(|r| r.ip() != from.ip()) {
+                *n_foreign += 1;
+                return;
+            }
+            let Some(datagram) = opened(srtp, datagram, true) else {
+                *n_unproven += 1;
+                return;
+            };
+            if reports.handle(&datagram, now) {
                 *rtcp_from = Some(from);
-            } else {
-                *n_foreign += u64::from(!is_peer);
             }
         });
     }
@@ -200,7 +221,19 @@ impl Running {
             outgoing.redirect(to.tx, now);
         }
         self.rx = to.rx;
+        if let Err(why) = self.protect(to.srtp.as_ref()) {
+            tracing::error!(call = %self.call, "call keeps its old keys: {why}");
+        }
         (self.quiet_since, self.quiet_is_known) = (now, false);
+    }
+
+    fn protect(&mut self, keys: Option<&SrtpKeys>) -> Result<(), Unusable> {
+        match (keys, &mut self.srtp) {
+            (Some(keys), Some(srtp)) => srtp.rekey(keys)?,
+            (Some(keys), None) => self.srtp = Some(Srtp::new(keys)?),
+            (None, _) => self.srtp = None,
+        }
+        Ok(())
     }
 
     pub(super) fn play(&mut self, pcm: Arc<Pcm>, repeat: Repeat) {
@@ -225,11 +258,11 @@ impl Running {
     }
 
     /// Says goodbye, frees the ports and sums up.
-    pub(super) fn close(self, registry: &Registry) -> Event {
+    pub(super) fn close(mut self, registry: &Registry) -> Event {
         if let Some(to) = self.rtcp_remote() {
             let mut goodbye = Vec::new();
             self.reports.compose_goodbye(&mut goodbye);
-            let _ = self.rtcp.send(&goodbye, to);
+            self.send_rtcp(&goodbye, to);
         }
         self.rtp.close(registry);
         self.rtcp.close(registry);
@@ -238,6 +271,7 @@ impl Running {
             report: self.receiver.report(),
             sent: self.outgoing.map(|o| o.report()).unwrap_or_default(),
             n_foreign: self.n_foreign,
+            n_unproven: self.n_unproven,
             round_trip: self.reports.round_trip(),
         }
     }
@@ -258,10 +292,16 @@ impl Running {
         };
         let remote = self.latch.remote();
         let ended = outgoing.tick(now, |packet| {
-            if let Some(to) = remote {
-                // A packet that the system does not take is lost like one on the way.
-                let _ = self.rtp.send(packet, to);
-            }
+            let Some(to) = remote else {
+                return;
+            };
+            // A packet that the system does not take is lost like one on the way.
+            let _ = match &mut self.srtp {
+                None => self.rtp.send(packet, to).ok(),
+                Some(srtp) => srtp
+                    .seal_rtp(packet)
+                    .and_then(|sealed| self.rtp.send(sealed.as_ref(), to).ok()),
+            };
         });
         if ended == Ended::Yes {
             let _ = events.send(Event::Played { call: self.call });
@@ -281,8 +321,18 @@ impl Running {
         let mut out = Vec::new();
         self.reports.compose(sent, block, now, &mut out);
         if let Some(to) = self.rtcp_remote() {
-            let _ = self.rtcp.send(&out, to);
+            self.send_rtcp(&out, to);
         }
+    }
+
+    fn send_rtcp(&mut self, packet: &[u8], to: SocketAddr) {
+        // One that is lost is made up for by the next.
+        let _ = match &mut self.srtp {
+            None => self.rtcp.send(packet, to).ok(),
+            Some(srtp) => srtp
+                .seal_rtcp(packet)
+                .and_then(|sealed| self.rtcp.send(sealed.as_ref(), to).ok()),
+        };
     }
 
     fn rtcp_remote(&self) -> Option<SocketAddr> {
@@ -311,4 +361,15 @@ impl Running {
             .filter(|_| is_watched)
             .map(|timeout| self.quiet_since + timeout)
     }
+}
+
+/// What a datagram says once its protection is taken off; `None` if that does not hold.
+fn opened<'a>(srtp: &mut Option<Srtp>, datagram: &'a [u8], is_rtcp: bool) -> Option<Cow<'a, [u8]>> {
+    let Some(srtp) = srtp else {
+        return Some(datagram.into());
+    };
+    if is_rtcp {
+        return Some(srtp.open_rtcp(datagram)?.as_ref().to_vec().into());
+    }
+    Some(srtp.open_rtp(datagram)?.as_ref().to_vec().into())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
-use crate::base::{CallId, Encoding, FeedRx, Pcm, SampleRate, feed};
+use crate::base::{CallId, Encoding, FeedRx, Pcm, SampleRate, SrtpKeys, feed};
 use crate::media::{Key, Receiver, ReceiverSettings, SenderSettings};
 use crate::rtp::{Header, Packet, Rtcp};
 
@@ -35,6 +35,15 @@ impl Rig {
 
     /// Opens a call towards `peer` and gives its address and what the engine would read.
     fn open(&self, call: CallId, peer: Option<SocketAddr>) -> (SocketAddr, FeedRx) {
+        self.open_protected(call, peer, None)
+    }
+
+    fn open_protected(
+        &self,
+        call: CallId,
+        peer: Option<SocketAddr>,
+        srtp: Option<SrtpKeys>,
+    ) -> (SocketAddr, FeedRx) {
         let sockets = self.ports.bind(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, sockets.rtp_port()));
         let (tx, rx) = feed(SampleRate::HZ_8000, 8_000);
@@ -45,6 +54,7 @@ impl Rig {
             receiver: Receiver::new(RECEIVER),
             feed: tx,
             sender: Some(SENDER),
+            srtp,
         });
         (at, rx)
     }
@@ -316,11 +326,15 @@ fn silence_is_told_once_and_sound_makes_it_news_again() {
             receiver: RECEIVER,
             tx: Tx::Paused,
             rx: Rx::Paused,
+            srtp: None,
         },
     );
     rig.media.close(CALL);
     assert!(matches!(rig.event(), Event::Closed { .. }));
 }
+
+#[path = "srtp_tests.rs"]
+mod srtp;
 
 #[test]
 fn a_redirect_moves_the_sound_and_a_hold_stops_it() {
@@ -341,6 +355,7 @@ fn a_redirect_moves_the_sound_and_a_hold_stops_it() {
             event_payload_type: None,
         },
         rx: Rx::Expected,
+        srtp: None,
     };
     rig.media.redirect(CALL, alaw);
     let (datagram, _) = next(&new);

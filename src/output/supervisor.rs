@@ -1,6 +1,7 @@
 //! How does the daemon hold the way out in its hand?
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -67,6 +68,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Supervisor {
     inbox: mpsc::Sender<Message>,
+    beat: Arc<AtomicU64>,
     done: mpsc::Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -106,15 +108,18 @@ pub fn spawn_tapped(
     let (inbox_tx, inbox) = mpsc::channel();
     let (done_tx, done) = mpsc::channel();
     let wake = inbox_tx.clone();
+    let beat = Arc::new(AtomicU64::new(0));
+    let n_rounds = beat.clone();
     let thread = std::thread::Builder::new()
         .name("output".to_owned())
         .spawn(move || {
-            Worker::new(settings, engine, events, tap, wake).run(&inbox);
+            Worker::new(settings, engine, events, tap, wake, n_rounds).run(&inbox);
             done_tx.send(()).ok();
         })
         .map_err(|why| Error::Thread(why.to_string()))?;
     Ok(Supervisor {
         inbox: inbox_tx,
+        beat,
         done,
         thread: Some(thread),
     })
@@ -126,6 +131,11 @@ impl Supervisor {
         self.inbox
             .send(Message::Reconfigure(Box::new(settings)))
             .ok();
+    }
+
+    /// Rises several times a second while the thread is well, with sound or without.
+    pub fn beat(&self) -> u64 {
+        self.beat.load(Ordering::Relaxed)
     }
 
     /// Ends the sound within a second; a sound server that hangs is left behind.

@@ -1,6 +1,7 @@
 //! What does the supervisor's thread do, round after round?
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,7 @@ pub(crate) struct Worker {
     said: Said,
     /// The cards that were there when a sound device was last tried.
     cards: String,
+    n_rounds: Arc<AtomicU64>,
 }
 
 impl Worker {
@@ -48,6 +50,7 @@ impl Worker {
         events: UnboundedSender<Event>,
         tap: Tap,
         wake: mpsc::Sender<Message>,
+        n_rounds: Arc<AtomicU64>,
     ) -> Self {
         Self {
             attempts: Attempts::new(settings.backend, settings.jack.autostart, Instant::now()),
@@ -62,6 +65,7 @@ impl Worker {
             closing: None,
             said: Said::default(),
             cards: String::new(),
+            n_rounds,
         }
     }
 
@@ -69,6 +73,7 @@ impl Worker {
     pub(crate) fn run(mut self, inbox: &mpsc::Receiver<Message>) {
         loop {
             self.round(Instant::now());
+            self.n_rounds.fetch_add(1, Ordering::Relaxed);
             match inbox.recv_timeout(ROUND) {
                 Ok(Message::Look) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Message::Reconfigure(settings)) => self.reconfigure(*settings),

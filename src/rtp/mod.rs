@@ -5,6 +5,8 @@
 //!                                      └─► Reorder (waits for what is missing) ─► media
 //!                                      └─► EventRx (keys)
 //! ```
+//!
+//! Where a call is protected, `Srtp` stands before the datagram.
 
 mod event;
 mod packet;
@@ -12,6 +14,7 @@ mod reorder;
 mod rtcp;
 mod sequence;
 mod source;
+mod srtp;
 
 pub use event::{Event, EventPacket, EventRx, EventTx, Key};
 pub use packet::{Header, Malformed, Packet, is_rtcp};
@@ -19,3 +22,4 @@ pub use reorder::{Insert, Reorder, Waiting};
 pub use rtcp::{NtpTime, Report, ReportBlock, Rtcp, Sent, compose_bye, compose_report};
 pub use sequence::Unwrap;
 pub use source::{Arrival, Source};
+pub use srtp::{Srtp, Unusable};

@@ -94,6 +94,14 @@ impl<T> Reorder<T> {
         (next..self.end).find_map(|s| self.places[self.place(s)].as_ref())
     }
 
+    /// How many are missing before `first()`.
+    pub fn n_missing(&self) -> u64 {
+        match (self.first(), self.next) {
+            (Some(first), Some(next)) => first.sequence - next,
+            _ => 0,
+        }
+    }
+
     /// Takes `first()` out; what was missing before it has lost its turn. Give the payload back
     /// with `recycle`.
     pub fn take(&mut self) -> Option<Waiting<T>> {
@@ -126,6 +134,11 @@ impl<T> Reorder<T> {
     pub fn iter(&self) -> impl Iterator<Item = &Waiting<T>> {
         let next = self.next.unwrap_or(self.end);
         (next..self.end).filter_map(|s| self.places[self.place(s)].as_ref())
+    }
+
+    /// Whether `sequence` is above all that came.
+    pub fn is_newest(&self, sequence: u64) -> bool {
+        sequence >= self.end
     }
 
     /// How many wait.
@@ -197,6 +210,7 @@ mod tests {
         buffer.take();
         assert!(buffer.due().is_none());
         assert_eq!(buffer.first().unwrap().sequence, 12);
+        assert_eq!(buffer.n_missing(), 1);
         buffer.take();
         assert_eq!(buffer.insert(11, (), b""), Insert::Late);
         assert_eq!(buffer.insert(11, (), b""), Insert::Duplicate);

@@ -183,8 +183,11 @@ fn end(start: usize, out: &mut Vec<u8>) {
     out[start + 2..start + 4].copy_from_slice(&words.to_be_bytes());
 }
 
+/// A packet's head and body, and what follows it in the compound.
+type Parts<'a> = (&'a [u8; 4], &'a [u8], &'a [u8]);
+
 /// The head of the first packet of a compound, its body without padding, and what follows.
-fn split(bytes: &[u8]) -> Result<(&[u8; 4], &[u8], &[u8]), Malformed> {
+fn split(bytes: &[u8]) -> Result<Parts<'_>, Malformed> {
     let (head, rest) = bytes.split_first_chunk::<4>().ok_or(Malformed::TooShort)?;
     if head[0] >> 6 != 2 {
         return Err(Malformed::Version(head[0] >> 6));

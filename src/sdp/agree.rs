@@ -3,9 +3,10 @@
 use sdp_types::{Attribute, Connection, Media, MediaType, Origin, Session, Time, TransportProto};
 
 use crate::base::Encoding;
+use crate::sdp::crypto;
 use crate::sdp::formats::{EVENT_NAME, Format, formats};
 use crate::sdp::lenient::{self, Place};
-use crate::sdp::{Agreed, Direction, Ours, Refusal};
+use crate::sdp::{Agreed, Direction, Ours, Refusal, Srtp};
 
 /// The payload type for telephone-event in our offers; the one nearly every phone uses.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
@@ -18,19 +19,23 @@ const PTIME_MS: std::ops::RangeInclusive<u32> = 10..=60;
 pub fn answer(offer: &str, ours: &Ours) -> Result<(String, Agreed), Refusal> {
     let theirs = lenient::parse(offer)?;
     let (kept, choice) = best_stream(&theirs, ours)?;
+    let protection = choice.crypto.zip(ours.srtp.keyring());
+    let protection = protection.map(|(line, ring)| crypto::taken(&line, ring));
     let agreed = agreed(&theirs, &theirs.medias[kept], ours, choice);
 
     let mut session = skeleton(ours);
     session.medias = theirs.medias.iter().map(refused).collect();
+    let mut attributes = attributes(
+        &[(agreed.payload_type, agreed.encoding)],
+        agreed.event_payload_type,
+        agreed.ptime_ms,
+        agreed.direction,
+    );
+    attributes.extend(protection);
     session.medias[kept] = Media {
         port: ours.port,
         fmt: fmt(&[agreed.payload_type], agreed.event_payload_type),
-        attributes: attributes(
-            &[(agreed.payload_type, agreed.encoding)],
-            agreed.event_payload_type,
-            agreed.ptime_ms,
-            agreed.direction,
-        ),
+        attributes,
         ..refused(&theirs.medias[kept])
     };
     Ok((session.to_string(), agreed))
@@ -40,10 +45,15 @@ pub fn answer(offer: &str, ours: &Ours) -> Result<(String, Agreed), Refusal> {
 pub fn offer(ours: &Ours) -> String {
     let offered = offered(ours);
     let types: Vec<u8> = offered.iter().map(|&(pt, _)| pt).collect();
+    let proto = match ours.srtp {
+        // A plain stream with keys is taken either way (RFC 8643 section 3.1).
+        Srtp::Off | Srtp::Optional(_) => TransportProto::RtpAvp,
+        Srtp::Required(_) => TransportProto::RtpSavp,
+    };
     let mut media = Media::new(
         MediaType::Audio,
         ours.port,
-        TransportProto::RtpAvp,
+        proto,
         fmt(&types, Some(EVENT_PAYLOAD_TYPE)),
     );
     media.attributes = attributes(
@@ -52,6 +62,9 @@ pub fn offer(ours: &Ours) -> String {
         ours.ptime_ms,
         Direction::SendRecv,
     );
+    if let Some(ring) = ours.srtp.keyring() {
+        media.attributes.extend(crypto::offered(ring));
+    }
     let mut session = skeleton(ours);
     session.medias.push(media);
     session.to_string()
@@ -62,12 +75,23 @@ pub fn offer(ours: &Ours) -> String {
 pub fn accept(made: &Ours, answer: &str) -> Result<Agreed, Refusal> {
     let theirs = lenient::parse(answer)?;
     let media = theirs.medias.first().ok_or(Refusal::NoAudio)?;
-    check_stream(media)?;
+    let crypto = check_stream(media, made)?;
+    let answers_ours = |line| {
+        let ring = made.srtp.keyring();
+        ring.is_some_and(|ring| crypto::is_of_ours(&line, ring))
+    };
+    if crypto.is_some_and(|line| !answers_ours(line)) {
+        return Err(Refusal::NoCommonCipher);
+    }
     let choice = formats(media)
         .into_iter()
         .find_map(|format| {
             let encoding = made.encodings.iter().copied().find(|&e| format.is(e))?;
-            Some(Choice { encoding, format })
+            Some(Choice {
+                encoding,
+                format,
+                crypto,
+            })
         })
         .ok_or(Refusal::NoCommonCodec)?;
     let payload_type = offered(made)
@@ -82,48 +106,67 @@ pub fn accept(made: &Ours, answer: &str) -> Result<Agreed, Refusal> {
     })
 }
 
-/// An encoding that both speak and the format in which the peer names it.
+/// An encoding that both speak, the format in which the peer names it, and how it is protected.
 struct Choice {
     encoding: Encoding,
     format: Format,
+    crypto: Option<crypto::Line>,
 }
 
-/// The first audio stream that we can take; if none, the reason of the one that came nearest.
+/// The first audio stream that we can take, a protected one before any other; if none, the
+/// reason of the one that came nearest.
 fn best_stream(theirs: &Session, ours: &Ours) -> Result<(usize, Choice), Refusal> {
     let mut nearest = Refusal::NoAudio;
+    let mut plain = None;
     for (i, media) in theirs.medias.iter().enumerate() {
-        match check_stream(media).and_then(|()| preferred(media, ours)) {
-            Ok(choice) => return Ok((i, choice)),
+        match check_stream(media, ours).and_then(|crypto| preferred(media, ours, crypto)) {
+            Ok(choice) if choice.crypto.is_some() => return Ok((i, choice)),
+            Ok(choice) => plain = plain.or(Some((i, choice))),
             Err(Refusal::NoAudio) => {}
             Err(why) if nearest == Refusal::NoAudio => nearest = why,
             Err(_) => {}
         }
     }
-    Err(nearest)
+    plain.ok_or(nearest)
 }
 
-fn check_stream(media: &Media) -> Result<(), Refusal> {
+/// The line to protect the stream by; `None` if it goes unprotected.
+fn check_stream(media: &Media, ours: &Ours) -> Result<Option<crypto::Line>, Refusal> {
     if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 {
         return Err(Refusal::NoAudio);
     }
     // AVPF differs from AVP by feedback that nobody is obliged to send (RFC 4585 section 3).
-    let is_plain = ["RTP/AVP", "RTP/AVPF"]
-        .iter()
-        .any(|proto| media.proto.eq_ignore_ascii_case(proto));
-    if !is_plain {
+    let is = |names: [&str; 2]| names.iter().any(|n| media.proto.eq_ignore_ascii_case(n));
+    let must_be_protected = is(["RTP/SAVP", "RTP/SAVPF"]);
+    if !must_be_protected && !is(["RTP/AVP", "RTP/AVPF"]) {
         return Err(Refusal::UnsupportedTransport);
     }
-    Ok(())
+    if ours.srtp.keyring().is_none() {
+        return match must_be_protected {
+            true => Err(Refusal::UnsupportedTransport),
+            false => Ok(None),
+        };
+    }
+    match crypto::lines(media).into_iter().next() {
+        Some(line) => Ok(Some(line)),
+        None if must_be_protected => Err(Refusal::NoCommonCipher),
+        None if ours.srtp.is_required() => Err(Refusal::NotProtected),
+        None => Ok(None),
+    }
 }
 
 /// The encoding that we like best among those offered.
-fn preferred(media: &Media, ours: &Ours) -> Result<Choice, Refusal> {
+fn preferred(media: &Media, ours: &Ours, crypto: Option<crypto::Line>) -> Result<Choice, Refusal> {
     let formats = formats(media);
     ours.encodings
         .iter()
         .find_map(|&encoding| {
             let format = formats.iter().find(|f| f.is(encoding))?.clone();
-            Some(Choice { encoding, format })
+            Some(Choice {
+                encoding,
+                format,
+                crypto,
+            })
         })
         .ok_or(Refusal::NoCommonCodec)
 }
@@ -150,6 +193,10 @@ fn agreed(theirs: &Session, media: &Media, ours: &Ours, choice: Choice) -> Agree
         tx_event_payload_type: event,
         ptime_ms: ptime_ms(theirs, media, ours),
         direction,
+        srtp: choice
+            .crypto
+            .zip(ours.srtp.keyring())
+            .map(|(line, ring)| line.keys(ring)),
     }
 }
 

@@ -9,6 +9,7 @@
 //! refused with port 0. What a peer may write wrongly and still be understood is in `lenient`.
 
 mod agree;
+mod crypto;
 mod formats;
 mod lenient;
 mod terms;
@@ -17,4 +18,4 @@ mod terms;
 mod tests;
 
 pub use agree::{accept, answer, offer};
-pub use terms::{Agreed, Direction, Ours, Refusal};
+pub use terms::{Agreed, Direction, Ours, Refusal, Srtp};

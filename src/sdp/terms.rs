@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::base::Encoding;
+use crate::base::{Encoding, SrtpKeyring, SrtpKeys};
 
 /// Our side of a session: where we receive and what we speak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,33 @@ pub struct Ours {
     pub session: u64,
     /// The version in `o=`, one more for each description that differs from the last.
     pub version: u64,
+    /// Whether the sound is protected.
+    pub srtp: Srtp,
+}
+
+/// Whether a stream is protected by SRTP with keys in the description (RFC 4568).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never.
+    Off,
+    /// If the peer can (RFC 8643); with the keys of ours for this session.
+    Optional(SrtpKeyring),
+    /// Always; who cannot is refused.
+    Required(SrtpKeyring),
+}
+
+impl Srtp {
+    /// Our keys, unless it is off.
+    pub(super) fn keyring(&self) -> Option<&SrtpKeyring> {
+        match self {
+            Self::Off => None,
+            Self::Optional(ring) | Self::Required(ring) => Some(ring),
+        }
+    }
+
+    pub(super) fn is_required(&self) -> bool {
+        matches!(self, Self::Required(_))
+    }
 }
 
 /// The audio stream that both sides now mean.
@@ -40,6 +67,8 @@ pub struct Agreed {
     pub ptime_ms: u32,
     /// As seen from us: `SendOnly` means that the peer only listens.
     pub direction: Direction,
+    /// The keys of both sides if the stream is protected.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// Which way a stream flows, seen from the side that says it (RFC 8866 section 6.7).
@@ -112,8 +141,12 @@ pub enum Refusal {
     NoAudio,
     /// Audio streams, but none with an encoding that we speak.
     NoCommonCodec,
-    /// Audio streams, but only over transports that we do not speak, such as SRTP.
+    /// Audio streams, but only over transports that we do not speak or may not.
     UnsupportedTransport,
+    /// Audio streams, but none that is protected, and that is required.
+    NotProtected,
+    /// Protected audio streams, but none with a cipher suite that we have.
+    NoCommonCipher,
 }
 
 impl Refusal {
@@ -121,7 +154,11 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) => 400,
-            Self::NoAudio | Self::NoCommonCodec | Self::UnsupportedTransport => 488,
+            Self::NoAudio
+            | Self::NoCommonCodec
+            | Self::UnsupportedTransport
+            | Self::NotProtected
+            | Self::NoCommonCipher => 488,
         }
     }
 
@@ -132,7 +169,8 @@ impl Refusal {
             Self::Malformed(_) => 399,
             Self::NoAudio => 304,
             Self::NoCommonCodec => 305,
-            Self::UnsupportedTransport => 302,
+            Self::UnsupportedTransport | Self::NotProtected => 302,
+            Self::NoCommonCipher => 306,
         };
         let text: String = self
             .to_string()
@@ -150,6 +188,8 @@ impl fmt::Display for Refusal {
             Self::NoAudio => f.write_str("no audio stream offered"),
             Self::NoCommonCodec => f.write_str("no common audio codec"),
             Self::UnsupportedTransport => f.write_str("audio only over an unsupported transport"),
+            Self::NotProtected => f.write_str("SRTP is required here, but not offered"),
+            Self::NoCommonCipher => f.write_str("no common SRTP cipher suite"),
         }
     }
 }

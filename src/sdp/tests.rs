@@ -13,6 +13,7 @@ fn ours() -> Ours {
         ptime_ms: 20,
         session: 7,
         version: 1,
+        srtp: Srtp::Off,
     }
 }
 
@@ -38,6 +39,7 @@ const PLAIN: Agreed = Agreed {
     tx_event_payload_type: None,
     ptime_ms: 20,
     direction: Direction::SendRecv,
+    srtp: None,
 };
 
 fn plain() -> Agreed {
@@ -46,6 +48,9 @@ fn plain() -> Agreed {
         ..PLAIN
     }
 }
+
+#[path = "srtp_tests.rs"]
+mod srtp;
 
 #[test]
 fn an_answer_is_written_to_the_letter() {

@@ -5,13 +5,14 @@
 //! (RFC 3261 §13.2.2.4). Both are caught here, in front of the transactions.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rsipstack::sip::{Method, Request, Response, SipMessage, StatusCodeKind};
 use rsipstack::transaction::endpoint::TransportEventInspector;
-use rsipstack::transport::{SipConnection, TransportEvent};
+use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
 use tokio::sync::mpsc;
 
 use super::flow::Flow;
@@ -47,6 +48,7 @@ pub(super) struct Fork {
     pub(super) invite: Request,
     pub(super) answer: Response,
     pub(super) connection: SipConnection,
+    pub(super) source: SocketAddr,
 }
 
 impl Acks {
@@ -76,7 +78,12 @@ impl Acks {
     }
 
     /// What an answer deserves; `None` if it is the first to its INVITE.
-    fn judge(&self, answer: &Response, connection: &SipConnection) -> Option<Duty> {
+    fn judge(
+        &self,
+        answer: &Response,
+        connection: &SipConnection,
+        source: &SipAddr,
+    ) -> Option<Duty> {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (message::call_id(answer), message::seq(&answer.headers));
         let answers = answered.by_invite.get_mut(&key)?;
@@ -99,6 +106,7 @@ impl Acks {
             invite,
             answer: answer.clone(),
             connection: connection.clone(),
+            source: source.get_socketaddr().ok()?,
         })))
     }
 }
@@ -128,10 +136,10 @@ pub(super) struct Watch(pub(super) std::sync::Arc<Acks>);
 impl TransportEventInspector for Watch {
     async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
         let duty = match &event {
-            TransportEvent::Incoming(SipMessage::Response(answer), connection, _)
+            TransportEvent::Incoming(SipMessage::Response(answer), connection, source)
                 if is_invite_success(answer) =>
             {
-                self.0.judge(answer, connection)
+                self.0.judge(answer, connection, source)
             }
             TransportEvent::Incoming(..) | TransportEvent::New(_) | TransportEvent::Closed(_) => {
                 None

@@ -119,6 +119,79 @@ pub(super) fn list(text: &str) -> Vec<&str> {
     values
 }
 
+/// The parts between separators that stand outside of quoted strings and brackets; there is
+/// always one, and any may be empty.
+pub(super) fn split(text: &str, at: char) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (position, c, bracketed) in Outside::of(text) {
+        if c == at && !bracketed {
+            parts.push(&text[start..position]);
+            start = position + c.len_utf8();
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// Splits before the first separator outside of quoted strings and brackets; the second part
+/// begins with it, or is empty.
+pub(super) fn behind(text: &str, at: char) -> (&str, &str) {
+    Outside::of(text)
+        .find(|&(_, c, bracketed)| c == at && !bracketed)
+        .map_or((text, ""), |(position, ..)| text.split_at(position))
+}
+
+/// What makes a From, To or Contact value ambiguous; liberal in what can be understood
+/// (RFC 3261 §20.10, §25.1).
+pub(super) fn is_well_formed(value: &str) -> bool {
+    if !is_balanced(value) {
+        return false;
+    }
+    let Some(open) = unquoted(value, '<') else {
+        let (uri, _) = behind(value, ';');
+        return is_addr_spec(uri.trim()) && !uri.contains(['?', ',', '"', '>']);
+    };
+    let (display, rest) = (value[..open].trim(), &value[open + 1..]);
+    let Some((uri, params)) = rest.split_once('>') else {
+        return false;
+    };
+    let is_name = match display.starts_with('"') {
+        true => Outside::of(display).next().is_none(),
+        // A comma would begin the next value.
+        false => !display.contains([',', '"']),
+    };
+    is_name && is_addr_spec(uri) && matches!(params.trim().bytes().next(), None | Some(b';'))
+}
+
+/// Whether every quoted string ends.
+fn is_balanced(text: &str) -> bool {
+    let mut open = false;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => open = !open,
+            '\\' if open => drop(chars.next()),
+            _ => {}
+        }
+    }
+    !open
+}
+
+/// Whether a text has the shape of an absolute URI, of whatever scheme.
+fn is_addr_spec(uri: &str) -> bool {
+    let scheme = uri.split_once(':').map(|(scheme, _)| scheme);
+    scheme.is_some_and(is_scheme) && !uri.contains(|c: char| c.is_whitespace() || c == '<')
+}
+
+/// Whether a text may name a scheme (RFC 3986 §3.1).
+pub(super) fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+}
+
 /// Resolves `%41` escapes, for showing to people and for comparing.
 pub(super) fn unescaped(text: &str) -> String {
     let bytes = text.as_bytes();
@@ -299,6 +372,37 @@ mod tests {
     fn lists_split_at_outer_commas() {
         let text = r#""a,b" <sip:x,y@h>;p=1 , <sip:z@h>,"#;
         assert_eq!(list(text), [r#""a,b" <sip:x,y@h>;p=1"#, "<sip:z@h>"]);
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_not_well_formed() {
+        for text in [
+            "<sip:a@b>",
+            "sip:a@b;tag=1",
+            "isbn:123",
+            "A. Bell <sip:a@b>;tag=1",
+            "caller<sip:a@b>",
+            "\"A, \\\"B\" <sip:a@b?x=y> ; tag = 1",
+            "Büro 1 (Nord) <sip:a@b>",
+        ] {
+            assert!(is_well_formed(text), "{text}");
+        }
+        for text in [
+            "",
+            "a@b",
+            "\"A <sip:a@b>",
+            "Bell, A <sip:a@b>",
+            "< sip:a@b >",
+            "<sip:a@b",
+            "<sip:a@b> x",
+            "<>",
+            "sip:a b@c",
+            "sip:a@b?Route=c",
+            "\"A\" B\" <sip:a@b>",
+            "\"A\" B <sip:a@b>",
+        ] {
+            assert!(!is_well_formed(text), "{text}");
+        }
     }
 
     #[test]

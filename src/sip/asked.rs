@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use rsipstack::sip::{Header, HeadersExt, Method, Request, SipMessage, StatusCode};
+use rsipstack::sip::{Header, HeadersExt, Method, Request, Response, SipMessage, StatusCode};
 use rsipstack::transaction::random_text;
 use rsipstack::transaction::transaction::{Transaction, TransactionEvent, TransactionEventSender};
 use tokio::sync::oneshot;
@@ -69,6 +69,22 @@ impl Asked {
         headers: Vec<Header>,
         body: Option<String>,
     ) {
+        self.send(self.response(hub, status, headers, body));
+    }
+
+    /// Sends a response that `response` has made, for the first time or again.
+    pub(super) fn send(&self, response: Response) {
+        // A transaction that is gone was cancelled; the call hears of it.
+        let _ = self.answers.send(TransactionEvent::Respond(response));
+    }
+
+    pub(super) fn response(
+        &self,
+        hub: &Hub,
+        status: StatusCode,
+        headers: Vec<Header>,
+        body: Option<String>,
+    ) -> Response {
         let makes_dialog = (101..300).contains(&status.code());
         let body = body.map(String::into_bytes);
         let mut response = hub.stack.make_response(&self.request, status, body);
@@ -84,8 +100,7 @@ impl Asked {
             response.headers.extend(routes.collect());
         }
         response.headers.extend(headers);
-        // A transaction that is gone was cancelled; the call hears of it.
-        let _ = self.answers.send(TransactionEvent::Respond(response));
+        response
     }
 }
 

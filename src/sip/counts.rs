@@ -18,10 +18,12 @@ pub struct Counts {
     pub not_sip: u64,
     /// Datagrams that ended inside their header.
     pub truncated: u64,
-    /// Datagrams longer than the stack takes.
-    pub too_long: u64,
-    /// Messages on streams that do not parse.
+    /// Messages that make no sense, and of which nobody can be told.
     pub malformed: u64,
+    /// Requests that were refused before the stack saw them.
+    pub refused: u64,
+    /// Those of them that got no answer, because it would have been longer than they were.
+    pub unanswered: u64,
     /// Datagrams that the system refused to send.
     pub unsent: u64,
     /// Messages and connections from outside of the allowed networks.
@@ -47,8 +49,9 @@ pub(super) struct Counters {
     keep_alives: AtomicU64,
     not_sip: AtomicU64,
     truncated: AtomicU64,
-    too_long: AtomicU64,
     malformed: AtomicU64,
+    refused: AtomicU64,
+    unanswered: AtomicU64,
     unsent: AtomicU64,
     not_allowed: AtomicU64,
     silenced: AtomicU64,
@@ -72,15 +75,15 @@ impl Counters {
             Ignored::KeepAlive => &self.keep_alives,
             Ignored::NotSip => &self.not_sip,
             Ignored::Truncated => &self.truncated,
+            Ignored::Malformed => &self.malformed,
         });
     }
 
-    pub(super) fn too_long(&self) {
-        count(&self.too_long);
-    }
-
-    pub(super) fn malformed(&self) {
-        count(&self.malformed);
+    pub(super) fn refused(&self, answered: bool) {
+        count(&self.refused);
+        if !answered {
+            count(&self.unanswered);
+        }
     }
 
     pub(super) fn unsent(&self) {
@@ -119,8 +122,9 @@ impl Counters {
             keep_alives: read(&self.keep_alives),
             not_sip: read(&self.not_sip),
             truncated: read(&self.truncated),
-            too_long: read(&self.too_long),
             malformed: read(&self.malformed),
+            refused: read(&self.refused),
+            unanswered: read(&self.unanswered),
             unsent: read(&self.unsent),
             not_allowed: read(&self.not_allowed),
             silenced: read(&self.silenced),

@@ -2,30 +2,22 @@
 
 use std::sync::Arc;
 
-use rsipstack::sip::{Header, Method, Request, Response, Version};
-use rsipstack::transaction::random_text;
+use rsipstack::sip::{Header, Method, Request, Response, StatusCode};
+use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::address;
 use super::dialog::Dialog;
+use super::early::{self, Earlies};
 use super::established::{Call, Session, reply};
 use super::event::{Event, HowEnded};
-use super::flow::{Flow, Hop};
 use super::hub::{Command, Hub, Input, Seat};
 use super::message;
-use super::registrar::{Binding, Way};
-use super::settings::{Account, Transport};
+use super::plan::{Dial, Plan, Way};
+use super::redirect::Redirects;
+use super::renewing::{Begun, Role};
+use super::session_timer;
 use super::transact::{self, Credentials, Invitation, is_challenge};
-use crate::base::CallId;
-
-/// Whom to call, by which account, with which offer.
-pub(super) struct Dial {
-    pub(super) call: CallId,
-    pub(super) target: String,
-    pub(super) account: Option<String>,
-    pub(super) offer: String,
-}
 
 /// A call that we make.
 struct Dialling {
@@ -33,6 +25,10 @@ struct Dialling {
     invite: Request,
     invitation: Invitation,
     credentials: Credentials,
+    /// What the called phones said before an answer.
+    earlies: Earlies,
+    /// Where else to call.
+    redirects: Redirects,
     rings: bool,
     /// A provisional response has come: from now on a CANCEL may be sent (RFC 3261 §9.1).
     heard: bool,
@@ -68,10 +64,11 @@ async fn run(hub: Arc<Hub>, dial: Dial, seat: Seat, mut inputs: mpsc::UnboundedR
                 call: dial.call,
                 status,
                 reason,
+                retry_after: None,
             });
         }
     };
-    let invite = plan.invite(&flow, &dial.offer);
+    let invite = plan.invite(&hub, &flow, &dial);
     let call = Call {
         id: dial.call,
         inbox: inputs,
@@ -99,128 +96,16 @@ async fn wants_out(inputs: &mut mpsc::UnboundedReceiver<Input>) {
 enum Next {
     On,
     Answered(Box<Response>),
+    /// Called elsewhere.
+    Redirected(String),
     Over,
-}
-
-/// An INVITE before the way to the peer is known.
-struct Plan {
-    hop: Hop,
-    uri: String,
-    /// The route that an outbound proxy makes.
-    route: Option<String>,
-    user: String,
-    account: Option<Account>,
-}
-
-impl Plan {
-    fn of(hub: &Hub, dial: &Dial) -> Result<Self, (u16, String)> {
-        let account = match &dial.account {
-            Some(name) => Some(hub.registrars.account(name).ok_or_else(|| {
-                let why = format!("there is no account \"{name}\"");
-                (404, why)
-            })?),
-            None => None,
-        };
-        if account.is_none()
-            && let Ok(found) = hub.doors.find(dial.target.trim())
-        {
-            return Self::to_user(dial, found);
-        }
-        let uri = full_uri(&dial.target, account.as_ref().map(|a| a.domain.as_str()));
-        if uri
-            .chars()
-            .any(|c| !c.is_ascii_graphic() || matches!(c, '<' | '>' | '"'))
-        {
-            return Err((416, format!("\"{uri}\" is not a sip address")));
-        }
-        let first = match &account {
-            Some(account) => account.first_hop(),
-            None => Hop::parse(&uri, Transport::Udp).map(|hop| (hop, None)),
-        };
-        let (hop, route) = first.map_err(|why| (416, why))?;
-        Ok(Self {
-            route,
-            hop,
-            uri,
-            user: account.as_ref().map_or(OUR_NAME, |a| &a.user).to_owned(),
-            account,
-        })
-    }
-
-    /// Towards a user of ours: back along the way that its registration came.
-    fn to_user(dial: &Dial, found: Option<Binding>) -> Result<Self, (u16, String)> {
-        let Some(binding) = found else {
-            return Err((480, format!("\"{}\" is not registered", dial.target.trim())));
-        };
-        let Way { transport, remote } = binding.way;
-        let hop = Hop {
-            host: remote.ip().to_string(),
-            port: Some(remote.port()),
-            transport,
-        };
-        Ok(Self {
-            hop,
-            uri: binding.uri,
-            route: (!binding.path.is_empty()).then(|| binding.path.join(", ")),
-            user: OUR_NAME.to_owned(),
-            account: None,
-        })
-    }
-
-    fn invite(&self, flow: &Flow, offer: &str) -> Request {
-        let from = match &self.account {
-            Some(account) => account.address(),
-            None => format!("<sip:{}@{}>", self.user, flow.local),
-        };
-        let tag = random_text(TAG_LENGTH);
-        let mut headers = vec![
-            Header::Via(flow.via().into()),
-            Header::MaxForwards(70.into()),
-            Header::From(format!("{from};tag={tag}").into()),
-            Header::To(format!("<{}>", self.uri).into()),
-            Header::CallId(random_text(CALL_ID_LENGTH).into()),
-            Header::CSeq("1 INVITE".into()),
-            Header::Contact(flow.contact(&self.user).into()),
-            Header::Allow(message::ALLOW.into()),
-            Header::Supported(String::new().into()),
-            Header::ContentType(message::SDP.into()),
-        ];
-        if let Some(route) = &self.route {
-            headers.push(Header::Route(route.as_str().into()));
-        }
-        Request {
-            method: Method::Invite,
-            uri: message::verbatim(&self.uri),
-            version: Version::V2,
-            headers: headers.into(),
-            body: offer.as_bytes().to_vec(),
-        }
-    }
-}
-
-/// A target may be a URI, `user@host`, or only a number at the account's domain.
-fn full_uri(target: &str, domain: Option<&str>) -> String {
-    let target = target.trim();
-    let bracketed = target
-        .split_once('<')
-        .and_then(|(_, rest)| rest.split_once('>'));
-    let target = bracketed.map_or(target, |(uri, _)| uri.trim());
-    let scheme = target.split(':').next().unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") {
-        return target.to_owned();
-    }
-    match domain {
-        Some(domain) if !target.contains('@') => {
-            format!("sip:{}@{domain}", address::escaped(target))
-        }
-        Some(_) | None => format!("sip:{target}"),
-    }
 }
 
 impl Dialling {
     fn start(call: Call, mut invite: Request) -> Option<Self> {
         let agent = call.hub.stack.user_agent.as_str();
         invite.headers.push(Header::UserAgent(agent.into()));
+        let redirects = Redirects::from(&invite.uri.to_string());
         match call
             .hub
             .invite(&call.flow, invite.clone(), call.seat.inbox())
@@ -230,6 +115,8 @@ impl Dialling {
                 invite,
                 invitation,
                 credentials: Credentials::default(),
+                earlies: Earlies::default(),
+                redirects,
                 rings: false,
                 heard: false,
                 cancelled: None,
@@ -260,6 +147,11 @@ impl Dialling {
                 Next::On => {}
                 Next::Over => return,
                 Next::Answered(answer) => return self.answered(*answer).await,
+                Next::Redirected(uri) => {
+                    if !self.redirect(uri).await {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -273,11 +165,13 @@ impl Dialling {
                 self.refused(408, "no answer".to_owned());
                 return Next::Over;
             }
-            Input::Request(mut request) => {
-                let status = rsipstack::sip::StatusCode::CallTransactionDoesNotExist;
-                reply(&mut request, status, Vec::new()).await;
+            Input::Request(request) => self.serve(request).await,
+            Input::Replace { mut invite, .. } => {
+                // Nobody here can hear the one who would take over before the answer.
+                reply(&mut invite, StatusCode::Decline, Vec::new()).await;
             }
             Input::Command(_)
+            | Input::Renewed { .. }
             | Input::Acked { .. }
             | Input::Cancelled { .. }
             | Input::InviteOver { .. }
@@ -292,46 +186,181 @@ impl Dialling {
         }
         match response.status_code.code() {
             0..200 => {
-                self.provisional(response.status_code.code());
+                self.provisional(&response);
                 Next::On
             }
             200..300 => Next::Answered(response),
             _ if is_challenge(&response) && self.try_again(&response) => Next::On,
-            status => {
-                self.refused(status, message::reason(&response));
+            422 if self.last_longer(&response) => Next::On,
+            status => self.elsewhere(&response).unwrap_or_else(|| {
+                let reason = message::complaint(&response);
+                let retry_after = message::seconds(&response.headers, "Retry-After");
+                if self.cancelled.is_none() {
+                    self.call.tell_refused_until(status, reason, retry_after);
+                }
                 Next::Over
-            }
+            }),
         }
     }
 
-    fn provisional(&mut self, status: u16) {
+    /// The next address of a redirection; nobody else is tried once somebody has declined for
+    /// all (6xx).
+    fn elsewhere(&mut self, response: &Response) -> Option<Next> {
+        if self.cancelled.is_some() || response.status_code.code() >= 600 {
+            return None;
+        }
+        self.redirects.handle(response);
+        self.redirects.next().map(Next::Redirected)
+    }
+
+    fn provisional(&mut self, response: &Response) {
         let first = !self.heard;
         self.heard = true;
         if let Some(why) = self.cancelled.clone().filter(|_| first) {
             self.send_cancel(&why);
-        } else if status > 100 && !self.rings && self.cancelled.is_none() {
-            self.rings = true;
-            self.call.hub.tell(Event::Ringing { call: self.call.id });
         }
+        if response.status_code.code() == 100 {
+            return;
+        }
+        let news = self.earlies.handle(&self.invite, response);
+        if let Some(dialog) = news.dialog {
+            self.call.seat.take_early_dialog(&dialog.key);
+        }
+        if let Some((dialog, rack)) = news.prack {
+            self.acknowledge(dialog, &rack);
+        }
+        if self.cancelled.is_some() {
+            return;
+        }
+        let call = self.call.id;
+        if let Some(answer) = news.answer {
+            self.call.hub.tell(Event::EarlyMedia { call, answer });
+        } else if !self.rings {
+            self.rings = true;
+            self.call.hub.tell(Event::Ringing { call });
+        }
+    }
+
+    /// Confirms a reliable provisional response (RFC 3262 §4).
+    fn acknowledge(&mut self, dialog: Dialog, rack: &str) {
+        let (hub, flow) = (self.call.hub.clone(), self.call.flow.clone());
+        let mut request = early::prack(dialog.clone(), rack, flow.via());
+        if let Some(account) = &self.call.account {
+            self.credentials.prove(account, &mut request);
+        }
+        tokio::spawn(async move {
+            let flow = hub.way_inside(&dialog, &flow).await;
+            message::set_via(&mut request, flow.via());
+            // Without it the response comes again, and we are back here.
+            drop(hub.transact(&flow, request).await);
+        });
+    }
+
+    /// A request of a phone that has not answered yet.
+    async fn serve(&mut self, mut request: Box<Transaction>) {
+        let original = &request.original;
+        let has_offer = message::sdp(&original.headers, &original.body).is_some();
+        let (status, headers) = match original.method {
+            Method::Update if has_offer && self.earlies.is_answered() => {
+                let later = vec![Header::RetryAfter("2".into())];
+                (StatusCode::ServerInternalError, later)
+            }
+            // RFC 3311 §5.2: our own offer is open.
+            Method::Update if has_offer => (StatusCode::RequestPending, Vec::new()),
+            Method::Update => {
+                let contact = Header::Contact(self.call.contact().into());
+                (StatusCode::OK, vec![contact])
+            }
+            Method::Options => (StatusCode::OK, message::abilities()),
+            Method::Info => (StatusCode::OK, Vec::new()),
+            Method::Refer => (StatusCode::Decline, Vec::new()),
+            Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Invite
+            | Method::Message
+            | Method::Notify
+            | Method::PRack
+            | Method::Publish
+            | Method::Register
+            | Method::Subscribe => (StatusCode::CallTransactionDoesNotExist, Vec::new()),
+        };
+        reply(&mut request, status, headers).await;
+    }
+
+    /// Asks again for a session that lasts as long as the other side wants (RFC 4028 §7.3).
+    fn last_longer(&mut self, response: &Response) -> bool {
+        let has_asked = message::value(&self.invite.headers, "Min-SE").is_some();
+        let least = session_timer::least_wanted(&response.headers);
+        if has_asked || least.is_none() || self.cancelled.is_some() {
+            return false;
+        }
+        let timer = self.call.hub.session_timer.request_headers(None, least);
+        self.ask_again(|invite| {
+            let is_timer = |h: &Header| matches!(h, Header::SessionExpires(_) | Header::MinSE(_));
+            invite.headers.retain(|header| !is_timer(header));
+            invite.headers.extend(timer);
+        })
+    }
+
+    /// Calls the next address that there is a way to; false if the call is over.
+    async fn redirect(&mut self, mut uri: String) -> bool {
+        loop {
+            let hub = self.call.hub.clone();
+            let way = tokio::select! {
+                biased;
+                () = wants_out(&mut self.call.inbox) => {
+                    self.call.tell_ended(HowEnded::ByUs);
+                    return false;
+                }
+                way = hub.way_to(&uri, &mut self.call.account) => way,
+            };
+            let Err((status, why)) = way.and_then(|way| self.call_at(&uri, way)) else {
+                return true;
+            };
+            let Some(next) = self.redirects.next() else {
+                self.refused(status, why);
+                return false;
+            };
+            uri = next;
+        }
+    }
+
+    fn call_at(&mut self, uri: &str, way: Way) -> Result<(), (u16, String)> {
+        let (flow, route) = way;
+        self.call.flow = flow;
+        let contact = Header::Contact(self.call.contact().into());
+        let sent = self.ask_again(|invite| {
+            let is_old = |h: &Header| matches!(h, Header::Contact(_) | Header::Route(_));
+            invite.headers.retain(|header| !is_old(header));
+            invite.headers.push(contact);
+            if let Some(route) = route {
+                invite.headers.push(Header::Route(route.into()));
+            }
+            invite.uri = message::verbatim(uri);
+        });
+        sent.then_some(())
+            .ok_or_else(|| (503, format!("no way to {uri}")))
     }
 
     /// Asks again with a password; false if that leads nowhere.
     fn try_again(&mut self, response: &Response) -> bool {
-        let Some(account) = self
-            .call
-            .account
-            .as_ref()
-            .filter(|_| self.cancelled.is_none())
-        else {
+        if self.call.account.is_none() || self.cancelled.is_some() {
             return false;
-        };
+        }
         let tried = self.invite.headers.iter().any(is_proof);
         if !self.credentials.learn(response) || (tried && !self.credentials.is_stale()) {
             return false;
         }
+        self.ask_again(|_| {})
+    }
+
+    /// Sends the INVITE once more, changed and under the next number.
+    fn ask_again(&mut self, change: impl FnOnce(&mut Request)) -> bool {
         let seq = message::seq(&self.invite.headers) + 1;
         let mut invite = self.invite.clone();
         invite.headers.retain(|header| !is_proof(header));
+        change(&mut invite);
         for header in invite.headers.iter_mut() {
             if let Header::Via(via) = header {
                 via.replace(self.call.flow.via());
@@ -339,7 +368,9 @@ impl Dialling {
                 number.replace(format!("{seq} INVITE"));
             }
         }
-        self.credentials.prove(account, &mut invite);
+        if let Some(account) = &self.call.account {
+            self.credentials.prove(account, &mut invite);
+        }
         let call = &self.call;
         let Ok(invitation) = call
             .hub
@@ -349,6 +380,7 @@ impl Dialling {
         };
         self.invite = invite;
         self.invitation = invitation;
+        self.earlies = Earlies::default();
         self.heard = false;
         true
     }
@@ -381,7 +413,7 @@ impl Dialling {
 
     async fn answered(self, answer: Response) {
         let mut call = self.call;
-        let dialog = Dialog::answered(&self.invite, &answer);
+        let (dialog, sdp) = self.earlies.settle(&self.invite, &answer);
         call.seat.take_dialog(&dialog.key);
         let hub = call.hub.clone();
         hub.acknowledge(&self.invite, &answer, &dialog, &call.flow)
@@ -394,9 +426,15 @@ impl Dialling {
         }
         hub.tell(Event::Answered {
             call: call.id,
-            answer: message::sdp(&answer.headers, &answer.body),
+            answer: sdp,
         });
-        Session::new(call, dialog, None).run().await;
+        let begun = Begun {
+            role: Role::Caller,
+            timer: hub.session_timer.answered(&answer.headers),
+            takes_update: message::allows(&answer.headers, &Method::Update),
+            sdp: String::from_utf8_lossy(&self.invite.body).into_owned(),
+        };
+        Session::new(call, dialog, None, begun).run().await;
     }
 }
 
@@ -405,30 +443,4 @@ fn is_proof(header: &Header) -> bool {
         header,
         Header::Authorization(_) | Header::ProxyAuthorization(_)
     )
-}
-
-/// What we are called when no account gives us a name.
-const OUR_NAME: &str = "paging";
-
-/// Unique with certainty enough (RFC 3261 §19.3, §8.1.1.4).
-const TAG_LENGTH: usize = 12;
-const CALL_ID_LENGTH: usize = 24;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_becomes_a_whole_address() {
-        let table = [
-            ("sip:1@h;transport=tcp", None, "sip:1@h;transport=tcp"),
-            ("<sip:1@h>", Some("pbx"), "sip:1@h"),
-            ("1@h:5070", Some("pbx"), "sip:1@h:5070"),
-            ("1 0", Some("pbx:5070"), "sip:1%200@pbx:5070"),
-            ("h", None, "sip:h"),
-        ];
-        for (target, domain, wanted) in table {
-            assert_eq!(full_uri(target, domain), wanted);
-        }
-    }
 }

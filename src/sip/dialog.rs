@@ -83,6 +83,17 @@ impl Dialog {
         }
     }
 
+    /// Leaves out numbers that requests of ours may have used already.
+    pub(super) fn skip(&mut self, n: u32) {
+        self.local_seq += n;
+    }
+
+    /// Goes on counting where the early dialog has got to.
+    pub(super) fn continue_from(&mut self, early: &Self) {
+        self.local_seq = self.local_seq.max(early.local_seq);
+        self.remote_seq = self.remote_seq.max(early.remote_seq);
+    }
+
     /// Our next request, without body (§12.2.1.1).
     pub(super) fn request(&mut self, method: Method, via: String) -> Request {
         self.local_seq += 1;

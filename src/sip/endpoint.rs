@@ -1,7 +1,7 @@
 //! How is the SIP side started, spoken to and stopped?
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use rsipstack::EndpointBuilder;
 use rsipstack::platform::CancellationToken;
 use rsipstack::transaction::endpoint::EndpointOption;
+use rsipstack::transport::channel::ChannelConnection;
+use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::transport_layer::DomainResolver;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
@@ -21,16 +23,19 @@ use tokio::time::{sleep, timeout};
 
 use super::acks::{Acks, Watch};
 use super::counts::{Counters, Counts};
-use super::dialling::{self, Dial};
+use super::dialling;
 use super::doors::Doors;
 use super::error::Error;
 use super::event::Event;
 use super::hub::{Calls, Command, Hub, Refusal, Registrars};
 use super::incoming;
+use super::intake::Intake;
 use super::local;
+use super::plan::{Dial, Wish};
 use super::registering;
-use super::settings::{Account, Callers, Listen, Settings, Timing, Transport};
+use super::settings::{Account, Callers, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
+use super::tls::Identity;
 use super::trace::Trace;
 use super::wires::Wires;
 use crate::base::CallId;
@@ -67,6 +72,16 @@ impl Endpoint {
         let trace = Arc::new(Trace::new(counters.clone()));
         let doors = Arc::new(Doors::new(events.clone(), counters.clone()));
         doors.configure(settings.callers);
+        let identity = Arc::new(Identity::new(settings.tls.clone()));
+        if settings
+            .listen
+            .iter()
+            .any(|l| l.transport == Transport::Tls)
+        {
+            identity
+                .check()
+                .map_err(|why| Error::Tls(why.to_string()))?;
+        }
         let wires = bind_datagrams(&settings.listen, &doors, &trace, &counters)?;
         let listeners = bind_streams(&settings.listen)?;
         let listening = listening(&wires, &listeners);
@@ -77,6 +92,7 @@ impl Endpoint {
             trace.clone(),
             counters.clone(),
             closing.clone(),
+            identity,
         );
         let (opened, new_streams) = mpsc::unbounded_channel();
         let (fork, forks) = mpsc::unbounded_channel();
@@ -87,6 +103,15 @@ impl Endpoint {
         let transports =
             TransportLayer::new_with_domain_resolver(closing.clone(), Box::new(NoNames));
         transports.add_transport(datagrams.clone());
+        let (to_stack, taken) = mpsc::unbounded_channel();
+        transports.add_connection(intake_of(taken, &closing).await?);
+        let intake = Intake {
+            connection: datagrams.clone(),
+            transport: rsipstack::sip::Transport::Udp,
+            to_stack,
+            counters: counters.clone(),
+        };
+        tokio::spawn(wires.clone().serve(intake, closing.clone()));
         let stack = EndpointBuilder::new()
             .with_user_agent(&settings.user_agent)
             .with_transport_layer(transports)
@@ -103,6 +128,7 @@ impl Endpoint {
             events,
             external: settings.external_address,
             timing: settings.timing,
+            session_timer: settings.session_timer,
             calls: Calls::default(),
             acks,
             registrars: Registrars::default(),
@@ -116,9 +142,10 @@ impl Endpoint {
         tokio::spawn(async move { doors.run(until).await });
         tokio::spawn(async move { stack.inner.serve().await });
         tokio::spawn(incoming::run(hub.clone(), requests, new_streams, forks));
-        let listeners = listeners
-            .into_iter()
-            .map(|listener| tokio::spawn(stream::serve(listener, streams.clone(), opened.clone())));
+        let serve = |(transport, listener)| {
+            stream::serve(listener, transport, streams.clone(), opened.clone())
+        };
+        let listeners = listeners.into_iter().map(|it| tokio::spawn(serve(it)));
         let endpoint = Self {
             listeners: listeners.collect(),
             hub,
@@ -140,13 +167,21 @@ impl Endpoint {
         self.hub.calls.command(call, Command::Ringing);
     }
 
+    /// Lets the caller hear something before the answer (183 with an SDP answer): send the
+    /// sound once this is called. A caller who brought no offer only hears ringing.
+    ///
+    /// The SDP given to `answer` later must be the same.
+    pub fn early_media(&self, call: CallId, sdp: String) {
+        self.hub.calls.command(call, Command::EarlyMedia(sdp));
+    }
+
     /// Answers an incoming call (200) with an SDP answer, or with our offer if it brought none.
     pub fn answer(&self, call: CallId, sdp: String) {
         self.hub.calls.command(call, Command::Answer(sdp));
     }
 
     /// Refuses an incoming call with a status of 300 to 699; an empty reason stands for the
-    /// usual text. The warning is for people to read.
+    /// usual text. The warning is a text for people to read, or a whole Warning value.
     pub fn refuse(
         &self,
         call: CallId,
@@ -177,6 +212,12 @@ impl Endpoint {
         self.hub.calls.command(call, command);
     }
 
+    /// Offers the peer of an answered call another session: a hold, another address or codec.
+    /// `Event::Reanswered` follows, after a wait if the peer wants a change at the same time.
+    pub fn offer(&self, call: CallId, sdp: String) {
+        self.hub.calls.command(call, Command::Offer(sdp));
+    }
+
     /// A call id that was never used, for `dial`.
     pub fn new_call(&self) -> CallId {
         self.hub.new_call()
@@ -184,11 +225,24 @@ impl Endpoint {
 
     /// Calls a SIP URI, `user@host`, or a number at the account's domain, with an SDP offer.
     pub fn dial(&self, call: CallId, target: &str, account: Option<&str>, sdp: String) {
+        self.dial_with(call, target, account, sdp, Wish::Ring);
+    }
+
+    /// As `dial`, but says whether the phone shall ring or pick up by itself.
+    pub fn dial_with(
+        &self,
+        call: CallId,
+        target: &str,
+        account: Option<&str>,
+        sdp: String,
+        wish: Wish,
+    ) {
         let dial = Dial {
             call,
             target: target.to_owned(),
             account: account.map(str::to_owned),
             offer: sdp,
+            wish,
         };
         dialling::start(&self.hub, dial);
     }
@@ -235,7 +289,9 @@ impl Endpoint {
                 // The old binding must be gone before the new one is made.
                 let _ = before.await;
             }
-            registering::keep(hub, kept, stopped).await;
+            if kept.presence == Presence::Registered {
+                registering::keep(hub, kept, stopped).await;
+            }
         });
         Keeper {
             account,
@@ -331,12 +387,15 @@ fn bind_datagrams(
     Ok(Arc::new(wires))
 }
 
-fn bind_streams(listen: &[Listen]) -> Result<Vec<TcpListener>, Error> {
-    let bind =
-        |address| stream::bind(address).map_err(|why| Error::listen(Transport::Tcp, address, why));
-    addresses(listen, Transport::Tcp)
-        .into_iter()
-        .map(bind)
+fn bind_streams(listen: &[Listen]) -> Result<Vec<(Transport, TcpListener)>, Error> {
+    let streams = listen.iter().filter(|l| l.transport != Transport::Udp);
+    streams
+        .map(|listen| {
+            let (transport, address) = (listen.transport, listen.address);
+            let listener = stream::bind(address);
+            let listener = listener.map_err(|why| Error::listen(transport, address, why))?;
+            Ok((transport, listener))
+        })
         .collect()
 }
 
@@ -345,14 +404,29 @@ fn addresses(listen: &[Listen], transport: Transport) -> Vec<SocketAddr> {
     of_transport.map(|l| l.address).collect()
 }
 
-fn listening(wires: &Wires, listeners: &[TcpListener]) -> Vec<Listen> {
+/// What stands for all datagrams that arrive; it has no address of its own.
+async fn intake_of(
+    taken: TransportReceiver,
+    closing: &CancellationToken,
+) -> Result<SipConnection, Error> {
+    let (unused, _) = mpsc::unbounded_channel();
+    let nowhere = SipAddr {
+        r#type: Some(rsipstack::sip::Transport::Udp),
+        addr: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into(),
+    };
+    let closing = Some(closing.child_token());
+    let channel = ChannelConnection::create_connection(taken, unused, nowhere, closing).await;
+    channel.map(SipConnection::Channel).map_err(stack_error)
+}
+
+fn listening(wires: &Wires, listeners: &[(Transport, TcpListener)]) -> Vec<Listen> {
     let datagrams = wires.bound().into_iter().map(|address| Listen {
         transport: Transport::Udp,
         address,
     });
-    let streams = listeners.iter().filter_map(|listener| {
+    let streams = listeners.iter().filter_map(|(transport, listener)| {
         let address = listener.local_addr().ok()?;
-        let transport = Transport::Tcp;
+        let transport = *transport;
         Some(Listen { transport, address })
     });
     datagrams.chain(streams).collect()

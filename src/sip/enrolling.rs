@@ -13,14 +13,14 @@ use rsipstack::transaction::transaction::Transaction;
 use super::address::{self, NameAddr, Uri};
 use super::doors::Who;
 use super::established::reply;
+use super::flow;
 use super::hub::Hub;
 use super::message;
 use super::registrar::{Enrolment, LEAST, Refused, Way};
-use super::settings::Transport;
 
 /// Answers a REGISTER.
 pub(super) async fn register(hub: Arc<Hub>, mut request: Transaction) {
-    let Some(way) = way_of(&request) else {
+    let Some(way) = way_of(&hub, &request) else {
         return;
     };
     let user = match identify(&hub, &request, way.remote) {
@@ -134,14 +134,14 @@ fn enrol(hub: &Hub, request: &Transaction, user: &str, way: Way) -> (StatusCode,
     }
 }
 
-fn way_of(request: &Transaction) -> Option<Way> {
+fn way_of(hub: &Hub, request: &Transaction) -> Option<Way> {
     let connection = request.connection.as_ref()?;
-    let remote = connection.get_remote_addr()?.get_socketaddr().ok()?;
-    let transport = match connection.is_reliable() {
-        true => Transport::Tcp,
-        false => Transport::Udp,
-    };
-    Some(Way { transport, remote })
+    let remote = flow::source(connection, &request.original)?;
+    let flow = hub.flow_back(connection, remote)?;
+    Some(Way {
+        transport: flow.transport,
+        remote,
+    })
 }
 
 /// Nobody compares it: the ACK for such an answer is for nothing we remember.

@@ -26,6 +26,8 @@ pub enum Error {
         /// What the system said.
         why: io::Error,
     },
+    /// The certificates for TLS cannot be used; says which file and why.
+    Tls(String),
     /// The capture file cannot be written.
     Trace {
         /// The file asked for.
@@ -61,6 +63,7 @@ impl fmt::Display for Error {
                 address,
                 why,
             } => write!(f, "cannot listen on {transport} {address}: {why}"),
+            Self::Tls(why) => write!(f, "cannot listen on tls: {why}"),
             Self::Trace { path, why } => {
                 write!(f, "cannot write the sip trace {}: {why}", path.display())
             }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rsipstack::sip::{Header, Method, StatusCode};
+use rsipstack::sip::{Header, Method, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -15,9 +15,10 @@ use super::asked::Asked;
 use super::dialog::Dialog;
 use super::doors::HalfOpen;
 use super::event::{Event, HowEnded};
-use super::flow::Flow;
+use super::flow::{self, Flow};
 use super::hub::{Command, Hub, Input, Seat};
 use super::message;
+use super::renewing::{Begun, Renewing, Role};
 use super::settings::Account;
 use crate::base::CallId;
 
@@ -49,20 +50,32 @@ impl Call {
         self.hub.tell(Event::Ended { call, how });
     }
 
+    /// Refuses for a reason of our own.
     pub(super) fn tell_refused(&self, status: u16, reason: String) {
-        let call = self.id;
+        self.tell_refused_until(status, reason, None);
+    }
+
+    pub(super) fn tell_refused_until(
+        &self,
+        status: u16,
+        reason: String,
+        retry_after: Option<Duration>,
+    ) {
         self.hub.tell(Event::Refused {
-            call,
+            call: self.id,
             status,
             reason,
+            retry_after,
         });
     }
 }
 
 /// An answered call.
 pub(super) struct Session {
-    call: Call,
-    dialog: Dialog,
+    pub(super) call: Call,
+    pub(super) dialog: Dialog,
+    /// Our own requests.
+    pub(super) renewing: Renewing,
     /// Our 2xx that waits for its ACK.
     unacked: Option<Unacked>,
     /// An offer of the peer that the application has not answered yet.
@@ -86,12 +99,21 @@ pub(super) struct Unacked {
 enum Reoffer {
     Invite(Box<Asked>, Instant),
     Update(Box<Transaction>, Instant),
+    /// Another phone wants to take the peer's place.
+    Replace(Box<Successor>, Instant),
+}
+
+/// Who wants to take the peer's place.
+struct Successor {
+    asked: Asked,
+    dialog: Dialog,
+    flow: Flow,
 }
 
 impl Reoffer {
     fn due(&self) -> Instant {
         match self {
-            Self::Invite(_, due) | Self::Update(_, due) => *due,
+            Self::Invite(_, due) | Self::Update(_, due) | Self::Replace(_, due) => *due,
         }
     }
 }
@@ -118,8 +140,9 @@ impl Unacked {
 }
 
 impl Session {
-    pub(super) fn new(call: Call, dialog: Dialog, unacked: Option<Unacked>) -> Self {
+    pub(super) fn new(call: Call, dialog: Dialog, unacked: Option<Unacked>, begun: Begun) -> Self {
         Self {
+            renewing: Renewing::new(begun, Instant::now()),
             call,
             dialog,
             unacked,
@@ -145,13 +168,25 @@ impl Session {
             if self.handle(input).await == Next::Over {
                 return;
             }
+            self.renew(Instant::now());
         }
     }
 
     fn due(&self) -> Option<Instant> {
         let reoffer = self.reoffer.as_ref().map(Reoffer::due);
         let unacked = self.unacked.as_ref().map(|unacked| unacked.due);
-        reoffer.into_iter().chain(unacked).min()
+        let renewing = self.renewing.poll_timeout(self.is_settled());
+        let renewing = renewing.filter(|_| !self.is_leaving());
+        reoffer.into_iter().chain(unacked).chain(renewing).min()
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving != Leaving::No
+    }
+
+    /// Whether nothing of the peer waits for an answer or a confirmation.
+    pub(super) fn is_settled(&self) -> bool {
+        self.reoffer.is_none() && self.unacked.is_none()
     }
 
     async fn handle_due(&mut self, now: Instant) {
@@ -170,6 +205,7 @@ impl Session {
         {
             self.give_up_on(seq);
         }
+        self.renew(now);
     }
 
     async fn handle(&mut self, input: Input) -> Next {
@@ -179,6 +215,8 @@ impl Session {
             Input::Acked { seq, answer } => self.confirm(seq, answer),
             Input::InviteOver { seq } => self.give_up_on(seq),
             Input::Cancelled { seq } => self.cancelled(seq),
+            Input::Renewed { seq, outcome } => self.renewed(seq, outcome),
+            Input::Replace { invite, early_only } => self.replace(*invite, early_only).await,
             Input::ByeDone => return Next::Over,
             Input::Response(_) => {}
         }
@@ -193,13 +231,15 @@ impl Session {
                 self.leave(HowEnded::ByUs, "shutting down");
             }
             Command::AnswerOffer(answer) => self.answer_offer(answer).await,
+            Command::Offer(sdp) => self.change(sdp),
             // They came too late: the call is answered.
-            Command::Ringing | Command::Answer(_) | Command::Refuse(_) => {}
+            Command::Ringing | Command::EarlyMedia(_) | Command::Answer(_) | Command::Refuse(_) => {
+            }
         }
     }
 
     /// Says goodbye, at once or as soon as the ACK is there.
-    fn leave(&mut self, how: HowEnded, why: &str) {
+    pub(super) fn leave(&mut self, how: HowEnded, why: &str) {
         match self.leaving {
             Leaving::No => self.call.tell_ended(how),
             Leaving::OnAck(_) => {}
@@ -239,15 +279,15 @@ impl Session {
     }
 
     fn cancelled(&mut self, seq: u32) {
-        if matches!(&self.reoffer, Some(Reoffer::Invite(asked, _)) if asked.seq == seq) {
-            if let Some(Reoffer::Invite(asked, _)) = self.reoffer.take() {
-                asked.respond(
-                    &self.call.hub,
-                    StatusCode::RequestTerminated,
-                    Vec::new(),
-                    None,
-                );
-            }
+        let open = match &self.reoffer {
+            Some(Reoffer::Invite(asked, _)) => Some(asked.as_ref()),
+            Some(Reoffer::Replace(successor, _)) => Some(&successor.asked),
+            Some(Reoffer::Update(..)) | None => None,
+        };
+        if let Some(asked) = open.filter(|asked| asked.seq == seq) {
+            let status = StatusCode::RequestTerminated;
+            asked.respond(&self.call.hub, status, Vec::new(), None);
+            self.reoffer = None;
         } else if self
             .unacked
             .as_ref()
@@ -282,6 +322,8 @@ impl Session {
             Method::Invite | Method::Update => self.offered(request).await,
             Method::Options => reply(&mut request, StatusCode::OK, message::abilities()).await,
             Method::Info => reply(&mut request, StatusCode::OK, Vec::new()).await,
+            // Understood, but nobody here can be sent elsewhere; the call goes on.
+            Method::Refer => reply(&mut request, StatusCode::Decline, Vec::new()).await,
             Method::PRack => {
                 reply(
                     &mut request,
@@ -295,7 +337,6 @@ impl Session {
             | Method::Message
             | Method::Notify
             | Method::Publish
-            | Method::Refer
             | Method::Register
             | Method::Subscribe => {
                 let allow = vec![Header::Allow(message::ALLOW.into())];
@@ -310,9 +351,12 @@ impl Session {
         let original = &request.original;
         let offer = message::sdp(&original.headers, &original.body);
         let is_update = original.method == Method::Update;
-        if !original.body.is_empty() && offer.is_none() {
+        if message::is_foreign(original) {
             let accept = vec![Header::Accept(message::SDP.into())];
             return reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
+        }
+        if self.renewing.crosses() && (offer.is_some() || !is_update) {
+            return reply(&mut request, StatusCode::RequestPending, Vec::new()).await;
         }
         let busy = self.reoffer.is_some() || self.leaving != Leaving::No;
         let unconfirmed = self.unacked.is_some() && (offer.is_some() || !is_update);
@@ -321,10 +365,16 @@ impl Session {
             let later = vec![Header::RetryAfter("2".into())];
             return reply(&mut request, StatusCode::ServerInternalError, later).await;
         }
+        let before = self.renewing.begun.timer;
+        let asked = self.call.hub.session_timer.asked(&original.headers, before);
+        if let Err(least) = asked {
+            let status = StatusCode::SessionIntervalTooSmall;
+            return reply(&mut request, status, vec![least]).await;
+        }
         self.dialog.retarget(message::contact(&original.headers));
         if is_update && offer.is_none() {
-            let contact = vec![Header::Contact(self.call.contact().into())];
-            return reply(&mut request, StatusCode::OK, contact).await;
+            let headers = self.accepting(&request.original);
+            return reply(&mut request, StatusCode::OK, headers).await;
         }
         let due = Instant::now() + ANSWER_FOR;
         self.reoffer = Some(if is_update {
@@ -336,6 +386,69 @@ impl Session {
         self.call.hub.tell(Event::Reoffer { call, offer });
     }
 
+    /// The headers of a 2xx to a request of the peer that keeps the session alive.
+    fn accepting(&mut self, request: &Request) -> Vec<Header> {
+        let before = self.renewing.begun.timer;
+        let asked = self.call.hub.session_timer.asked(&request.headers, before);
+        let timer = asked.unwrap_or(before);
+        self.renewing.refreshed(timer, Instant::now());
+        let mut headers = vec![
+            Header::Contact(self.call.contact().into()),
+            Header::Allow(message::ALLOW.into()),
+            Header::Supported(message::SUPPORTED.into()),
+        ];
+        headers.extend(timer.map_or_else(Vec::new, |t| t.response_headers(&request.headers)));
+        headers
+    }
+
+    /// Another phone wants the peer's place: for the application it is a changed session.
+    async fn replace(&mut self, mut invite: Transaction, early_only: bool) {
+        let flow = invite.connection.as_ref().and_then(|connection| {
+            let peer = flow::source(connection, &invite.original)?;
+            self.call.hub.flow_back(connection, peer)
+        });
+        let status = match &flow {
+            _ if self.is_leaving() => StatusCode::Decline,
+            // RFC 3891 §3: too late, it is answered.
+            _ if early_only => StatusCode::BusyHere,
+            _ if !self.is_settled() || self.renewing.crosses() => StatusCode::RequestPending,
+            Some(_) => StatusCode::OK,
+            None => StatusCode::ServerInternalError,
+        };
+        let (StatusCode::OK, Some(flow)) = (&status, flow) else {
+            return reply(&mut invite, status, Vec::new()).await;
+        };
+        let asked = self.call.host(invite);
+        let dialog = Dialog::invited(&asked.request, asked.tag());
+        let call = self.call.id;
+        let offer = asked.offer();
+        let successor = Successor {
+            asked,
+            dialog,
+            flow,
+        };
+        let due = Instant::now() + ANSWER_FOR;
+        self.reoffer = Some(Reoffer::Replace(Box::new(successor), due));
+        self.call.hub.tell(Event::Reoffer { call, offer });
+    }
+
+    /// The old dialog ends and the new one is the call's.
+    fn succeed(&mut self, successor: &Successor) {
+        let old = std::mem::replace(&mut self.dialog, successor.dialog.clone());
+        self.call.seat.take_dialog(&self.dialog.key);
+        self.renewing.begun.role = Role::Called;
+        let request = &successor.asked.request.headers;
+        let (call, caller) = (self.call.id, message::caller(request));
+        self.call.hub.tell(Event::Replaced { call, caller });
+        self.renewing.begun.takes_update = message::allows(request, &Method::Update);
+        self.unacked = Some(Unacked::new(&self.call.hub, &successor.asked, false));
+        let (hub, account) = (self.call.hub.clone(), self.call.account.clone());
+        let flow = std::mem::replace(&mut self.call.flow, successor.flow.clone());
+        tokio::spawn(async move {
+            hub.bye(old, &flow, account.as_ref(), "replaced").await;
+        });
+    }
+
     async fn answer_offer(&mut self, answer: Result<String, u16>) {
         let Some(reoffer) = self.reoffer.take() else {
             return;
@@ -344,11 +457,25 @@ impl Session {
             Ok(sdp) => (StatusCode::OK, Some(sdp)),
             Err(status) => (StatusCode::from(status), None),
         };
-        let mut headers = vec![Header::Contact(self.call.contact().into())];
-        if body.is_some() {
+        let request = match &reoffer {
+            Reoffer::Invite(asked, _) => &asked.request,
+            Reoffer::Update(request, _) => &request.original,
+            Reoffer::Replace(successor, _) => &successor.asked.request,
+        };
+        let mut headers = Vec::new();
+        if let Some(sdp) = &body {
+            if let Reoffer::Replace(successor, _) = &reoffer {
+                self.succeed(successor);
+            }
+            headers = self.accepting(request);
             headers.push(Header::ContentType(message::SDP.into()));
+            self.renewing.begun.sdp.clone_from(sdp);
         }
         match reoffer {
+            Reoffer::Replace(successor, _) => {
+                let hub = &self.call.hub;
+                successor.asked.respond(hub, status, headers, body);
+            }
             Reoffer::Invite(asked, _) => {
                 if body.is_some() {
                     self.unacked = Some(Unacked::new(&self.call.hub, &asked, false));

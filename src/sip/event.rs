@@ -27,6 +27,9 @@ pub enum Event {
         source: SocketAddr,
         /// The SDP offer; `None` if the caller wants ours (late offer).
         offer: Option<String>,
+        /// The caller wants to be put through by itself after ringing that long, as to an
+        /// intercom (RFC 5373, Call-Info, Alert-Info and the like).
+        auto_answer: Option<Duration>,
     },
     /// The caller has confirmed our answer (ACK).
     Confirmed {
@@ -42,6 +45,21 @@ pub enum Event {
         /// The SDP offer; `None` if the peer wants ours.
         offer: Option<String>,
     },
+    /// The peer has answered an offer of ours inside the call.
+    Reanswered {
+        /// A call that has been answered.
+        call: CallId,
+        /// Its SDP answer; or the status of its refusal, after which the old session goes on.
+        answer: Result<String, u16>,
+    },
+    /// Another phone has taken the peer's place in the call, as in a transfer (RFC 3891). Its
+    /// session description came as `Reoffer` and was accepted.
+    Replaced {
+        /// A call that has been answered.
+        call: CallId,
+        /// Who it is now.
+        caller: Caller,
+    },
     /// The call is over.
     Ended {
         /// Its id is not used again.
@@ -53,6 +71,13 @@ pub enum Event {
     Ringing {
         /// An outgoing call.
         call: CallId,
+    },
+    /// The called side lets us hear something before it answers.
+    EarlyMedia {
+        /// An outgoing call.
+        call: CallId,
+        /// Its SDP answer; `Answered` brings the same again, or that of another phone.
+        answer: String,
     },
     /// The called side has answered.
     Answered {
@@ -67,8 +92,10 @@ pub enum Event {
         call: CallId,
         /// The SIP status, 300 to 699; 408 and 503 also stand for "no answer" and "no way".
         status: u16,
-        /// The status line's text, or what went wrong here.
+        /// The status line's text and the peer's warning, or what went wrong here.
         reason: String,
+        /// When the peer wants to be asked again.
+        retry_after: Option<Duration>,
     },
     /// An account has changed its state.
     Account {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::{Request, SipMessage};
+use rsipstack::sip::{HeadersExt, Request, SipMessage};
 use rsipstack::transaction::random_text;
 use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::net::lookup_host;
@@ -35,10 +35,7 @@ impl Flow {
     }
 
     pub(super) fn via_with(&self, branch: &str) -> String {
-        let transport = match self.transport {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-        };
+        let transport = self.transport.name().to_ascii_uppercase();
         format!("SIP/2.0/{transport} {};rport;branch={branch}", self.local)
     }
 
@@ -46,18 +43,12 @@ impl Flow {
     pub(super) fn contact(&self, user: &str) -> String {
         let at = if user.is_empty() { "" } else { "@" };
         let user = address::escaped(user);
-        match self.transport {
-            Transport::Udp => format!("<sip:{user}{at}{}>", self.local),
-            Transport::Tcp => format!("<sip:{user}{at}{};transport=tcp>", self.local),
-        }
+        format!("<sip:{user}{at}{}{}>", self.local, self.transport.param())
     }
 
     pub(super) fn sip_addr(&self) -> SipAddr {
         SipAddr {
-            r#type: Some(match self.transport {
-                Transport::Udp => rsipstack::sip::Transport::Udp,
-                Transport::Tcp => rsipstack::sip::Transport::Tcp,
-            }),
+            r#type: Some(self.transport.of_stack()),
             addr: self.remote.into(),
         }
     }
@@ -69,7 +60,7 @@ impl Flow {
     }
 
     pub(super) fn is_stream(&self) -> bool {
-        self.transport == Transport::Tcp
+        self.transport != Transport::Udp
     }
 
     /// Returns once the stream is closed; never for datagrams.
@@ -124,13 +115,12 @@ impl Hop {
         }
         let uri = address::Uri::parse(text).ok_or_else(not_an_address)?;
         let transport = match address::param(uri.params, "transport") {
-            _ if uri.scheme.len() > "sip".len() => Err("tls"),
-            None => Ok(default),
-            Some(name) if name.eq_ignore_ascii_case("udp") => Ok(Transport::Udp),
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Ok(Transport::Tcp),
-            Some(other) => Err(other),
+            // With sips, the parameter could at most say TCP below TLS (RFC 5630 section 4.1.1).
+            _ if uri.scheme.len() > "sip".len() => Transport::Tls,
+            None => default,
+            Some(name) => Transport::from_name(name)
+                .ok_or_else(|| format!("\"{text}\": no transport {name}"))?,
         };
-        let transport = transport.map_err(|name| format!("\"{text}\": no transport {name}"))?;
         let host = address::param(uri.params, "maddr").unwrap_or(uri.host);
         Ok(Self {
             host: host.to_owned(),
@@ -146,10 +136,7 @@ impl Hop {
             false => self.host.clone(),
         };
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let transport = match self.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-        };
+        let transport = self.transport.param();
         format!("<sip:{host}{port}{transport};lr>")
     }
 }
@@ -171,10 +158,8 @@ impl Account {
 }
 
 impl Hub {
-    /// The way back to where a request came from.
-    pub(super) fn flow_back(&self, connection: &SipConnection) -> Option<Flow> {
-        let remote = connection.get_remote_addr()?;
-        let peer = remote.get_socketaddr().ok()?;
+    /// The way back to where a message came from.
+    pub(super) fn flow_back(&self, connection: &SipConnection, peer: SocketAddr) -> Option<Flow> {
         if connection.is_reliable() {
             return self.streams.to(peer).map(|stream| self.along(stream, peer));
         }
@@ -194,7 +179,7 @@ impl Hub {
                 local::towards(remote).map_err(|why| format!("no way to {remote}: {why}"))?;
                 self.by_datagram(remote)
             }
-            Transport::Tcp => self.by_stream(remote).await,
+            Transport::Tcp | Transport::Tls => self.by_stream(hop, remote).await,
         }
     }
 
@@ -220,11 +205,11 @@ impl Hub {
         })
     }
 
-    async fn by_stream(&self, remote: SocketAddr) -> Result<Flow, String> {
-        if let Some(stream) = self.streams.to(remote) {
+    async fn by_stream(&self, hop: &Hop, remote: SocketAddr) -> Result<Flow, String> {
+        if let Some(stream) = self.streams.towards(remote, hop.transport, &hop.host) {
             return Ok(self.along(stream, remote));
         }
-        let stream = self.streams.connect(remote).await;
+        let stream = self.streams.connect(remote, hop.transport, &hop.host).await;
         let stream = stream.map_err(|why| format!("no connection to {remote}: {why}"))?;
         self.stack
             .transport_layer
@@ -235,7 +220,7 @@ impl Hub {
     fn along(&self, stream: Stream, remote: SocketAddr) -> Flow {
         Flow {
             connection: stream.connection,
-            transport: Transport::Tcp,
+            transport: stream.transport,
             remote,
             local: self.advertised(remote, stream.local),
             gone: Some(stream.gone),
@@ -243,9 +228,19 @@ impl Hub {
     }
 }
 
+/// Where a request came from: ingress has written it into the Via of a datagram.
+pub(super) fn source(connection: &SipConnection, request: &Request) -> Option<SocketAddr> {
+    if let Some(peer) = connection.get_remote_addr() {
+        return peer.get_socketaddr().ok();
+    }
+    let via = request.via_header().ok()?;
+    let (_, place) = SipConnection::parse_target_from_via(via).ok()?;
+    place.try_into().ok()
+}
+
 /// The first address of a name, IPv4 before IPv6: telephony still lives there.
 async fn resolve(hop: &Hop) -> Result<SocketAddr, String> {
-    let port = hop.port.unwrap_or(DEFAULT_PORT);
+    let port = hop.port.unwrap_or(hop.transport.default_port());
     let host = hop.host.as_str();
     if let Ok(ip) = host.parse() {
         return Ok(SocketAddr::new(ip, port));
@@ -265,9 +260,6 @@ async fn resolve(hop: &Hop) -> Result<SocketAddr, String> {
 pub(super) fn branch() -> String {
     format!("z9hG4bK{}", random_text(BRANCH_LENGTH))
 }
-
-/// The port of SIP over UDP and TCP (RFC 3261 §18.1.1).
-const DEFAULT_PORT: u16 = 5060;
 
 /// How long a name server may take; people wait behind it.
 const RESOLVE_FOR: std::time::Duration = std::time::Duration::from_secs(5);
@@ -300,7 +292,12 @@ mod tests {
             hop("sip:u@pbx:5070;transport=TCP;lr"),
             made("pbx", Some(5070), Transport::Tcp)
         );
-        assert!(hop("sips:pbx").is_err() && hop("sip:pbx;transport=ws").is_err());
+        assert_eq!(hop("sips:pbx"), made("pbx", None, Transport::Tls));
+        assert_eq!(
+            hop("sip:pbx;transport=tls"),
+            made("pbx", None, Transport::Tls)
+        );
+        assert!(hop("sip:pbx;transport=ws").is_err());
         assert!(hop("").is_err() && hop("a b").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Where does a message end in a stream of bytes? (RFC 3261 §18.3, RFC 5626 §3.5.1)
 
-use super::ingress::Head;
+use super::head::{CONTENT_LENGTH, Extent, Head};
 
 /// What stands at the start of a stream's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +13,9 @@ pub(super) enum Frame {
     Skip(usize),
     /// A whole message of this many bytes.
     Message(usize),
-    /// Nobody can tell any more where a message begins; the stream has to be closed.
-    Broken,
+    /// Nobody can tell any more where the next message begins, and the stream has to be
+    /// closed. So many bytes are a header that deserves to be told why.
+    Broken(usize),
 }
 
 /// Looks at the bytes received so far.
@@ -26,30 +27,33 @@ pub(super) fn next(buffer: &[u8]) -> Frame {
         [b'\n' | b'\r', ..] => return Frame::Skip(1),
         [..] => {}
     }
-    let Some(head) = Head::of(buffer) else {
+    let Some(extent) = Extent::of(buffer) else {
         return if buffer.len() > LONGEST {
-            Frame::Broken
+            Frame::Broken(0)
         } else {
             Frame::Wait
         };
     };
-    let length = match head.content_length(buffer) {
-        None => Some(0),
-        Some(digits) => std::str::from_utf8(digits)
-            .ok()
-            .and_then(|d| d.parse().ok()),
-    };
-    match length {
-        Some(length) if length <= LONGEST && head.body <= LONGEST => {
-            let end = head.body + length;
-            if buffer.len() < end {
-                Frame::Wait
-            } else {
-                Frame::Message(end)
-            }
-        }
-        _ => Frame::Broken,
+    if extent.body > LONGEST {
+        return Frame::Broken(0);
     }
+    match body_length(&Head::read(buffer, extent)) {
+        Some(length) if buffer.len() < extent.body + length => Frame::Wait,
+        Some(length) => Frame::Message(extent.body + length),
+        None => Frame::Broken(extent.body),
+    }
+}
+
+/// The length that the header gives its body; `None` if that is no length, or two, or one too
+/// long to wait for.
+fn body_length(head: &Head<'_>) -> Option<usize> {
+    let mut lengths = head.values(CONTENT_LENGTH);
+    let Some(first) = lengths.next() else {
+        return Some(0);
+    };
+    let is_plain = first.bytes().all(|b| b.is_ascii_digit()) && lengths.all(|l| l == first);
+    let length = first.parse().ok().filter(|_| is_plain);
+    length.filter(|&length: &usize| length <= LONGEST)
 }
 
 /// The longest header and the longest body a stream may bring: what a datagram could carry.
@@ -65,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_cut_into_messages() {
-        let table: [(&[u8], Frame); 9] = [
+        let table: [(&[u8], Frame); 12] = [
             (b"", Frame::Wait),
             (b"\r\n", Frame::Wait),
             (PING, Frame::Ping(4)),
@@ -73,10 +77,19 @@ mod tests {
             (&MESSAGE[..MESSAGE.len() - 1], Frame::Wait),
             (MESSAGE, Frame::Message(MESSAGE.len())),
             (b"BYE sip:a SIP/2.0\n\nrest", Frame::Message(19)),
-            (b"BYE sip:a SIP/2.0\r\nl: x\r\n\r\n", Frame::Broken),
+            (b"BYE sip:a SIP/2.0\r\nl: x\r\n\r\n", Frame::Broken(27)),
+            (b"BYE sip:a SIP/2.0\r\nl: -1\r\n\r\n", Frame::Broken(28)),
+            (
+                b"BYE sip:a SIP/2.0\r\nl: 1\r\nl: 2\r\n\r\n",
+                Frame::Broken(33),
+            ),
+            (
+                b"BYE sip:a SIP/2.0\r\nl:\r\n 1\r\n\r\nxrest",
+                Frame::Message(30),
+            ),
             (
                 b"BYE sip:a SIP/2.0\r\nl: 18446744073709551615\r\n\r\n",
-                Frame::Broken,
+                Frame::Broken(46),
             ),
         ];
         for (buffer, wanted) in table {
@@ -98,7 +111,8 @@ mod tests {
                 Frame::Ping(n) | Frame::Skip(n) | Frame::Message(n) => {
                     prop_assert!(n > 0 && n <= buffer.len());
                 }
-                Frame::Wait | Frame::Broken => {}
+                Frame::Broken(n) => prop_assert!(n <= buffer.len()),
+                Frame::Wait => {}
             }
         }
     }

@@ -16,8 +16,10 @@ use super::counts::Counters;
 use super::dialog;
 use super::doors::Doors;
 use super::event::Event;
+use super::session_timer::SessionTimer;
 use super::settings::{Account, Timing};
 use super::stream::Streams;
+use super::transact::Outcome;
 use super::wires::Wires;
 use crate::base::CallId;
 
@@ -30,6 +32,7 @@ pub(super) struct Hub {
     pub(super) events: mpsc::UnboundedSender<Event>,
     pub(super) external: Option<IpAddr>,
     pub(super) timing: Timing,
+    pub(super) session_timer: SessionTimer,
     pub(super) calls: Calls,
     pub(super) acks: Arc<Acks>,
     pub(super) registrars: Registrars,
@@ -80,6 +83,16 @@ pub(super) enum Input {
     },
     /// A response to our INVITE.
     Response(Box<Response>),
+    /// Our re-INVITE or UPDATE of that number has its final answer.
+    Renewed {
+        seq: u32,
+        outcome: Outcome,
+    },
+    /// An INVITE that wants to take the place of the call's dialog (RFC 3891).
+    Replace {
+        invite: Box<Transaction>,
+        early_only: bool,
+    },
     /// Our BYE is answered or lost.
     ByeDone,
 }
@@ -88,7 +101,11 @@ pub(super) enum Input {
 #[derive(Debug)]
 pub(super) enum Command {
     Ringing,
+    /// Ringing with sound: an SDP answer before the answer.
+    EarlyMedia(String),
     Answer(String),
+    /// An SDP offer of ours inside the call.
+    Offer(String),
     Refuse(Refusal),
     HangUp(String),
     AnswerOffer(Result<String, u16>),
@@ -129,7 +146,7 @@ impl Calls {
             emptied: self.emptied.clone(),
             call,
             inbox,
-            dialog: None,
+            dialogs: Vec::new(),
         }
     }
 
@@ -171,7 +188,7 @@ pub(super) struct Seat {
     emptied: Arc<Notify>,
     call: CallId,
     inbox: Inbox,
-    dialog: Option<dialog::Key>,
+    dialogs: Vec<dialog::Key>,
 }
 
 impl Seat {
@@ -182,10 +199,20 @@ impl Seat {
     /// Requests inside that dialog are the call's from now on.
     pub(super) fn take_dialog(&mut self, key: &dialog::Key) {
         let mut tables = lock(&self.tables);
-        if let Some(old) = self.dialog.replace(key.clone()) {
+        for old in self.dialogs.drain(..) {
             tables.by_dialog.remove(&old);
         }
         tables.by_dialog.insert(key.clone(), self.inbox.clone());
+        self.dialogs.push(key.clone());
+    }
+
+    /// As `take_dialog`, beside those that are the call's already: an INVITE of ours may ring
+    /// at several phones.
+    pub(super) fn take_early_dialog(&mut self, key: &dialog::Key) {
+        lock(&self.tables)
+            .by_dialog
+            .insert(key.clone(), self.inbox.clone());
+        self.dialogs.push(key.clone());
     }
 }
 
@@ -193,7 +220,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut tables = lock(&self.tables);
         tables.by_call.remove(&self.call);
-        if let Some(key) = &self.dialog {
+        for key in &self.dialogs {
             tables.by_dialog.remove(key);
         }
         if tables.by_call.is_empty() {

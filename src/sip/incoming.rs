@@ -1,6 +1,7 @@
 //! Who gets a request that arrives?
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rsipstack::sip::{Header, Method, Request, StatusCode};
 use rsipstack::transaction::TransactionReceiver;
@@ -11,9 +12,12 @@ use super::acks::Fork;
 use super::dialog::Key;
 use super::enrolling;
 use super::established::{Call, reply};
+use super::flow;
 use super::hub::{Hub, Input};
 use super::invited::Invited;
+use super::merged::Lately;
 use super::message;
+use super::replaces::Replaces;
 use super::stream::Stream;
 
 /// Hands out requests, new streams and late answers until the endpoint closes.
@@ -23,10 +27,17 @@ pub(super) async fn run(
     mut streams: mpsc::UnboundedReceiver<Stream>,
     mut forks: mpsc::UnboundedReceiver<Fork>,
 ) {
+    let mut lately = Lately::new(hub.lost_after(), Instant::now());
     loop {
         tokio::select! {
             () = hub.closing.cancelled() => return,
-            Some(request) = requests.recv() => take(&hub, request),
+            Some(request) = requests.recv() => {
+                if lately.is_merged(&request.original, Instant::now()) {
+                    refuse(request, StatusCode::LoopDetected);
+                } else {
+                    take(&hub, request);
+                }
+            }
             Some(stream) = streams.recv() => {
                 hub.stack.transport_layer.add_connection(stream.connection);
             }
@@ -80,11 +91,12 @@ fn take(hub: &Arc<Hub>, mut request: Transaction) {
     tokio::spawn(async move { reply(&mut request, status, headers).await });
 }
 
-/// What is wrong with a request, whatever it is for.
+fn refuse(mut request: Transaction, status: StatusCode) {
+    tokio::spawn(async move { reply(&mut request, status, Vec::new()).await });
+}
+
+/// What we lack for a request, whatever it is for.
 fn fault(request: &Request) -> Option<(StatusCode, Vec<Header>)> {
-    if message::is_cut_short(request) || !message::is_numbered_rightly(request) {
-        return Some((StatusCode::BadRequest, Vec::new()));
-    }
     let unsupported = message::unsupported(&request.headers);
     if !unsupported.is_empty() {
         let header = Header::Unsupported(unsupported.join(", ").into());
@@ -93,11 +105,33 @@ fn fault(request: &Request) -> Option<(StatusCode, Vec<Header>)> {
     None
 }
 
-fn inside(hub: &Arc<Hub>, key: &Key, mut request: Transaction) {
+fn inside(hub: &Arc<Hub>, key: &Key, request: Transaction) {
+    hand_to(hub, key, request, Input::Request);
+}
+
+/// Who names the dialog knows both tags, which nobody can guess; whoever took part in the call
+/// or was told by one who did may pass it on (RFC 3891 §4).
+fn replace(hub: &Arc<Hub>, replaces: &Replaces, request: Transaction) {
+    let early_only = replaces.early_only;
+    hand_to(hub, &replaces.dialog, request, |invite| Input::Replace {
+        invite,
+        early_only,
+    });
+}
+
+/// Gives a request to the call that owns a dialog.
+fn hand_to(
+    hub: &Arc<Hub>,
+    key: &Key,
+    mut request: Transaction,
+    input: impl Fn(Box<Transaction>) -> Input,
+) {
     if let Some(inbox) = hub.calls.of_dialog(key) {
-        match inbox.send(Input::Request(Box::new(request))) {
+        match inbox.send(input(Box::new(request))) {
             Ok(()) => return,
-            Err(mpsc::error::SendError(Input::Request(back))) => request = *back,
+            Err(mpsc::error::SendError(
+                Input::Request(back) | Input::Replace { invite: back, .. },
+            )) => request = *back,
             Err(_) => return,
         }
     }
@@ -109,14 +143,32 @@ fn inside(hub: &Arc<Hub>, key: &Key, mut request: Transaction) {
 
 fn invited(hub: &Arc<Hub>, mut request: Transaction) {
     let original = &request.original;
-    if !original.body.is_empty() && !message::is_sdp(&original.headers) {
+    if message::is_foreign(original) {
         let accept = vec![Header::Accept(message::SDP.into())];
         tokio::spawn(async move {
             reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
         });
         return;
     }
-    let flow = request.connection.as_ref().and_then(|c| hub.flow_back(c));
+    match Replaces::read(&original.headers) {
+        Ok(None) => {}
+        Ok(Some(replaces)) => return replace(hub, &replaces, request),
+        Err(status) => {
+            tokio::spawn(async move { reply(&mut request, status, Vec::new()).await });
+            return;
+        }
+    }
+    if let Err(least) = hub.session_timer.asked(&original.headers, None) {
+        tokio::spawn(async move {
+            let status = StatusCode::SessionIntervalTooSmall;
+            reply(&mut request, status, vec![least]).await;
+        });
+        return;
+    }
+    let flow = request.connection.as_ref().and_then(|connection| {
+        let peer = flow::source(connection, original)?;
+        hub.flow_back(connection, peer)
+    });
     let Some(flow) = flow else {
         tokio::spawn(async move {
             reply(&mut request, StatusCode::ServerInternalError, Vec::new()).await;

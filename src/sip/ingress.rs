@@ -1,25 +1,35 @@
 //! What does the stack get to see of the bytes that arrived?
 //!
-//! Every datagram and every framed message of a stream passes here before it is parsed. Common
-//! sins of phones and adapters are repaired, what is no SIP at all is dropped.
+//! Every datagram and every framed message of a stream passes here before it is parsed. What
+//! phones and adapters commonly get wrong is put right, what nobody can serve is answered on
+//! the spot, and what is no SIP at all is dropped.
 //!
 //! ```text
-//! socket ──► datagram() ──► Deliver(bytes) ──► rsipstack
-//!                 └───────► Ignore(why)    ──► counted
+//!                        ┌──► Deliver ──► rsipstack
+//! datagram() ─┬► head ─► judge ─► Answer ──► back to the peer
+//! framed()  ──┘          └──► Ignore ──► counted
 //! ```
 
 use std::borrow::Cow;
 
-/// What to do with one datagram.
+use super::head::{CALL_ID, CONTENT_LENGTH, CSEQ, Extent, FROM, Head, VIA};
+use super::judge::{self, Asking, Fault, Line};
+use super::spelling;
+
+pub use super::echo::{Answer, SLACK};
+
+/// What to do with one message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
     /// Bytes that a strict parser understands.
     Deliver(Cow<'a, [u8]>),
+    /// A request that can be refused without a second look.
+    Answer(Answer<'a>),
     /// Nothing that deserves an answer.
     Ignore(Ignored),
 }
 
-/// Why a datagram goes no further.
+/// Why a message goes no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ignored {
     /// Only line ends, blanks or zero bytes: a NAT keep-alive (RFC 5626 §3.5).
@@ -28,217 +38,159 @@ pub enum Ignored {
     NotSip,
     /// The header ends in the middle of a line.
     Truncated,
+    /// An answer or an ACK that belongs to nothing, or a request that names no way back.
+    Malformed,
 }
 
 /// Judges and repairs one datagram.
 pub fn datagram(raw: &[u8]) -> Verdict<'_> {
-    let Some(start) = raw.iter().position(|b| !is_padding(*b)) else {
-        return Verdict::Ignore(Ignored::KeepAlive);
+    let raw = match begin(raw) {
+        Ok(raw) => raw,
+        Err(why) => return Verdict::Ignore(why),
     };
-    let raw = &raw[start..];
-    let first = raw.split(|&b| b == b'\n').next().unwrap_or_default();
-    if !is_start_line(first) {
-        return Verdict::Ignore(Ignored::NotSip);
-    }
-    match Head::of(raw).or_else(|| Head::without_blank_line(raw)) {
-        Some(head) => Verdict::Deliver(head.repaired(raw)),
+    match Extent::of(raw).or_else(|| Extent::without_blank_line(raw)) {
+        Some(extent) => verdict(raw, extent, Some(raw.len() - extent.body)),
         None => Verdict::Ignore(Ignored::Truncated),
     }
 }
 
-/// Repairs one message that the framing of a stream has cut out already.
-pub(super) fn framed(raw: &[u8]) -> Cow<'_, [u8]> {
-    match Head::of(raw) {
-        Some(head) => head.repaired(raw),
-        None => Cow::Borrowed(raw),
+/// Judges and repairs one whole message that the framing of a stream has cut out.
+pub fn framed(raw: &[u8]) -> Verdict<'_> {
+    datagram(raw)
+}
+
+/// What to say to a peer whose stream cannot be followed any more; `head` is the last header
+/// that came.
+pub(super) fn last_words(head: &[u8]) -> Verdict<'_> {
+    match (begin(head), Extent::of(head)) {
+        (Ok(raw), Some(extent)) if raw.len() == head.len() => verdict(raw, extent, None),
+        _ => Verdict::Ignore(Ignored::NotSip),
     }
 }
 
-/// The header of a message: where it ends, and what its body length is said to be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
-    /// The end of the last header line, its line end included.
-    end: usize,
-    /// The first byte of the body.
-    pub(super) body: usize,
+/// The answer to a delivered message that the stack cannot make sense of after all.
+pub(super) fn not_understood(raw: &[u8]) -> Verdict<'_> {
+    let Some(extent) = Extent::of(raw) else {
+        return Verdict::Ignore(Ignored::Malformed);
+    };
+    let head = Head::read(raw, extent);
+    let fault = Fault {
+        status: 400,
+        reason: "Bad Request",
+        hint: None,
+    };
+    refused(head, fault, raw.len())
 }
 
-impl Head {
-    /// The header up to its blank line; `None` if there is no blank line yet.
-    pub(super) fn of(raw: &[u8]) -> Option<Self> {
-        let mut at = 0;
-        while let Some(length) = raw[at..].iter().position(|&b| b == b'\n') {
-            let next = at + length + 1;
-            if trim_cr(&raw[at..next - 1]).is_empty() {
-                return Some(Self {
-                    end: at,
-                    body: next,
-                });
-            }
-            at = next;
-        }
-        None
+/// The message without line ends in front, which are allowed (RFC 3261 §7.5).
+fn begin(raw: &[u8]) -> Result<&[u8], Ignored> {
+    let start = raw.iter().position(|b| !is_padding(*b));
+    let raw = &raw[start.ok_or(Ignored::KeepAlive)?..];
+    let first = raw.split(|&b| b == b'\n').next().unwrap_or_default();
+    if is_start_line(first) {
+        return Ok(raw);
     }
+    Err(Ignored::NotSip)
+}
 
-    /// A datagram may lack the blank line if it ends with a whole line: some keep-alives do.
-    fn without_blank_line(raw: &[u8]) -> Option<Self> {
-        raw.ends_with(b"\n").then_some(Self {
-            end: raw.len(),
-            body: raw.len(),
-        })
+fn verdict(raw: &[u8], extent: Extent, body: Option<usize>) -> Verdict<'_> {
+    let head = Head::read(raw, extent);
+    if is_response(&head.start) {
+        return match is_answer(&head) {
+            true => Verdict::Deliver(repaired(raw, extent, &head)),
+            false => Verdict::Ignore(Ignored::Malformed),
+        };
     }
-
-    /// The value of the first Content-Length; `None` if there is none.
-    pub(super) fn content_length(self, raw: &[u8]) -> Option<&[u8]> {
-        self.lines(raw).find_map(|line| {
-            let colon = line.iter().position(|&b| b == b':')?;
-            let name = line[..colon].trim_ascii();
-            let named =
-                name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"l");
-            named.then(|| line[colon + 1..].trim_ascii())
-        })
+    let fault = judge::fault(&Asking {
+        head: &head,
+        line: Line::read(&head.start),
+        body,
+    });
+    match fault {
+        Some(fault) => refused(head, fault, raw.len()),
+        None => Verdict::Deliver(repaired(raw, extent, &head)),
     }
+}
 
-    fn lines(self, raw: &[u8]) -> impl Iterator<Item = &[u8]> {
-        raw[..self.end]
-            .split_inclusive(|&b| b == b'\n')
-            .map(|line| trim_cr(line.strip_suffix(b"\n").unwrap_or(line)))
+fn refused(head: Head<'_>, fault: Fault, asked: usize) -> Verdict<'_> {
+    let is_ack = Line::read(&head.start).method.eq_ignore_ascii_case("ACK");
+    // RFC 3261 §17.1.1.3: an ACK is never answered; without Via no answer finds its way.
+    if is_ack || is_response(&head.start) || head.value(VIA).is_none() {
+        return Verdict::Ignore(Ignored::Malformed);
     }
+    Verdict::Answer(Answer { fault, head, asked })
+}
 
-    fn repaired(self, raw: &[u8]) -> Cow<'_, [u8]> {
-        let length = self.content_length(raw);
-        if length.is_some() && self.is_clean(raw) {
-            return Cow::Borrowed(raw);
-        }
-        let body = &raw[self.body..];
-        let mut out = Vec::with_capacity(raw.len() + 64);
-        for line in self.lines(raw) {
-            out.extend_from_slice(text(line).as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-        if length.is_none() {
-            // RFC 3261 §18.3: without it, a datagram's body is all that is left.
-            out.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
-        }
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(body);
-        Cow::Owned(out)
-    }
-
-    fn is_clean(self, raw: &[u8]) -> bool {
-        let head = &raw[..self.body];
-        let bare_lf = head
+/// Whether a response can belong to anything (RFC 4475 §3.1.2.5 and 19).
+fn is_answer(head: &Head<'_>) -> bool {
+    let code = head.start.split(' ').nth(1).unwrap_or_default();
+    let seq = head.value(CSEQ).and_then(|v| v.split_whitespace().next());
+    code.len() == 3
+        && code.parse().is_ok_and(|code| (100..700).contains(&code))
+        && seq.is_some_and(|seq| seq.parse::<u32>().is_ok())
+        && [VIA, FROM, CALL_ID]
             .iter()
-            .enumerate()
-            .any(|(at, &b)| b == b'\n' && (at == 0 || head[at - 1] != b'\r'));
-        self.body > self.end && !bare_lf && std::str::from_utf8(head).is_ok()
-    }
+            .all(|&name| head.value(name).is_some())
 }
 
-/// UTF-8 as it is; anything else is taken for Latin-1, as old adapters send it.
-pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().map(|&b| char::from(b)).collect()),
+/// The message as the stack needs it.
+fn repaired<'a>(raw: &'a [u8], extent: Extent, head: &Head<'a>) -> Cow<'a, [u8]> {
+    let body = &raw[extent.body..];
+    let length = head.value(CONTENT_LENGTH).and_then(|l| l.parse().ok());
+    // What follows a message in its datagram is no part of it (RFC 3261 §18.3).
+    let body = &body[..length.unwrap_or(body.len()).min(body.len())];
+    let start = spelling::start(&head.start);
+    let is_spelt = head.is_plain
+        && start == head.start
+        && head
+            .fields
+            .iter()
+            .all(|field| matches!(spelling::respelt(field), Cow::Borrowed(_)));
+    if is_spelt && length.is_some() {
+        return Cow::Borrowed(&raw[..extent.body + body.len()]);
     }
+    let mut out = Vec::with_capacity(raw.len() + 64);
+    let mut line = |parts: [&str; 3]| {
+        parts
+            .iter()
+            .for_each(|part| out.extend_from_slice(part.as_bytes()));
+        out.extend_from_slice(b"\r\n");
+    };
+    line([&start, "", ""]);
+    for field in &head.fields {
+        line([&field.name, ": ", &spelling::respelt(field)]);
+    }
+    if length.is_none() {
+        // RFC 3261 §18.3: without it, a datagram's body is all that is left.
+        line(["Content-Length: ", &body.len().to_string(), ""]);
+    }
+    line(["", "", ""]);
+    out.extend_from_slice(body);
+    Cow::Owned(out)
 }
 
 fn is_start_line(line: &[u8]) -> bool {
-    let line = trim_cr(line);
-    if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
+    if is_version(line) {
         return true;
     }
-    let begins = line.first().is_some_and(u8::is_ascii_alphabetic);
+    let begins = line.first().is_some_and(|&b| judge::is_token_byte(b));
     begins
         && line
             .windows(5)
-            .any(|part| part.eq_ignore_ascii_case(b" SIP/"))
+            .any(|part| part[0] == b' ' && is_version(&part[1..]))
+}
+
+fn is_version(text: &[u8]) -> bool {
+    text.len() >= 4 && text[..4].eq_ignore_ascii_case(b"SIP/")
+}
+
+fn is_response(start: &str) -> bool {
+    is_version(start.as_bytes())
 }
 
 fn is_padding(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n' | b' ' | b'\t' | 0)
 }
 
-fn trim_cr(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const CLEAN: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 2\r\n\r\nhi";
-
-    fn delivered(raw: &[u8]) -> String {
-        match datagram(raw) {
-            Verdict::Deliver(bytes) => String::from_utf8(bytes.into_owned()).unwrap(),
-            Verdict::Ignore(why) => panic!("ignored: {why:?}"),
-        }
-    }
-
-    #[test]
-    fn a_clean_message_passes_untouched() {
-        let Verdict::Deliver(Cow::Borrowed(bytes)) = datagram(CLEAN) else {
-            panic!("repaired");
-        };
-        assert_eq!(bytes, CLEAN);
-    }
-
-    #[test]
-    fn sins_of_phones_are_repaired() {
-        let clean = std::str::from_utf8(CLEAN).unwrap();
-        let table: [(&str, &[u8]); 5] = [
-            (
-                clean,
-                b"OPTIONS sip:a@b SIP/2.0\nCall-ID: 1\nContent-Length: 2\n\nhi",
-            ),
-            (
-                clean,
-                b"\r\n\r\nOPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 2\r\n\r\nhi",
-            ),
-            (clean, b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\n\r\nhi"),
-            (
-                "OPTIONS sip:a@b SIP/2.0\r\nSubject: Büro\r\nl: 0\r\n\r\n",
-                b"OPTIONS sip:a@b SIP/2.0\r\nSubject: B\xfcro\r\nl: 0\r\n\r\n",
-            ),
-            (
-                "OPTIONS sip:a@b SIP/2.0\r\nl: 0\r\n\r\n",
-                b"OPTIONS sip:a@b SIP/2.0\r\nl: 0\r\n",
-            ),
-        ];
-        for (wanted, raw) in table {
-            assert_eq!(delivered(raw), wanted);
-        }
-    }
-
-    #[test]
-    fn what_is_no_sip_is_ignored() {
-        let table: [(&[u8], Ignored); 7] = [
-            (b"", Ignored::KeepAlive),
-            (b"\r\n\r\n", Ignored::KeepAlive),
-            (b"\0\0\0\0", Ignored::KeepAlive),
-            (b"hello", Ignored::NotSip),
-            (b"GET / HTTP/1.1\r\n\r\n", Ignored::NotSip),
-            (b"\x80\x00\x12\x34", Ignored::NotSip),
-            (b"OPTIONS sip:a@b SIP/2.0\r\nCall-I", Ignored::Truncated),
-        ];
-        for (raw, why) in table {
-            assert_eq!(datagram(raw), Verdict::Ignore(why), "{raw:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_bytes_never_panic_and_repair_once_is_enough(
-            raw in proptest::collection::vec(any::<u8>(), 0..400),
-        ) {
-            let _ = datagram(&raw);
-            let mut request = b"INVITE sip:x SIP/2.0\r\n".to_vec();
-            request.extend_from_slice(&raw);
-            if let Verdict::Deliver(once) = datagram(&request) {
-                prop_assert_eq!(datagram(&once), Verdict::Deliver(Cow::Borrowed(&once)));
-            }
-        }
-    }
-}
+mod tests;

@@ -56,17 +56,19 @@ impl Hub {
 
     /// A phone that answered later than another one is thanked and sent away.
     pub(super) async fn dismiss(&self, fork: Fork) {
-        let Some(flow) = self.flow_back(&fork.connection) else {
+        let Some(flow) = self.flow_back(&fork.connection, fork.source) else {
             return;
         };
-        let dialog = Dialog::answered(&fork.invite, &fork.answer);
+        let mut dialog = Dialog::answered(&fork.invite, &fork.answer);
         self.acknowledge(&fork.invite, &fork.answer, &dialog, &flow)
             .await;
+        // It may have rung reliably, and each PRACK took a number.
+        dialog.skip(PRACKS);
         self.bye(dialog, &flow, None, "answered elsewhere").await;
     }
 
     /// Along the stream that made the call while it is open; else where the dialog points to.
-    async fn way_inside(&self, dialog: &Dialog, flow: &Flow) -> Flow {
+    pub(super) async fn way_inside(&self, dialog: &Dialog, flow: &Flow) -> Flow {
         if flow.is_stream() && !flow.is_gone() {
             return flow.clone();
         }
@@ -84,3 +86,6 @@ impl Hub {
         way.unwrap_or_else(|_| flow.clone())
     }
 }
+
+/// More reliable ringing than any phone sends.
+const PRACKS: u32 = 1_000;

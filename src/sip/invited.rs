@@ -2,28 +2,41 @@
 
 use rsipstack::sip::{Header, Method, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
+use tokio::time::{Instant, sleep_until};
 
 use super::asked::Asked;
+use super::auto_answer;
 use super::dialog::Dialog;
 use super::doors::HalfOpen;
 use super::established::{Call, Session, Unacked, reply};
 use super::event::{Event, HowEnded};
 use super::hub::{Command, Input, Refusal};
 use super::message;
+use super::registering::chance;
+use super::reliable::{Due, Reliable};
+use super::renewing::{Begun, Role};
 
 /// A call that rings here.
 pub(super) struct Invited {
     call: Call,
     asked: Asked,
     dialog: Dialog,
-    /// The caller takes no provisional response that could get lost; it gets none.
-    quiet: bool,
+    reliable: Reliable,
+    /// What to say before the answer, and the answer, once the caller has heard the last.
+    next: Option<Provisional>,
+    answer: Option<String>,
     place: HalfOpen,
+}
+
+/// A sign of life before the answer.
+enum Provisional {
+    Ringing,
+    Sound(String),
 }
 
 enum Next {
     On,
-    Answered,
+    Answered(Begun),
     Over(HowEnded),
 }
 
@@ -47,9 +60,12 @@ impl Invited {
             user,
             source: call.flow.remote,
             offer: asked.offer(),
+            auto_answer: auto_answer::wish(&asked.request),
         });
         Self {
-            quiet: message::wants_reliable(headers),
+            reliable: Reliable::new(call.hub.timing.t1, chance()),
+            next: None,
+            answer: None,
             place,
             call,
             asked,
@@ -60,8 +76,15 @@ impl Invited {
     /// Runs the call to its end.
     pub(super) async fn run(mut self) {
         loop {
+            let due = self.reliable.poll_timeout();
             let input = tokio::select! {
                 input = self.call.inbox.recv() => input,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    match self.handle_due(Instant::now()) {
+                        Next::Over(how) => return self.call.tell_ended(how),
+                        Next::On | Next::Answered(_) => continue,
+                    }
+                }
                 () = self.call.flow.gone() => {
                     let why = "the caller's connection is gone".to_owned();
                     return self.call.tell_ended(HowEnded::Failed(why));
@@ -73,15 +96,28 @@ impl Invited {
             match self.handle(input).await {
                 Next::On => {}
                 Next::Over(how) => return self.call.tell_ended(how),
-                Next::Answered => {
+                Next::Answered(begun) => {
                     let mut unacked = Unacked::new(&self.call.hub, &self.asked, true);
                     unacked.place = Some(self.place);
-                    return Session::new(self.call, self.dialog, Some(unacked))
+                    return Session::new(self.call, self.dialog, Some(unacked), begun)
                         .run()
                         .await;
                 }
             }
         }
+    }
+
+    fn handle_due(&mut self, now: Instant) -> Next {
+        match self.reliable.handle_timeout(now) {
+            Some(Due::Repeat(response)) => self.asked.send(*response),
+            Some(Due::GiveUp) => {
+                self.respond(StatusCode::ServerTimeOut, Vec::new(), None);
+                let why = "the caller never confirmed the ringing".to_owned();
+                return Next::Over(HowEnded::Failed(why));
+            }
+            None => {}
+        }
+        Next::On
     }
 
     async fn handle(&mut self, input: Input) -> Next {
@@ -95,28 +131,34 @@ impl Invited {
             Input::InviteOver { .. } => {
                 Next::Over(HowEnded::Failed("the invitation got lost".to_owned()))
             }
-            Input::Acked { .. } | Input::Response(_) | Input::ByeDone => Next::On,
+            Input::Replace { mut invite, .. } => {
+                // RFC 3891 §3: it rings here, not there; there is nothing to take over yet.
+                let status = StatusCode::CallTransactionDoesNotExist;
+                reply(&mut invite, status, Vec::new()).await;
+                Next::On
+            }
+            Input::Acked { .. } | Input::Response(_) | Input::Renewed { .. } | Input::ByeDone => {
+                Next::On
+            }
         }
     }
 
     fn obey(&mut self, command: Command) -> Next {
         match command {
             Command::Ringing => {
-                if !self.quiet {
-                    self.respond(StatusCode::Ringing, self.contact(), None);
-                }
+                self.say(Provisional::Ringing);
                 Next::On
             }
-            Command::Answer(sdp) => {
-                let mut headers = self.contact();
-                headers.extend([
-                    Header::Allow(message::ALLOW.into()),
-                    Header::Supported(String::new().into()),
-                    Header::ContentType(message::SDP.into()),
-                ]);
-                self.respond(StatusCode::OK, headers, Some(sdp));
-                Next::Answered
+            // The caller answers a late offer with its ACK, so there is no sound before.
+            Command::EarlyMedia(_) if self.asked.offer().is_none() => {
+                self.say(Provisional::Ringing);
+                Next::On
             }
+            Command::EarlyMedia(sdp) => {
+                self.say(Provisional::Sound(sdp));
+                Next::On
+            }
+            Command::Answer(sdp) => self.answer(sdp),
             Command::Refuse(refusal) => self.refuse(refusal),
             Command::HangUp(why) => self.refuse(Refusal {
                 status: 480,
@@ -127,8 +169,86 @@ impl Invited {
                 status: 503,
                 ..Refusal::default()
             }),
-            Command::AnswerOffer(_) => Next::On,
+            Command::AnswerOffer(_) | Command::Offer(_) => Next::On,
         }
+    }
+
+    /// Sends a provisional response, so that it cannot get lost if the caller wants that.
+    fn say(&mut self, what: Provisional) {
+        if self.reliable.is_waiting() {
+            self.next = Some(what);
+            return;
+        }
+        let headers = &self.asked.request.headers;
+        let is_reliable = message::requires(headers, message::RELIABLE)
+            || (matches!(what, Provisional::Sound(_))
+                && message::supports(headers, message::RELIABLE));
+        let mut headers = self.contact();
+        headers.push(Header::Allow(message::ALLOW.into()));
+        let (status, body) = match what {
+            Provisional::Ringing => (StatusCode::Ringing, None),
+            Provisional::Sound(sdp) => {
+                headers.push(Header::ContentType(message::SDP.into()));
+                (StatusCode::SessionProgress, Some(sdp))
+            }
+        };
+        if is_reliable {
+            headers.extend(self.reliable.headers());
+        }
+        let response = self.asked.response(&self.call.hub, status, headers, body);
+        if is_reliable {
+            self.reliable.sent(response.clone(), Instant::now());
+        }
+        self.asked.send(response);
+    }
+
+    /// Answers, but not before the caller has heard what came before (RFC 3262 §3).
+    fn answer(&mut self, sdp: String) -> Next {
+        if self.reliable.is_waiting() {
+            self.answer = Some(sdp);
+            return Next::On;
+        }
+        let asked = &self.asked.request.headers;
+        let timer = self.call.hub.session_timer.asked(asked, None);
+        let timer = timer.unwrap_or_default();
+        let mut headers = self.contact();
+        headers.extend([
+            Header::Allow(message::ALLOW.into()),
+            Header::Supported(message::SUPPORTED.into()),
+            Header::ContentType(message::SDP.into()),
+        ]);
+        headers.extend(timer.map_or_else(Vec::new, |timer| timer.response_headers(asked)));
+        let begun = Begun {
+            timer,
+            takes_update: message::allows(asked, &Method::Update),
+            role: Role::Called,
+            sdp: sdp.clone(),
+        };
+        self.respond(StatusCode::OK, headers, Some(sdp));
+        Next::Answered(begun)
+    }
+
+    async fn acknowledged(&mut self, mut request: Box<Transaction>) -> Next {
+        let headers = &request.original.headers;
+        if !self.reliable.handle_prack(headers, self.asked.seq) {
+            let status = StatusCode::CallTransactionDoesNotExist;
+            reply(&mut request, status, Vec::new()).await;
+            return Next::On;
+        }
+        // Our answer to the first offer is on its way; another offer is too early for us.
+        let status = if request.original.body.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::NotAcceptableHere
+        };
+        reply(&mut request, status, Vec::new()).await;
+        if let Some(sdp) = self.answer.take() {
+            return self.answer(sdp);
+        }
+        if let Some(next) = self.next.take() {
+            self.say(next);
+        }
+        Next::On
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Next {
@@ -175,20 +295,13 @@ impl Invited {
                 let later = vec![Header::RetryAfter("2".into())];
                 reply(&mut request, StatusCode::ServerInternalError, later).await;
             }
-            Method::PRack => {
-                reply(
-                    &mut request,
-                    StatusCode::CallTransactionDoesNotExist,
-                    Vec::new(),
-                )
-                .await;
-            }
+            Method::PRack => return self.acknowledged(request).await,
+            Method::Refer => reply(&mut request, StatusCode::Decline, Vec::new()).await,
             Method::Ack
             | Method::Cancel
             | Method::Message
             | Method::Notify
             | Method::Publish
-            | Method::Refer
             | Method::Register
             | Method::Subscribe => {
                 let allow = vec![Header::Allow(message::ALLOW.into())];

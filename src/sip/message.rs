@@ -1,25 +1,27 @@
 //! What do the headers and bodies of a message say to us?
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use rsipstack::sip::{
     Header, Headers, HeadersExt, Host, HostWithPort, Method, Request, Response, StatusCode, Uri,
 };
 
 use super::address::{self, NameAddr};
+use super::body;
 use super::event::Caller;
-use super::ingress;
 
-/// The media type of the sessions we speak.
-pub(super) const SDP: &str = "application/sdp";
+pub(super) use super::body::SDP;
 
 /// The methods we answer to.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK";
 
 /// The headers that tell what we can do (RFC 3261 §11.2).
 pub(super) fn abilities() -> Vec<Header> {
     vec![
         Header::Allow(ALLOW.into()),
         Header::Accept(SDP.into()),
-        Header::Supported(String::new().into()),
+        Header::Supported(SUPPORTED.into()),
     ]
 }
 
@@ -75,47 +77,66 @@ pub(super) fn recorded_routes(headers: &Headers) -> Vec<String> {
         .collect()
 }
 
-/// The SDP in a body, if there is one.
+/// The SDP in a body, alone or as one part of many.
 pub(super) fn sdp(headers: &Headers, body: &[u8]) -> Option<String> {
-    (!body.is_empty() && is_sdp(headers)).then(|| ingress::text(body).into_owned())
+    body::session(value(headers, "Content-Type"), body).map(Cow::into_owned)
 }
 
-/// Whether a body is of the one type we understand; without a type it is taken to be.
-pub(super) fn is_sdp(headers: &Headers) -> bool {
-    let kind = value(headers, "Content-Type").unwrap_or(SDP);
-    let kind = kind.split(';').next().unwrap_or_default();
-    kind.trim().eq_ignore_ascii_case(SDP)
+/// Whether a request brings something that has to be understood and is not (RFC 3261 §8.2.3,
+/// §20.11): a body that is no session, and not said to be optional.
+pub(super) fn is_foreign(request: &Request) -> bool {
+    let disposition = value(&request.headers, "Content-Disposition").unwrap_or_default();
+    let handling = address::param(disposition, "handling").unwrap_or_default();
+    !request.body.is_empty()
+        && !handling.eq_ignore_ascii_case("optional")
+        && sdp(&request.headers, &request.body).is_none()
 }
 
 /// The required extensions that we do not have (RFC 3261 §8.2.2.3).
 pub(super) fn unsupported(headers: &Headers) -> Vec<String> {
     required(headers)
-        .filter(|option| !option.eq_ignore_ascii_case(RELIABLE))
+        .filter(|option| {
+            address::list(SUPPORTED)
+                .iter()
+                .all(|known| !option.eq_ignore_ascii_case(known))
+        })
         .map(str::to_owned)
         .collect()
 }
 
-/// Whether only reliable provisional responses may be sent (RFC 3262): we then send none.
-pub(super) fn wants_reliable(headers: &Headers) -> bool {
-    required(headers).any(|option| option.eq_ignore_ascii_case(RELIABLE))
+/// The option of RFC 3262.
+pub(super) const RELIABLE: &str = "100rel";
+
+/// The option of RFC 4028.
+pub(super) const TIMER: &str = "timer";
+
+/// What we can do beside the plain protocol (RFC 3262, RFC 3891, RFC 4028).
+pub(super) const SUPPORTED: &str = "100rel, replaces, timer";
+
+/// Whether the receiver has to know an extension.
+pub(super) fn requires(headers: &Headers, option: &str) -> bool {
+    required(headers).any(|wanted| wanted.eq_ignore_ascii_case(option))
 }
 
-const RELIABLE: &str = "100rel";
+/// Whether the sender says that it knows an extension.
+pub(super) fn supports(headers: &Headers, option: &str) -> bool {
+    values(headers, "Supported")
+        .flat_map(address::list)
+        .chain(required(headers))
+        .any(|known| known.eq_ignore_ascii_case(option))
+}
+
+/// Whether the sender says that it takes a method; who says nothing is not asked for more than
+/// the plain protocol.
+pub(super) fn allows(headers: &Headers, method: &Method) -> bool {
+    let method = method.to_string();
+    values(headers, "Allow")
+        .flat_map(address::list)
+        .any(|allowed| allowed.eq_ignore_ascii_case(&method))
+}
 
 fn required(headers: &Headers) -> impl Iterator<Item = &str> {
     values(headers, "Require").flat_map(address::list)
-}
-
-/// Whether Content-Length is missing a number or promises more than came (RFC 3261 §18.3).
-pub(super) fn is_cut_short(request: &Request) -> bool {
-    value(&request.headers, "Content-Length")
-        .is_some_and(|length| !matches!(length.parse::<usize>(), Ok(n) if n <= request.body.len()))
-}
-
-/// Whether the method of CSeq is the method of the request (RFC 3261 §8.1.1.5).
-pub(super) fn is_numbered_rightly(request: &Request) -> bool {
-    let method = value(&request.headers, "CSeq").and_then(|v| v.split_whitespace().nth(1));
-    method.is_some_and(|name| name.parse::<Method>().is_ok_and(|m| m == request.method))
 }
 
 /// Who sent the request.
@@ -132,9 +153,18 @@ pub(super) fn caller(headers: &Headers) -> Caller {
     }
 }
 
-/// The user part of the Request-URI.
+/// The user part of the Request-URI, or the number of a `tel` one.
 pub(super) fn dialled(request: &Request) -> String {
-    address::unescaped(request.uri.user().unwrap_or_default())
+    if let Some(user) = request.uri.user() {
+        return address::unescaped(user);
+    }
+    let uri = request.uri.to_string();
+    if let Some(number) = uri.strip_prefix("tel:") {
+        return address::unescaped(number.split(';').next().unwrap_or_default());
+    }
+    // The stack ends the user at a semicolon, where it may go on (RFC 3261 §25.1).
+    let user = address::Uri::parse(&uri).map(|uri| uri.user);
+    address::unescaped(user.unwrap_or_default())
 }
 
 /// A Request-URI that goes out exactly as written: the stack's own form would escape it anew.
@@ -166,14 +196,51 @@ pub(super) fn reason(response: &Response) -> String {
     sent.unwrap_or(response.status_code.text()).to_owned()
 }
 
-/// A Warning for people to read (RFC 3261 §20.43).
+/// What a refusal says to people: its reason, and its warning if that says more.
+pub(super) fn complaint(response: &Response) -> String {
+    let reason = reason(response);
+    let warning = value(&response.headers, "Warning").and_then(|warning| {
+        let (_, text) = warning.split_once('"')?;
+        let (text, _) = text.rsplit_once('"')?;
+        (!text.is_empty()).then(|| text.replace('\\', ""))
+    });
+    match warning {
+        Some(warning) => format!("{reason} ({warning})"),
+        None => reason,
+    }
+}
+
+/// A header that counts seconds; a comment behind the number does not matter.
+pub(super) fn seconds(headers: &Headers, name: &str) -> Option<Duration> {
+    let digits = value(headers, name)?
+        .trim()
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?;
+    digits.parse().ok().map(Duration::from_secs)
+}
+
+/// A Warning (RFC 3261 §20.43): a whole value as it is, any other text for people to read.
 pub(super) fn warning(host: &str, text: &str) -> Header {
+    let code = text.split(' ').next().unwrap_or_default();
+    let is_value = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
+    if is_value && text.ends_with('"') {
+        return Header::Warning(text.into());
+    }
     Header::Warning(format!("399 {host} {}", address::quoted(text)).into())
 }
 
 /// A Reason for the end of a call (RFC 3326).
 pub(super) fn reason_header(cause: u16, text: &str) -> Header {
     Header::Reason(format!("SIP;cause={cause};text={}", address::quoted(text)).into())
+}
+
+/// Says along which way a request goes, once that is known.
+pub(super) fn set_via(request: &mut Request, via: String) {
+    for header in request.headers.iter_mut() {
+        if let Header::Via(old) = header {
+            old.replace(via.clone());
+        }
+    }
 }
 
 /// The text of Call-ID.
@@ -200,6 +267,15 @@ mod tests {
     fn a_request_says_who_and_what() {
         let request = request("Content-Length: 0\r\n");
         assert_eq!(dialled(&request), "71");
+        let mut odd = request.clone();
+        for (uri, wanted) in [
+            ("sip:a;b=c%40d@h", "a;b=c@d"),
+            ("sip:h", ""),
+            ("tel:+4930123;phone-context=x", "+4930123"),
+        ] {
+            odd.uri = Uri::try_from(uri).unwrap();
+            assert_eq!(dialled(&odd), wanted);
+        }
         let caller = caller(&request.headers);
         assert_eq!(
             (caller.uri.as_str(), caller.user.as_str()),
@@ -207,25 +283,37 @@ mod tests {
         );
         assert_eq!(caller.display.as_deref(), Some("B\""));
         assert_eq!(seq(&request.headers), 3);
-        assert!(is_numbered_rightly(&request) && !is_cut_short(&request));
     }
 
     #[test]
-    fn extensions_bodies_and_lengths_are_judged() {
-        let odd = request("Require: foo, 100rel\r\nRequire: bar\r\nContent-Length: 5\r\n");
+    fn extensions_and_bodies_are_judged() {
+        let odd = request("Require: foo, 100rel\r\nRequire: bar\r\n");
         assert_eq!(unsupported(&odd.headers), ["foo", "bar"]);
-        assert!(wants_reliable(&odd.headers) && is_cut_short(&odd));
-        assert!(is_cut_short(&request("Content-Length: -1\r\n")));
+        assert!(requires(&odd.headers, RELIABLE));
         let typed = request("Content-Type: Application/SDP;x=1\r\nContent-Length: 0\r\n");
-        assert!(is_sdp(&typed.headers));
         assert_eq!(sdp(&typed.headers, b"v=0"), Some("v=0".to_owned()));
         assert_eq!(sdp(&typed.headers, b""), None);
+        let mut foreign = request("Content-Type: text/plain\r\n");
+        assert!(!is_foreign(&foreign));
+        foreign.body = b"x".to_vec();
+        assert!(is_foreign(&foreign));
+        let optional = Header::ContentDisposition("render;handling=optional".into());
+        foreign.headers.push(optional);
+        assert!(!is_foreign(&foreign));
     }
 
     #[test]
     fn a_uri_goes_out_as_written() {
         let uri = "sip:a%40b;x@h:5070;transport=tcp";
         assert_eq!(verbatim(uri).to_string(), uri);
+    }
+
+    #[test]
+    fn a_warning_has_one_code() {
+        let text = |warning: Header| warning.value().to_owned();
+        assert_eq!(text(warning("h", "too loud")), "399 h \"too loud\"");
+        let whole = "305 192.0.2.1 \"no common codec\"";
+        assert_eq!(text(warning("h", whole)), whole);
     }
 
     #[test]

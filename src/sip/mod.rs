@@ -1,10 +1,10 @@
 //! The SIP side: listeners, registrations and calls, over rsipstack, which nothing else names.
 //!
 //! ```text
-//!            wires (UDP) ─┐                          ┌─ incoming ─► invited ─┐
-//!  network ◄──►           ├─ ingress ◄─► rsipstack ◄─┤                       ├─► established
-//!            stream (TCP)─┘              transactions└─ dialling ────────────┘
-//!                                                    └─ registering
+//!            wires (UDP) ─┐                                 ┌─ incoming ─► invited ─┐
+//!  network ◄──►           ├─ ingress ─ intake ◄─► rsipstack ◄┤                      ├─► established
+//!            stream (TCP)─┘                     transactions └─ dialling ───────────┘
+//!                                                            └─ registering
 //! ```
 //!
 //! `doors` decides at every entry who is listened to; `trace` writes down what passes.
@@ -19,10 +19,13 @@ mod backoff;
 mod challenge;
 mod counts;
 mod digest;
+mod echo;
 mod error;
 mod event;
 mod framing;
 mod guard;
+mod head;
+mod judge;
 mod local;
 mod mask;
 mod pcap;
@@ -30,7 +33,9 @@ mod peek;
 mod registrar;
 mod settings;
 mod sources;
+mod spelling;
 
+mod body;
 mod dialog;
 mod message;
 
@@ -38,19 +43,30 @@ mod acks;
 mod flow;
 mod hub;
 mod inside;
+mod intake;
 mod stream;
+mod tls;
 mod trace;
 mod transact;
 mod wires;
 
 mod asked;
+mod auto_answer;
 mod dialling;
 mod doors;
+mod early;
 mod enrolling;
 mod established;
 mod incoming;
 mod invited;
+mod merged;
+mod plan;
+mod redirect;
 mod registering;
+mod reliable;
+mod renewing;
+mod replaces;
+mod session_timer;
 
 mod endpoint;
 
@@ -59,4 +75,7 @@ pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{AccountState, Caller, Event, HowEnded, UserState};
 pub use guard::{Notice, Offence};
-pub use settings::{Account, Callers, Listen, Secret, Settings, Timing, Transport, User};
+pub use plan::Wish;
+pub use session_timer::SessionTimer;
+pub use settings::{Account, Callers, Listen, Presence, Secret, Settings, Timing, Transport, User};
+pub use tls::Tls;

@@ -317,15 +317,12 @@ fn place(contact: &str) -> Option<(String, String, Option<u16>)> {
     ))
 }
 
-/// A header that counts seconds; a comment behind the number does not matter.
 fn seconds(response: &Response, name: &str) -> Option<Duration> {
-    let value = message::value(&response.headers, name)?;
-    let digits = value.trim().split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok().map(Duration::from_secs)
+    message::seconds(&response.headers, name)
 }
 
 /// A number that nobody can foretell.
-fn chance() -> u64 {
+pub(super) fn chance() -> u64 {
     RandomState::new().hash_one(0)
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address;
+use super::session_timer::SessionTimer;
+use super::tls::Tls;
 use crate::base::Network;
 
 /// All that an endpoint needs to start.
@@ -19,6 +21,10 @@ pub struct Settings {
     pub external_address: Option<IpAddr>,
     /// The value of our User-Agent header.
     pub user_agent: String,
+    /// How calls end whose peer has vanished.
+    pub session_timer: SessionTimer,
+    /// Certificates for TLS.
+    pub tls: Tls,
     /// Who may call and register here.
     pub callers: Callers,
     /// The capture file to write every message to.
@@ -56,6 +62,8 @@ pub enum Transport {
     Udp,
     /// Streams.
     Tcp,
+    /// Streams that nobody else reads.
+    Tls,
 }
 
 impl Transport {
@@ -64,6 +72,40 @@ impl Transport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// From a `transport` parameter.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Tls]
+            .into_iter()
+            .find(|t| t.name().eq_ignore_ascii_case(name))
+    }
+
+    /// What follows the address in a URI that is reached this way.
+    pub(super) fn param(self) -> &'static str {
+        match self {
+            Self::Udp => "",
+            Self::Tcp => ";transport=tcp",
+            Self::Tls => ";transport=tls",
+        }
+    }
+
+    /// The port that is meant where none is written (RFC 3261 section 19.1.2).
+    pub(super) fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5_060,
+            Self::Tls => 5_061,
+        }
+    }
+
+    /// As the stack calls it.
+    pub(super) fn of_stack(self) -> rsipstack::sip::Transport {
+        match self {
+            Self::Udp => rsipstack::sip::Transport::Udp,
+            Self::Tcp => rsipstack::sip::Transport::Tcp,
+            Self::Tls => rsipstack::sip::Transport::Tls,
         }
     }
 }
@@ -104,6 +146,18 @@ pub struct Account {
     pub transport: Transport,
     /// The life of a registration that we ask for; zero stands for five minutes.
     pub expires: Duration,
+    /// Whether calls to the account shall come to us.
+    pub presence: Presence,
+}
+
+/// What an account is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It is registered: its calls come to us.
+    #[default]
+    Registered,
+    /// It only places calls; who has registered it keeps its calls.
+    CallsOnly,
 }
 
 impl Account {

@@ -1,48 +1,53 @@
-//! How do messages travel over TCP?
+//! How do messages travel over TCP and TLS?
 //!
 //! The stack's own TCP is not used: it hides why a connection failed and shuts one down for
 //! a single bad message. Each connection has a reader and a writer task of ours and shows
 //! itself to the stack as a channel.
 //!
 //! ```text
-//! TcpStream ─► framing ─► ingress ─► parse ─► channel ─► stack
-//! TcpStream ◄─ bytes ◄─────────────────────── channel ◄─ stack
+//! TcpStream (─► TLS) ─► framing ─► ingress ─► intake ─► channel ─► stack
+//! TcpStream (◄─ TLS) ◄─ bytes ◄──────────────────────── channel ◄─ stack
 //! ```
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::{SipMessage, Transport};
-use rsipstack::transport::connection::{TransportReceiver, TransportSender};
+use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent, channel::ChannelConnection};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::counts::Counters;
 use super::doors::Doors;
 use super::framing::{self, Frame};
 use super::ingress;
-use super::settings;
+use super::intake::Intake;
+use super::settings::Transport;
+use super::spelling;
+use super::tls::Identity;
 use super::trace::{Direction, Trace};
 
-/// A TCP connection that the stack may send on.
+/// A connection that the stack may send on.
 #[derive(Clone)]
 pub(super) struct Stream {
     pub(super) connection: SipConnection,
     pub(super) local: SocketAddr,
+    pub(super) transport: Transport,
+    /// The host that the peer's certificate has proved it to be.
+    proved: Option<String>,
     /// Cancelled once the connection is gone; cancelling it closes the connection.
     pub(super) gone: CancellationToken,
 }
 
-/// All TCP connections, by the peer's address.
+/// All connections, by the peer's address.
 #[derive(Clone)]
 pub(super) struct Streams {
     open: Arc<Mutex<HashMap<SocketAddr, Stream>>>,
@@ -50,6 +55,9 @@ pub(super) struct Streams {
     trace: Arc<Trace>,
     counters: Arc<Counters>,
     closing: CancellationToken,
+    identity: Arc<Identity>,
+    /// Strangers that may be busy proving themselves at the same time.
+    handshakes: Arc<Semaphore>,
 }
 
 impl Streams {
@@ -58,6 +66,7 @@ impl Streams {
         trace: Arc<Trace>,
         counters: Arc<Counters>,
         closing: CancellationToken,
+        identity: Arc<Identity>,
     ) -> Self {
         Self {
             open: Arc::default(),
@@ -65,6 +74,8 @@ impl Streams {
             trace,
             counters,
             closing,
+            identity,
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
         }
     }
 
@@ -76,30 +87,75 @@ impl Streams {
             .cloned()
     }
 
-    /// Opens a connection; the caller gives it to the stack.
+    /// The connection to the peer that new requests to `host` may take. Over TLS it must have
+    /// proved to be that host, or have come from there if the host is an address: then whoever
+    /// is there has been answered all along.
+    pub(super) fn towards(
+        &self,
+        remote: SocketAddr,
+        transport: Transport,
+        host: &str,
+    ) -> Option<Stream> {
+        let is_right = |stream: &Stream| match (transport, &stream.proved) {
+            (Transport::Udp | Transport::Tcp, _) => true,
+            (Transport::Tls, Some(proved)) => proved.eq_ignore_ascii_case(host),
+            (Transport::Tls, None) => host.parse() == Ok(remote.ip()),
+        };
+        self.to(remote)
+            .filter(|stream| stream.transport == transport && is_right(stream))
+    }
+
+    /// Opens a connection to `host`, which is at `remote`; the caller gives it to the stack.
     ///
     /// # Errors
-    /// What the system says, or that nobody answered in time.
-    pub(super) async fn connect(&self, remote: SocketAddr) -> io::Result<Stream> {
+    /// What the system says, that nobody answered in time, or what is wrong with the peer's
+    /// certificate.
+    pub(super) async fn connect(
+        &self,
+        remote: SocketAddr,
+        transport: Transport,
+        host: &str,
+    ) -> io::Result<Stream> {
         let stream = timeout(CONNECT_FOR, TcpStream::connect(remote))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        self.adopt(stream, None).await
+        if transport == Transport::Tls {
+            let end = End::of(&stream, transport, Some(host.to_owned()))?;
+            let stream = self.identity.connect(stream, host).await?;
+            return self.adopt(stream, end, None).await;
+        }
+        let end = End::of(&stream, transport, None)?;
+        self.adopt(stream, end, None).await
     }
 
-    /// Takes an open connection in; it is closed after `idle_for` without a byte.
-    pub(super) async fn adopt(
+    /// Takes a connection in that somebody has opened to us.
+    async fn take_in(&self, stream: TcpStream, transport: Transport) -> io::Result<Stream> {
+        let end = End::of(&stream, transport, None)?;
+        if transport == Transport::Tls {
+            let stream = self.identity.accept(stream).await?;
+            return self.adopt(stream, end, Some(IDLE_FOR)).await;
+        }
+        self.adopt(stream, end, Some(IDLE_FOR)).await
+    }
+
+    /// Gives an open connection its tasks; it is closed after `idle_for` without a byte.
+    async fn adopt(
         &self,
-        stream: TcpStream,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        end: End,
         idle_for: Option<Duration>,
     ) -> io::Result<Stream> {
-        let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
-        prepare(&stream)?;
+        let End {
+            local,
+            remote,
+            transport,
+            proved,
+        } = end;
         let gone = self.closing.child_token();
         let (to_stack, from_reader) = mpsc::unbounded_channel();
         let (to_writer, from_stack) = mpsc::unbounded_channel();
         let address = SipAddr {
-            r#type: Some(Transport::Tcp),
+            r#type: Some(transport.of_stack()),
             addr: remote.into(),
         };
         let channel = ChannelConnection::create_connection(
@@ -113,26 +169,36 @@ impl Streams {
         let open = Stream {
             connection: SipConnection::Channel(channel),
             local,
+            transport,
+            proved,
             gone,
         };
-        let (read, writer) = stream.into_split();
-        let (pong, pongs) = mpsc::channel(PONGS);
-        let reader = Reader {
-            stream: open.clone(),
-            remote,
-            to_stack,
-            pong,
-            doors: self.doors.clone(),
+        let witness = Witness {
             trace: self.trace.clone(),
-            counters: self.counters.clone(),
+            transport,
+            local,
+            remote,
+        };
+        let (read, writer) = tokio::io::split(stream);
+        let (aside, asides) = mpsc::channel(ASIDES);
+        let reader = Reader {
+            intake: Intake {
+                connection: open.connection.clone(),
+                transport: transport.of_stack(),
+                to_stack,
+                counters: self.counters.clone(),
+            },
+            remote,
+            aside,
+            doors: self.doors.clone(),
+            witness: witness.clone(),
             idle_for,
         };
-        let (trace, ends) = (self.trace.clone(), (local, remote));
         let (gone, streams) = (open.gone.clone(), self.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = reader.run(read) => {}
-                () = write(writer, from_stack, pongs, &trace, ends) => {}
+                () = write(writer, from_stack, asides, &witness) => {}
                 () = gone.cancelled() => {}
             }
             gone.cancel();
@@ -165,6 +231,27 @@ impl Streams {
     }
 }
 
+/// Where a connection begins and ends.
+struct End {
+    local: SocketAddr,
+    remote: SocketAddr,
+    transport: Transport,
+    proved: Option<String>,
+}
+
+impl End {
+    /// Of a connection that is not wrapped yet, which is made ready for messages.
+    fn of(stream: &TcpStream, transport: Transport, proved: Option<String>) -> io::Result<Self> {
+        prepare(stream)?;
+        Ok(Self {
+            local: stream.local_addr()?,
+            remote: stream.peer_addr()?,
+            transport,
+            proved,
+        })
+    }
+}
+
 /// Binds a listener; `serve` has to be called with it.
 pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
@@ -184,6 +271,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Accepts connections until the endpoint closes.
 pub(super) async fn serve(
     listener: TcpListener,
+    transport: Transport,
     streams: Streams,
     opened: mpsc::UnboundedSender<Stream>,
 ) {
@@ -201,26 +289,68 @@ pub(super) async fn serve(
             // Dropping it closes it.
             continue;
         }
-        let adopted = streams.adopt(stream, Some(IDLE_FOR)).await;
-        if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
-            return;
+        if transport != Transport::Tls {
+            let adopted = streams.take_in(stream, transport).await;
+            if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
+                return;
+            }
+            continue;
         }
+        // Beyond the limit they are turned away at once: it is a flood.
+        let Ok(place) = streams.handshakes.clone().try_acquire_owned() else {
+            continue;
+        };
+        let (streams, opened) = (streams.clone(), opened.clone());
+        tokio::spawn(async move {
+            match streams.take_in(stream, transport).await {
+                // Nobody takes it only when the endpoint stops.
+                Ok(stream) => drop(opened.send(stream)),
+                Err(why) => tracing::debug!("a tls connection came to nothing: {why}"),
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Tells the trace what passes on one stream.
+#[derive(Clone)]
+struct Witness {
+    trace: Arc<Trace>,
+    transport: Transport,
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+impl Witness {
+    fn saw(&self, direction: Direction, message: &[u8]) {
+        let Self {
+            transport,
+            local,
+            remote,
+            ..
+        } = *self;
+        self.trace.saw(direction, transport, local, remote, message);
     }
 }
 
 struct Reader {
-    stream: Stream,
+    intake: Intake,
     remote: SocketAddr,
-    to_stack: TransportSender,
-    pong: mpsc::Sender<()>,
+    aside: mpsc::Sender<Aside>,
     doors: Arc<Doors>,
-    trace: Arc<Trace>,
-    counters: Arc<Counters>,
+    witness: Witness,
     idle_for: Option<Duration>,
 }
 
+/// What is sent without the stack.
+enum Aside {
+    More(Vec<u8>),
+    /// The stream is closed behind it.
+    Last(Vec<u8>),
+}
+
 impl Reader {
-    async fn run(&self, mut read: OwnedReadHalf) {
+    async fn run(&self, mut read: impl AsyncRead + Unpin) {
         let mut buffer = Vec::with_capacity(CHUNK);
         // When what has begun must be whole; who connects must have something to say.
         let mut due = self.idle_for.map(|_| Instant::now() + WHOLE_FOR);
@@ -231,103 +361,105 @@ impl Reader {
                 (None, Some(longest)) => timeout(longest, more).await.unwrap_or(Ok(0)),
                 (None, None) => more.await,
             };
-            if !matches!(read, Ok(n) if n > 0) || !self.take(&mut buffer) {
+            if !matches!(read, Ok(n) if n > 0) {
                 return;
             }
-            due = match buffer.is_empty() {
-                true => None,
-                false => due.or_else(|| Some(Instant::now() + WHOLE_FOR)),
+            let came = buffer.len();
+            match self.take(&mut buffer) {
+                Going::On => {}
+                Going::Off(None) => return,
+                Going::Off(Some(words)) => {
+                    // The writer closes the stream, or its peer does.
+                    let _ = self.aside.send(Aside::Last(words)).await;
+                    return pending().await;
+                }
+            }
+            due = match buffer.len() {
+                0 => None,
+                left if left < came => Some(Instant::now() + WHOLE_FOR),
+                _ => due.or_else(|| Some(Instant::now() + WHOLE_FOR)),
             };
         }
     }
 
-    /// Takes all whole messages out of the buffer; false if the stream has to be closed.
-    fn take(&self, buffer: &mut Vec<u8>) -> bool {
+    /// Takes all whole messages out of the buffer.
+    fn take(&self, buffer: &mut Vec<u8>) -> Going {
         let mut at = 0;
-        let alive = loop {
+        let going = loop {
             match framing::next(&buffer[at..]) {
-                Frame::Wait => break true,
-                Frame::Broken => break false,
+                Frame::Wait => break Going::On,
+                Frame::Broken(n) => {
+                    let verdict = ingress::last_words(&buffer[at..at + n]);
+                    break Going::Off(self.intake.take(verdict, self.remote));
+                }
                 Frame::Skip(n) => at += n,
                 Frame::Ping(n) => {
                     at += n;
-                    self.counters.ignored(ingress::Ignored::KeepAlive);
-                    // One that does not fit is one of a flood.
-                    let _ = self.pong.try_send(());
+                    self.intake.counters.ignored(ingress::Ignored::KeepAlive);
+                    self.say(b"\r\n".to_vec());
                 }
                 Frame::Message(n) => {
-                    let going = self.deliver(&buffer[at..at + n]);
+                    let raw = &buffer[at..at + n];
                     at += n;
-                    if !going {
-                        break false;
+                    if !self.doors.admits(self.remote.ip(), raw) {
+                        break Going::Off(None);
+                    }
+                    self.witness.saw(Direction::Received, raw);
+                    let verdict = ingress::framed(raw);
+                    if let Some(answer) = self.intake.take(verdict, self.remote) {
+                        self.say(answer);
+                    }
+                    if !self.intake.is_open() {
+                        break Going::Off(None);
                     }
                 }
             }
         };
         buffer.drain(..at);
-        alive
+        going
     }
 
-    /// False if the peer is not listened to any more.
-    fn deliver(&self, raw: &[u8]) -> bool {
-        if !self.doors.admits(self.remote.ip(), raw) {
-            return false;
-        }
-        self.trace.saw(
-            Direction::Received,
-            settings::Transport::Tcp,
-            self.stream.local,
-            self.remote,
-            raw,
-        );
-        let bytes = ingress::framed(raw);
-        let message = SipMessage::try_from(&*bytes).ok().and_then(|message| {
-            SipConnection::update_msg_received(message, self.remote, Transport::Tcp).ok()
-        });
-        let Some(message) = message else {
-            self.counters.malformed();
-            return true;
-        };
-        self.counters
-            .delivered(matches!(bytes, std::borrow::Cow::Owned(_)));
-        let from = SipAddr {
-            r#type: Some(Transport::Tcp),
-            addr: self.remote.into(),
-        };
-        let connection = self.stream.connection.clone();
-        let event = TransportEvent::Incoming(message, connection, from);
-        self.to_stack.send(event).is_ok()
+    /// What does not fit is part of a flood.
+    fn say(&self, bytes: Vec<u8>) {
+        let _ = self.aside.try_send(Aside::More(bytes));
     }
+}
+
+/// Whether a stream goes on, and the last words if not.
+enum Going {
+    On,
+    Off(Option<Vec<u8>>),
 }
 
 /// Sends what the stack and the reader want sent; ends when the peer takes no more.
 async fn write(
-    mut stream: OwnedWriteHalf,
+    mut stream: impl AsyncWrite + Unpin,
     mut messages: TransportReceiver,
-    mut pongs: mpsc::Receiver<()>,
-    trace: &Trace,
-    (local, remote): (SocketAddr, SocketAddr),
+    mut asides: mpsc::Receiver<Aside>,
+    witness: &Witness,
 ) {
     loop {
-        let bytes = tokio::select! {
+        let (bytes, is_last) = tokio::select! {
             event = messages.recv() => match event {
-                Some(TransportEvent::Incoming(message, ..)) => message.to_bytes(),
+                Some(TransportEvent::Incoming(message, ..)) => {
+                    let bytes = message.to_bytes();
+                    (spelling::without_stand_in(&bytes).into_owned(), false)
+                }
                 Some(TransportEvent::New(_) | TransportEvent::Closed(_)) => continue,
                 None => return,
             },
-            Some(()) = pongs.recv() => b"\r\n".to_vec(),
+            Some(aside) = asides.recv() => match aside {
+                Aside::More(bytes) => (bytes, false),
+                Aside::Last(bytes) => (bytes, true),
+            },
         };
-        trace.saw(
-            Direction::Sent,
-            settings::Transport::Tcp,
-            local,
-            remote,
-            &bytes,
-        );
-        if !matches!(
-            timeout(WRITE_FOR, stream.write_all(&bytes)).await,
-            Ok(Ok(()))
-        ) {
+        witness.saw(Direction::Sent, &bytes);
+        let written = async {
+            stream.write_all(&bytes).await?;
+            stream.flush().await
+        };
+        let written = timeout(WRITE_FOR, written).await;
+        if is_last || !matches!(written, Ok(Ok(()))) {
             return;
         }
     }
@@ -345,6 +477,9 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 
 /// How long a peer may take to accept a connection; people wait behind it.
 const CONNECT_FOR: Duration = Duration::from_secs(4);
+
+/// Handshakes of strangers at the same time; each costs a millisecond of computing.
+const HANDSHAKES: usize = 256;
 
 /// How long a peer may take to make room for one message.
 const WRITE_FOR: Duration = Duration::from_secs(10);
@@ -377,8 +512,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// Answers to keep-alives that may wait to be sent.
-const PONGS: usize = 4;
+/// Answers to keep-alives and to bad messages that may wait to be sent.
+const ASIDES: usize = 8;
 
 /// Bytes read at once; longer messages grow the buffer.
 const CHUNK: usize = 8_192;

@@ -136,7 +136,7 @@ impl Shape {
         let payload = mask(&seen.message);
         let stream = match seen.transport {
             Transport::Udp => None,
-            Transport::Tcp => Some(self.advance(from, to, payload.len())),
+            Transport::Tcp | Transport::Tls => Some(self.advance(from, to, payload.len())),
         };
         let since = seen.at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let packet = Packet {

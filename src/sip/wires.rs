@@ -1,16 +1,24 @@
 //! How do datagrams reach the stack and leave it?
 //!
-//! The stack sees one socket. Behind it stand as many as there are addresses to listen on; a
-//! datagram leaves by the one that its receiver was last heard on, or that the route takes.
+//! The stack sees one socket to send on. Behind it stand as many as there are addresses to
+//! listen on; a datagram leaves by the one that its receiver was last heard on, or that the
+//! route takes. What arrives goes past that socket, whose buffer would cut long datagrams:
+//!
+//! ```text
+//! sockets ─► ingress ─► intake ─► stack
+//! sockets ◄───────────┘           │
+//! sockets ◄──────────── Socket ◄──┘
+//! ```
 
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
+use rsipstack::platform::CancellationToken;
 use rsipstack::platform::net::UdpSocket as Socket;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
@@ -18,8 +26,10 @@ use tokio::net::UdpSocket;
 use super::counts::Counters;
 use super::doors::Doors;
 use super::ingress::{self, Verdict};
+use super::intake::Intake;
 use super::local;
 use super::settings::Transport;
+use super::spelling;
 use super::trace::{Direction, Trace};
 
 pub(super) struct Wires {
@@ -119,49 +129,49 @@ impl Wires {
             .cloned()
     }
 
-    /// Takes datagrams until one is worth delivering; garbage costs no more than this loop.
-    fn poll_deliver(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<(usize, SocketAddr)> {
+    /// Takes datagrams until `closing`.
+    pub(super) async fn serve(self: Arc<Self>, intake: Intake, closing: CancellationToken) {
+        tokio::select! {
+            () = poll_fn(|cx| self.poll_take(cx, &intake)) => {}
+            () = closing.cancelled() => {}
+        }
+    }
+
+    /// Takes what there is, a batch at a time; garbage costs no more than this loop. Ready once
+    /// the stack takes no more.
+    fn poll_take(&self, cx: &mut Context<'_>, intake: &Intake) -> Poll<()> {
         let sockets = self.sockets.read().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        if !intake.is_open() {
+            return Poll::Ready(());
+        }
         for _ in 0..BATCH {
             let Some((wire, length, from)) = poll_any(&sockets, cx, &mut scratch) else {
                 return Poll::Pending;
             };
-            if !self.doors.admits(from.ip(), &scratch[..length]) {
+            let raw = &scratch[..length];
+            if !self.doors.admits(from.ip(), raw) {
                 continue;
             }
-            let raw = &scratch[..length];
-            let direction = Direction::Received;
-            self.trace
-                .saw(direction, Transport::Udp, wire.bound, from, raw);
-            let Some(length) = self.deliver(raw, buffer) else {
-                continue;
-            };
-            if sockets.len() > 1 {
+            self.saw(Direction::Received, wire, from, raw);
+            let verdict = ingress::datagram(raw);
+            if sockets.len() > 1 && matches!(verdict, Verdict::Deliver(_)) {
                 self.remember(from, wire);
             }
-            return Poll::Ready((length, from));
+            if let Some(answer) = intake.take(verdict, from) {
+                self.saw(Direction::Sent, wire, from, &answer);
+                if wire.socket.try_send_to(&answer, from).is_err() {
+                    self.counters.unsent();
+                }
+            }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    fn deliver(&self, raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
-        let message = match ingress::datagram(raw) {
-            Verdict::Deliver(message) => message,
-            Verdict::Ignore(why) => {
-                self.counters.ignored(why);
-                return None;
-            }
-        };
-        let Some(room) = buffer.get_mut(..message.len()) else {
-            self.counters.too_long();
-            return None;
-        };
-        room.copy_from_slice(&message);
-        self.counters
-            .delivered(matches!(message, std::borrow::Cow::Owned(_)));
-        Some(message.len())
+    fn saw(&self, direction: Direction, wire: &Wire, peer: SocketAddr, message: &[u8]) {
+        self.trace
+            .saw(direction, Transport::Udp, wire.bound, peer, message);
     }
 
     fn remember(&self, peer: SocketAddr, wire: &Arc<Wire>) {
@@ -187,19 +197,19 @@ fn poll_any<'a>(
 
 #[async_trait]
 impl Socket for Wires {
-    async fn recv_from(&self, buffer: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
-        Ok(poll_fn(|cx| self.poll_deliver(cx, buffer)).await)
+    /// Nothing comes this way: see `serve`.
+    async fn recv_from(&self, _: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
+        pending().await
     }
 
     /// A failure is counted only: to the stack a datagram that cannot leave is one that got
     /// lost, and it sends again.
     async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> rsipstack::Result<usize> {
+        let message = spelling::without_stand_in(bytes);
         let sent = match self.wire_to(to) {
             Some(wire) => {
-                let direction = Direction::Sent;
-                self.trace
-                    .saw(direction, Transport::Udp, wire.bound, to, bytes);
-                wire.socket.send_to(bytes, to).await.is_ok()
+                self.saw(Direction::Sent, &wire, to, &message);
+                wire.socket.send_to(&message, to).await.is_ok()
             }
             None => false,
         };

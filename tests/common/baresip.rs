@@ -17,13 +17,28 @@ pub struct Baresip {
 impl Baresip {
     /// Calls `user` at `server`, plays `sound` (8 kHz) and hangs up after `seconds`.
     pub fn call(server: SocketAddr, user: &str, sound: &[f32], seconds: u32) -> Self {
+        Self::call_protected(server, user, sound, seconds, "")
+    }
+
+    /// As `call`; `protection` is what baresip calls `mediaenc`, empty for none.
+    pub fn call_protected(
+        server: SocketAddr,
+        user: &str,
+        sound: &[f32],
+        seconds: u32,
+        protection: &str,
+    ) -> Self {
         let folder = Folder::new("baresip");
         let wav = folder.join("sound.wav");
         write_wav(&wav, 8_000, &[sound]);
         folder.write("config", config(wav.to_str().unwrap()));
+        let protection = match protection {
+            "" => String::new(),
+            name => format!(";mediaenc={name}"),
+        };
         folder.write(
             "accounts",
-            "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1\n",
+            format!("<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1{protection}\n"),
         );
         folder.write("contacts", "");
         let process = Process::spawn("baresip", |command| {
@@ -57,7 +72,7 @@ fn config(wav: &str) -> String {
          audio_source aufile,{wav}\naudio_alert aufile,/dev/null\nausrc_srate 8000\n\
          auplay_srate 8000\naudio_level no\nrtp_stats yes\ncall_local_timeout 120\n\
          module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\n\
-         module aufile.so\nmodule_app account.so\nmodule_app menu.so\n\
+         module aufile.so\nmodule srtp.so\nmodule_app account.so\nmodule_app menu.so\n\
          audio_buffer 20-160\n"
     )
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
-use super::jackd::{Jackd, client_environment};
+use super::jackd::Jackd;
 use super::notify::Notify;
 use super::phone::Phone;
 use super::ports::{free_address, free_block};
@@ -196,22 +196,20 @@ impl Daemon {
 
 /// Runs the binary with `arguments` to its end; returns the exit code and all that it printed.
 pub fn run(folder: &Folder, arguments: &[&str], longest: Duration) -> (Option<i32>, String) {
-    run_with(folder, arguments, longest, None)
+    run_with(folder, arguments, longest, &[])
 }
 
-/// `run`, as a client of `jackd`.
+/// `run`, with more in its environment, such as `jackd::client_environment`.
 pub fn run_with(
     folder: &Folder,
     arguments: &[&str],
     longest: Duration,
-    jackd: Option<&Jackd>,
+    environment: &[(&'static str, String)],
 ) -> (Option<i32>, String) {
     let mut process = Process::spawn(env!("CARGO_BIN_EXE_paging"), |command| {
         command.current_dir(folder.path()).args(arguments);
         command.env_remove("NOTIFY_SOCKET").env_remove("RUST_LOG");
-        if let Some(jackd) = jackd {
-            command.envs(client_environment(&jackd.name));
-        }
+        command.envs(environment.iter().cloned());
     });
     process.close_stdin();
     let status = process.wait(longest);

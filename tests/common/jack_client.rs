@@ -185,7 +185,9 @@ struct Ears {
 impl jack::ProcessHandler for Ears {
     fn process(&mut self, _: &jack::Client, scope: &jack::ProcessScope) -> jack::Control {
         let now = scope.last_frame_time();
-        let skipped = self.next_frame.map_or(0, |next| now.wrapping_sub(next));
+        // A callback that runs late may see the time of the next cycle, and then this one again.
+        let ahead = |next| now.wrapping_sub(next) as i32;
+        let skipped = self.next_frame.map_or(0, ahead).max(0) as u32;
         if self.next_frame.is_none() {
             let since = SystemTime::UNIX_EPOCH.elapsed().unwrap();
             self.facts

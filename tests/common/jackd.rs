@@ -1,8 +1,8 @@
 //! How does a test get a JACK server of its own?
 
+use std::fs::File;
 use std::process::Command;
 use std::sync::MutexGuard;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::process::Process;
@@ -15,21 +15,21 @@ pub struct Jackd {
     pub rate: u32,
     pub period: u32,
     server: Process,
+    _name: File,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Jackd {
     pub fn start(rate: u32, period: u32) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let turn = turn();
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("paging-test-{}-{count}", std::process::id());
+        let (name, held) = free_name();
         let server = serve(&name, rate, period);
         Self {
             name,
             rate,
             period,
             server,
+            _name: held,
             _turn: turn,
         }
     }
@@ -106,13 +106,30 @@ impl Jackd {
 }
 
 impl Drop for Jackd {
-    /// A server that is killed keeps one of the eight places in the table of servers until one of
-    /// the same name comes.
+    /// Asked first, so that it clears its place in the table of servers.
     fn drop(&mut self) {
         if self.server.is_running() {
             self.server.signal("TERM");
-            self.server.wait(Duration::from_secs(2));
+            self.server.wait(Duration::from_secs(5));
         }
+    }
+}
+
+/// A server name that nobody else uses while the file is open. There are few: a server that is
+/// killed keeps one of the eight places in JACK's table until one of the same name comes.
+fn free_name() -> (String, File) {
+    let until = Instant::now() + Duration::from_secs(300);
+    loop {
+        for number in 0..4 {
+            let name = format!("paging-test-{number}");
+            let path = std::env::temp_dir().join(format!("{name}.lock"));
+            match File::create(path) {
+                Ok(file) if file.try_lock().is_ok() => return (name, file),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        assert!(Instant::now() < until, "all names of servers are in use");
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 
@@ -128,7 +145,8 @@ fn serve(name: &str, rate: u32, period: u32) -> Process {
     // The table of servers in shared memory is small; others may hold its places for a moment.
     for _ in 0..20 {
         let mut server = Process::spawn("jackd", |command| {
-            command.args(["-n", name, "-d", "dummy"]);
+            // Synchronous: a client that is late makes an xrun, but no hole in the recording.
+            command.args(["-S", "-n", name, "-d", "dummy"]);
             command.args(["-r", &rate.to_string(), "-p", &period.to_string()]);
         });
         if answers(name, &mut server) {

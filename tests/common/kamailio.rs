@@ -34,6 +34,9 @@ impl Kamailio {
     /// Stops it at once, as a power cut would.
     pub fn kill(&mut self) {
         // The first process forks the others; they end with it on SIGTERM only.
+        if !self.process.is_running() {
+            return;
+        }
         self.process.signal("TERM");
         if self.process.wait(Duration::from_secs(5)).is_none() {
             self.process.kill();
@@ -58,9 +61,7 @@ impl Kamailio {
 
 impl Drop for Kamailio {
     fn drop(&mut self) {
-        if self.process.is_running() {
-            self.kill();
-        }
+        self.kill();
     }
 }
 

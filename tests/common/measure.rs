@@ -24,6 +24,12 @@ pub fn level(samples: &[f32], rate: u32, hz: f32) -> f32 {
     power.max(0.0).sqrt() as f32 * 4.0 / n
 }
 
+/// `level` of a tone whose pitch wavers while its delay is steered: the middle one of short
+/// windows.
+pub fn wavering_level(samples: &[f32], rate: u32, hz: f32) -> f32 {
+    median(&level_over_time(samples, rate, hz, rate as usize / 20))
+}
+
 pub fn db(ratio: f32) -> f32 {
     20.0 * ratio.max(1e-9).log10()
 }
@@ -138,4 +144,40 @@ pub fn arrival(sound: &[f32], heard: &[f32], rate: u32, from: usize, to: usize) 
         frame: from + lag * factor,
         alike,
     }
+}
+
+/// A quarter of a second of what went in, found again in what the speakers got.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    /// From when it was said to when it was heard.
+    pub late_ms: f32,
+    /// 1 is the same shape at any level, 0 has nothing of it.
+    pub alike: f32,
+}
+
+/// Finds `sound` (8 kHz), said from the frame `from` of `heard` on, piece by piece: the delay may
+/// change while it is adapted, so that the whole is nowhere alike. Each piece is looked for within
+/// the 400 ms after it was said; pauses are left out.
+pub fn pieces(sound: &[f32], heard: &[f32], rate: u32, from: usize) -> Vec<Piece> {
+    let factor = (rate / 8_000) as usize;
+    let low = decimate(&heard[from.min(heard.len())..], factor);
+    let said = sound.chunks_exact(2_000).enumerate();
+    let loud = said.filter(|(_, piece)| rms(piece) > 0.02);
+    loud.filter_map(|(i, piece)| {
+        let begin = i * piece.len();
+        let (lag, alike) = find(piece, low.get(begin..begin + piece.len() + 3_200)?);
+        Some(Piece {
+            late_ms: lag as f32 / 8.0,
+            alike,
+        })
+    })
+    .collect()
+}
+
+/// The worst of `pieces` but for the share that may be spoilt.
+pub fn alike_but_for(pieces: &[Piece], share: f32) -> f32 {
+    let mut alike: Vec<f32> = pieces.iter().map(|piece| piece.alike).collect();
+    alike.sort_by(f32::total_cmp);
+    let n_spoilt = (alike.len() as f32 * share) as usize;
+    alike.get(n_spoilt).copied().unwrap_or(0.0)
 }

@@ -93,6 +93,33 @@ impl Phone {
         answer
     }
 
+    /// A re-INVITE or UPDATE that offers these payload types, as `8 101`.
+    pub fn change(&mut self, method: &str, formats: &str, direction: &str) -> Message {
+        let offer = self.offer_of(formats, direction);
+        self.send(method, &offer);
+        let answer = self.expect_final(Duration::from_secs(5));
+        if method == "INVITE" && answer.status() < 300 {
+            self.acknowledge(answer.status());
+        }
+        answer
+    }
+
+    /// A re-INVITE that wants the other side to offer; the answer goes into the ACK.
+    pub fn ask_for_an_offer(&mut self, formats: &str) -> Message {
+        self.send("INVITE", "");
+        let offer = self.expect_final(Duration::from_secs(5));
+        let answer = self.offer_of(formats, "sendrecv");
+        let text = self.compose("ACK", &answer, self.call.sequence, true);
+        self.sip.send_to(text.as_bytes(), self.server).unwrap();
+        offer
+    }
+
+    /// From now on we listen and speak elsewhere; the other side has yet to be told.
+    pub fn move_sound(&mut self) {
+        self.rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        self.rtp.set_nonblocking(true).unwrap();
+    }
+
     /// Calls `user` and acknowledges; panics unless the answer is 200 within `longest`.
     pub fn call(&mut self, user: &str, longest: Duration) -> Message {
         self.invite(user);
@@ -186,7 +213,17 @@ impl Phone {
         let other = self.new_call(user);
         let call = std::mem::replace(&mut self.call, other);
         let sent = self.send(method, "");
-        let answer = self.final_response(longest);
+        let until = sent + longest;
+        let mut answer = None;
+        // Sent again until it is answered, as RFC 3261 timer E has it for UDP.
+        while answer.is_none() && Instant::now() < until {
+            let left = until.saturating_duration_since(Instant::now());
+            answer = self.final_response(left.min(TIMER_1));
+            if answer.is_none() {
+                let again = self.compose(method, "", self.call.sequence, false);
+                self.send_raw(again.as_bytes());
+            }
+        }
         self.call = call;
         (sent, answer)
     }
@@ -231,11 +268,25 @@ impl Phone {
         std::iter::from_fn(|| self.rtp.recv_from(&mut buffer).ok()).count()
     }
 
+    /// Payload types of the RTP packets that came in since the last look.
+    pub fn heard_formats(&self) -> Vec<u8> {
+        let mut buffer = [0; 2_048];
+        std::iter::from_fn(|| {
+            let (length, _) = self.rtp.recv_from(&mut buffer).ok()?;
+            Some(if length > 1 { buffer[1] & 0x7f } else { 0x7f })
+        })
+        .collect()
+    }
+
     fn offer(&self, direction: &str) -> String {
+        self.offer_of("0 8 101", direction)
+    }
+
+    fn offer_of(&self, formats: &str, direction: &str) -> String {
         let port = self.rtp.local_addr().unwrap().port();
         format!(
             "v=0\r\no=- {} {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+             m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na={direction}\r\n",
             self.call.tag, self.call.sequence
         )
@@ -317,6 +368,9 @@ impl Phone {
         self.sip.send_to(answer.as_bytes(), to).unwrap();
     }
 }
+
+/// RFC 3261 section 17.1.1.2.
+const TIMER_1: Duration = Duration::from_millis(500);
 
 /// Where an SDP body wants its audio.
 fn media_address(sdp: &str) -> SocketAddr {

@@ -157,7 +157,8 @@ async fn a_refusal_carries_status_reason_warning_and_time() {
         Event::Refused {
             call: ours,
             status: 486,
-            reason
+            reason,
+            retry_after: None,
         }
     );
     assert_eq!(called.event().await, ended(theirs, HowEnded::ByUs));
@@ -187,7 +188,7 @@ async fn nobody_there_is_a_refusal_too() {
         ("sip:1@127.0.0.1:1;transport=tcp", 503),
         ("sip:1@127.0.0.1:1", 408),
         ("sip:1@no.such.name.invalid", 503),
-        ("sips:1@127.0.0.1", 416),
+        ("sip:1@127.0.0.1;transport=sctp", 416),
     ] {
         let ours = caller.endpoint.new_call();
         caller.endpoint.dial(ours, target, None, OFFER.to_owned());
@@ -196,6 +197,7 @@ async fn nobody_there_is_a_refusal_too() {
                 call,
                 status,
                 reason,
+                ..
             } => {
                 assert_eq!((call, status), (ours, wanted), "{target}: {reason}");
             }
@@ -301,7 +303,7 @@ async fn offers_inside_a_call_are_the_applications_to_answer() {
     raw.send(raw.request("OPTIONS", at(8), "", "")).await;
     assert!(header(&raw.receive_that(" 200 ").await, "Allow").is_some());
     raw.send(raw.request("REFER", at(9), "", "")).await;
-    raw.receive_that(" 405 ").await;
+    raw.receive_that(" 603 ").await;
     raw.send(raw.request("UPDATE", at(7), "x: y\r\n", "")).await;
 
     called.endpoint.hang_up(call, "time is \"up\"");

@@ -1,7 +1,15 @@
 //! Does the SIP side hold up against real peers?
-#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stdout
+)]
 
 mod calls;
+mod cases;
+mod changes;
+mod early;
+mod elsewhere;
 mod guarding;
 mod kamailio;
 mod oddities;
@@ -9,5 +17,7 @@ mod parts;
 mod registrar;
 mod registration;
 mod sipp;
+mod tls;
+mod torture;
 mod tracing;
 mod users;

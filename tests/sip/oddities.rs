@@ -17,7 +17,7 @@ async fn options_is_answered_with_what_we_can_do() {
     let ok = raw.receive_that(" 200 OK").await;
     assert!(header(&ok, "Allow").unwrap().contains("INVITE"));
     assert_eq!(header(&ok, "Accept"), Some("application/sdp"));
-    assert_eq!(header(&ok, "Supported"), Some(""));
+    assert_eq!(header(&ok, "Supported"), Some("100rel, replaces, timer"));
     assert_eq!(header(&ok, "User-Agent"), Some("paging/test"));
 }
 
@@ -143,20 +143,13 @@ async fn garbage_changes_nothing() {
         tokio::task::yield_now().await;
     }
     raw.send([b'A'; 20_000]).await;
-    let long = raw.request(
-        "OPTIONS",
-        Named::first("long"),
-        &format!("X: {}\r\n", "y".repeat(9_000)),
-        "",
-    );
-    raw.send(long).await;
     raw.send(raw.request("OPTIONS", Named::first("after"), "", ""))
         .await;
     let answer = raw.receive_that(" 200 ").await;
     assert_eq!(header(&answer, "Call-ID"), Some("after"));
     phone.quiet_for(Duration::from_millis(20)).await;
     let counts = phone.endpoint.counts();
-    assert_eq!((counts.delivered, counts.too_long), (1, 1), "{counts:?}");
+    assert_eq!((counts.delivered, counts.refused), (1, 0), "{counts:?}");
 }
 
 #[tokio::test]
@@ -210,19 +203,6 @@ async fn mutilated_messages_leave_the_endpoint_whole() {
     }
     phone.settled().await;
     none_left("transactions", || phone.endpoint.n_transactions()).await;
-}
-
-#[tokio::test]
-async fn who_requires_reliable_ringing_gets_none() {
-    let mut phone = Phone::new().await;
-    let raw = Raw::towards(phone.address(Transport::Udp)).await;
-    raw.send(raw.request("INVITE", Named::first("rel"), "Require: 100rel\r\n", ""))
-        .await;
-    let (call, _) = phone.incoming().await;
-    phone.endpoint.ringing(call);
-    phone.endpoint.answer(call, ANSWER.to_owned());
-    raw.receive_that(" 100 ").await;
-    assert!(raw.receive().await.starts_with("SIP/2.0 200 "));
 }
 
 #[tokio::test]
@@ -309,4 +289,72 @@ async fn a_caller_whose_stream_breaks_is_gone() {
         other => panic!("{other:?}"),
     }
     phone.settled().await;
+}
+
+#[tokio::test]
+async fn a_call_that_comes_by_two_ways_is_one_call() {
+    let mut phone = Phone::new().await;
+    let raw = Raw::towards(phone.address(Transport::Udp)).await;
+    let invite = raw.request("INVITE", Named::first("two"), "", "");
+    raw.send(&invite).await;
+    let (call, _) = phone.incoming().await;
+    raw.send(&invite).await;
+    raw.send(invite.replace("branch=z9hG4bK", "branch=z9hG4bKother"))
+        .await;
+    let merged = raw.receive_that(" 482 ").await;
+    assert!(header(&merged, "Via").unwrap().contains("other"));
+    phone.quiet_for(Duration::from_millis(30)).await;
+    phone.endpoint.answer(call, ANSWER.to_owned());
+    raw.receive_that(" 200 ").await;
+}
+
+#[tokio::test]
+async fn a_caller_without_a_tag_is_called_back_without_one() {
+    let mut phone = Phone::new().await;
+    let raw = Raw::towards(phone.address(Transport::Udp)).await;
+    let untagged = |text: String| text.replace(";tag=raw", "");
+    let from = format!("\"Raw\" <sip:raw@{}>", raw.local());
+    for call in ["theirs", "ours"] {
+        raw.send(untagged(raw.request("INVITE", Named::first(call), "", "")))
+            .await;
+        let (id, _) = phone.incoming().await;
+        phone.endpoint.answer(id, ANSWER.to_owned());
+        let ok = raw.receive_that(" 200 ").await;
+        assert_eq!(header(&ok, "From"), Some(from.as_str()));
+        let inside = |seq| Named {
+            seq,
+            to_tag: Some(to_tag(&ok)),
+            ..Named::first(call)
+        };
+        raw.send(untagged(raw.request("ACK", inside(1), "", "")))
+            .await;
+        assert!(matches!(phone.event().await, Event::Confirmed { .. }));
+        if call == "theirs" {
+            raw.send(untagged(raw.request("BYE", inside(2), "", "")))
+                .await;
+            raw.receive_that(" 200 ").await;
+        } else {
+            phone.endpoint.hang_up(id, "over");
+            let bye = raw.receive_that("BYE ").await;
+            assert_eq!(header(&bye, "To"), Some(from.as_str()));
+        }
+        assert!(matches!(phone.event().await, Event::Ended { .. }));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_followed_is_told_why_and_closed() {
+    let phone = Phone::new().await;
+    let raw = Raw::towards(phone.address(Transport::Udp)).await;
+    for (length, status) in [("-5", " 400 "), ("x", " 400 "), ("70000", " 513 ")] {
+        let to = phone.address(Transport::Tcp);
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        let broken = raw
+            .request("OPTIONS", Named::first("s"), "", "")
+            .replace("Length: 0", &format!("Length: {length}"));
+        stream.write_all(broken.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.lines().next().unwrap().contains(status), "{answer}");
+    }
 }

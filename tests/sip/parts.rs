@@ -195,6 +195,36 @@ impl Raw {
     }
 }
 
+/// An answer to a request that was received, under a tag of ours if it is to make a dialog.
+pub(crate) fn answer(request: &str, status: &str, tag: &str, extra: &str, body: &str) -> String {
+    let is_copied = |line: &&str| {
+        let name = line.split(':').next().unwrap_or_default();
+        ["Via", "From", "Call-ID", "CSeq"].contains(&name)
+    };
+    let copied: String = request
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(is_copied)
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    let to = header(request, "To").unwrap();
+    let tag = if tag.is_empty() || to.contains(";tag=") {
+        String::new()
+    } else {
+        format!(";tag={tag}")
+    };
+    format!(
+        "SIP/2.0 {status}\r\n{copied}To: {to}{tag}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The number of CSeq.
+pub(crate) fn seq(text: &str) -> u32 {
+    let value = header(text, "CSeq").unwrap();
+    value.split(' ').next().unwrap().parse().unwrap()
+}
+
 /// The names that put a request into its place.
 #[derive(Clone, Copy)]
 pub(crate) struct Named<'a> {

@@ -49,6 +49,9 @@ async fn answer_all(phone: &mut Phone, run: impl Future<Output = Result<(), Stri
                     phone.endpoint.ringing(call);
                     phone.endpoint.answer(call, ANSWER.to_owned());
                 }
+                Event::Reoffer { call, .. } => {
+                    phone.endpoint.answer_offer(call, Ok(ANSWER.to_owned()));
+                }
                 Event::Confirmed { .. } | Event::Ended { how: HowEnded::HungUp, .. } => {}
                 _ => n_odd += 1,
             },
@@ -65,6 +68,20 @@ async fn two_hundred_calls_a_second_over_udp_and_tcp() {
         let to = phone.address(transport).to_string();
         let n = n.to_string();
         let arguments = ["-sn", "uac", &to, "-t", mode, "-r", "200", "-m", &n];
+        let run = sipp(arguments.map(str::to_owned).to_vec());
+        answer_all(&mut phone, run).await;
+    }
+}
+
+#[tokio::test]
+async fn calls_that_ring_reliably_refresh_and_go_on_hold_do_so_by_the_hundred() {
+    let mut phone = Phone::new().await;
+    let scenario = format!("{}/tests/sipp/changes.xml", env!("CARGO_MANIFEST_DIR"));
+    for (transport, flag) in [(Transport::Udp, "u1"), (Transport::Tcp, "t1")] {
+        let to = phone.address(transport).to_string();
+        let arguments = [
+            &to, "-sf", &scenario, "-s", "100", "-t", flag, "-m", "200", "-r", "50",
+        ];
         let run = sipp(arguments.map(str::to_owned).to_vec());
         answer_all(&mut phone, run).await;
     }

@@ -48,6 +48,21 @@ pub(in crate::config) const EXPIRES: Form<Duration> = Form {
     show: |span| seconds_text(*span),
 };
 
+/// From the shortest that RFC 4028 allows to a day; zero is no limit.
+pub(in crate::config) const SESSION: Form<Option<Duration>> = Form {
+    parse: |text| {
+        let limit = (SECONDS_LIMIT.parse)(text)?;
+        let sensible = Duration::from_secs(90)..=Duration::from_secs(86_400);
+        match limit {
+            Some(span) if !sensible.contains(&span) || span.subsec_nanos() > 0 => {
+                Err("out of range; write 90 to 86400 whole seconds, or 0 for never".to_owned())
+            }
+            Some(_) | None => Ok(limit),
+        }
+    },
+    show: SECONDS_LIMIT.show,
+};
+
 /// Seconds that may be negative.
 pub(in crate::config) const SIGNED_SECONDS: Form<f64> = Form {
     parse: |text| {

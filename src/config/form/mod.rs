@@ -9,14 +9,16 @@ mod sound;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::config::model::LogFormat;
+use crate::config::model::{KlaxonFor, LogFormat};
 use crate::config::pattern::Pattern;
 use crate::config::secret::Secret;
 
 pub(super) use measure::{
-    DUCK, EXPIRES, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SIGNED_SECONDS, VOLUME,
+    DUCK, EXPIRES, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION, SIGNED_SECONDS, VOLUME,
 };
-pub(super) use network::{ADDRESS, DOMAIN, LISTEN, NETWORKS, PORTS, PROXY, TRANSPORT, USER, pairs};
+pub(super) use network::{
+    ADDRESS, DOMAIN, LISTEN, NETWORKS, PORTS, PROXY, SRTP, TRANSPORT, USER, pairs,
+};
 pub(super) use sound::{BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE};
 
 /// One kind of value: its reader, whose errors say what to write, and its writer, whose text
@@ -103,6 +105,21 @@ pub(super) const LOG_FORMAT: Form<LogFormat> = Form {
         match format {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
+        }
+        .to_owned()
+    },
+};
+
+pub(super) const KLAXON_FOR: Form<KlaxonFor> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "all" => Ok(KlaxonFor::All),
+        "not-auto-answer" => Ok(KlaxonFor::NotAutoAnswer),
+        _ => Err("no such choice; write all or not-auto-answer".to_owned()),
+    },
+    show: |choice| {
+        match choice {
+            KlaxonFor::All => "all",
+            KlaxonFor::NotAutoAnswer => "not-auto-answer",
         }
         .to_owned()
     },

@@ -5,19 +5,37 @@ use std::ops::RangeInclusive;
 
 use crate::base::{Network, NotANetwork};
 use crate::config::form::{Form, items, one_line, optional};
-use crate::config::model::{Listen, Transport};
+use crate::config::model::{Listen, Srtp, Transport};
 
 pub(in crate::config) const TRANSPORT: Form<Transport> = Form {
     parse: |text| match text.to_ascii_lowercase().as_str() {
         "udp" => Ok(Transport::Udp),
         "tcp" => Ok(Transport::Tcp),
-        "tls" => Err("TLS is not supported yet in this version; write udp or tcp".to_owned()),
-        _ => Err("no such transport; write udp or tcp".to_owned()),
+        "tls" => Ok(Transport::Tls),
+        _ => Err("no such transport; write udp, tcp or tls".to_owned()),
     },
     show: |transport| {
         match transport {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+        }
+        .to_owned()
+    },
+};
+
+pub(in crate::config) const SRTP: Form<Srtp> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "off" | "no" => Ok(Srtp::Off),
+        "optional" => Ok(Srtp::Optional),
+        "required" | "yes" => Ok(Srtp::Required),
+        _ => Err("no such choice; write off, optional or required".to_owned()),
+    },
+    show: |srtp| {
+        match srtp {
+            Srtp::Off => "off",
+            Srtp::Optional => "optional",
+            Srtp::Required => "required",
         }
         .to_owned()
     },
@@ -168,24 +186,26 @@ fn sockets(item: &str) -> Result<Vec<Listen>, String> {
     let (transports, rest) = match item.split_once(':') {
         Some(("udp", rest)) => (vec![Transport::Udp], rest),
         Some(("tcp", rest)) => (vec![Transport::Tcp], rest),
-        Some(("tls", _)) => {
-            return Err("TLS is not supported yet in this version; write udp: or tcp:".to_owned());
-        }
+        Some(("tls", rest)) => (vec![Transport::Tls], rest),
         _ => (vec![Transport::Udp, Transport::Tcp], item),
     };
-    let address = socket_address(rest).ok_or_else(|| {
+    let port = match transports.as_slice() {
+        [Transport::Tls] => SIPS_PORT,
+        _ => SIP_PORT,
+    };
+    let address = socket_address(rest, port).ok_or_else(|| {
         format!(
             "\"{item}\" is not an address to listen at; \
-             write e.g. 0.0.0.0:5060, udp:192.0.2.1:5060 or tcp:[::]:5060"
+             write e.g. 0.0.0.0:5060, udp:192.0.2.1:5060 or tls:[::]:5061"
         )
     })?;
     let socket = |transport| Listen { transport, address };
     Ok(transports.into_iter().map(socket).collect())
 }
 
-fn socket_address(text: &str) -> Option<SocketAddr> {
+fn socket_address(text: &str, default_port: u16) -> Option<SocketAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let with_default_port = || Some(SocketAddr::new(bare.parse().ok()?, SIP_PORT));
+    let with_default_port = || Some(SocketAddr::new(bare.parse().ok()?, default_port));
     text.parse().ok().or_else(with_default_port)
 }
 
@@ -211,3 +231,4 @@ fn listen_text(all: &Vec<Listen>) -> String {
 
 /// RFC 3261 section 19.1.2.
 const SIP_PORT: u16 = 5060;
+const SIPS_PORT: u16 = 5061;

@@ -1,3 +1,5 @@
+//! Which texts are values, and what is said about those that are not?
+
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -224,7 +226,12 @@ fn a_plain_address_listens_on_both_transports() {
     );
     assert_eq!((LISTEN.show)(&(LISTEN.parse)(any).unwrap()), any);
     refuses(&LISTEN, &["", " , "], "no address");
-    refuses(&LISTEN, &["tls:0.0.0.0:5061"], "not supported yet");
+    let tls = Transport::Tls;
+    reads(
+        &LISTEN,
+        "tls:0.0.0.0 tls:[::]:443",
+        vec![listen(tls, "0.0.0.0:5061"), listen(tls, "[::]:443")],
+    );
     refuses(&LISTEN, &["udp:1.2.3.4:5060 1.2.3.4:5060"], "twice");
     refuses(
         &LISTEN,

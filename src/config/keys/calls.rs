@@ -58,4 +58,16 @@ pub(super) const KEYS: &[Key] = &[
         "30.0",
         "Hang up if no sound packet has come for so many seconds: the phone is gone. 0: never."
     ),
+    whole!(
+        "calls",
+        CALLS,
+        "klaxon-for",
+        Policy,
+        calls.klaxon_for,
+        form::KLAXON_FOR,
+        "all",
+        "all: every caller is announced by the klaxon.\n\
+         not-auto-answer: not those whose phone or PBX calls us as an intercom (Call-Info,\n\
+         Alert-Info, Answer-Mode and the like); they are heard at once."
+    ),
 ];

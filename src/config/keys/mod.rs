@@ -13,7 +13,7 @@ mod user;
 use crate::config::model::{Account, Config, User};
 
 pub(super) use gone::{gone, gone_section};
-pub(super) use later::{Later, later_key, later_section};
+pub(super) use later::{later_key, later_section};
 
 /// One key of one section.
 #[derive(Debug)]

@@ -76,7 +76,7 @@ pub(super) const KEYS: &[Key] = &[
         transport,
         form::TRANSPORT,
         "udp",
-        "How to reach the PBX: udp or tcp."
+        "How to reach the PBX: udp, tcp or tls."
     ),
     account!(
         "expires",
@@ -94,7 +94,7 @@ pub(super) const KEYS: &[Key] = &[
         form::LISTEN,
         "0.0.0.0:5060",
         "Where phones can call: address:port, several parted by blanks.\n\
-         A plain address listens on UDP and TCP; udp: or tcp: before it picks one."
+         A plain address listens on UDP and TCP; udp:, tcp: or tls: before it picks one."
     ),
     whole!(
         "sip",
@@ -105,6 +105,37 @@ pub(super) const KEYS: &[Key] = &[
         form::ADDRESS,
         "",
         "Our public IP address, if phones reach us from beyond a NAT router."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "tls-cert",
+        Listen,
+        sip.tls_cert,
+        form::PATH,
+        "",
+        "Our certificate for tls: in PEM, with those that link it to its authority behind it.\n\
+         A renewed file counts at once, without a restart."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "tls-key",
+        Listen,
+        sip.tls_key,
+        form::PATH,
+        "",
+        "The private key of that certificate, in PEM."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "tls-ca",
+        Listen,
+        sip.tls_ca,
+        form::PATH,
+        "",
+        "Authorities in PEM that may vouch for a PBX reached by tls, besides the system's own."
     ),
     Key {
         slot: Slot::Whole(Access {
@@ -138,12 +169,35 @@ pub(super) const KEYS: &[Key] = &[
     whole!(
         "sip",
         CALLS,
+        "srtp",
+        Media,
+        sip.srtp,
+        form::SRTP,
+        "optional",
+        "Sound that nobody can overhear: off, optional or required. Optional protects it if the\n\
+         other side can; required refuses calls without. The keys travel in the SIP messages,\n\
+         so it protects only as well as they are: use it with TLS."
+    ),
+    whole!(
+        "sip",
+        CALLS,
         "max-calls",
         Policy,
         sip.max_calls,
         form::MAX_CALLS,
         "100",
         "Calls at the same time, waiting ones included; the next caller hears busy."
+    ),
+    whole!(
+        "sip",
+        CALLS,
+        "session-expires",
+        Listen,
+        sip.session_expires,
+        form::SESSION,
+        "1800.0",
+        "Seconds after which a call ends whose other side has vanished without hanging up;\n\
+         while both are there it is renewed. 90 to 86400; 0: never."
     ),
     whole!(
         "sip",

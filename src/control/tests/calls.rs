@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::site::{Site, ms, policy, without_klaxon};
 use crate::base::{CallId, Db, PlayId};
-use crate::control::{CallState, Effect, Input, Klaxon, Level, Policy};
+use crate::control::{CallState, Effect, Input, Klaxon, KlaxonFor, Level, Policy};
 
 #[test]
 fn a_caller_is_announced_by_the_klaxon_then_heard_then_music_returns() {
@@ -57,6 +57,7 @@ fn a_caller_name_cannot_forge_a_log_line() {
         call: CallId(1),
         caller: "eve\r\n2030-01-01 paging: all is well".to_owned(),
         dialled: "7\x1b[2J".to_owned(),
+        auto_answer: false,
     });
     assert_eq!(
         site.texts(),
@@ -76,6 +77,7 @@ fn levels_and_ramps_are_those_of_the_policy() {
         call: CallId(1),
         caller: "bob".to_owned(),
         dialled: "1".to_owned(),
+        auto_answer: false,
     };
     feed(&mut site, arrived);
     site.now += ms(3_000);
@@ -347,4 +349,26 @@ fn a_page_reaches_every_zone() {
         "0.0 connect #1 in 0,1,2",
     ];
     assert_eq!(site.seen(), expected);
+}
+
+#[test]
+fn who_asks_to_be_put_through_may_come_without_a_klaxon() {
+    for (klaxon_for, auto_answer, sounds) in [
+        (KlaxonFor::All, true, true),
+        (KlaxonFor::NotAutoAnswer, false, true),
+        (KlaxonFor::NotAutoAnswer, true, false),
+    ] {
+        let mut site = Site::new(Policy {
+            klaxon_for,
+            ..policy()
+        });
+        site.feed(Input::CallArrived {
+            call: CallId(1),
+            caller: "bob".to_owned(),
+            dialled: "1".to_owned(),
+            auto_answer,
+        });
+        let has_sounded = site.texts().iter().any(|text| text.ends_with("klaxon"));
+        assert_eq!(has_sounded, sounds, "{klaxon_for:?} {auto_answer}");
+    }
 }

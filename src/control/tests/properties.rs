@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::site::{Site, ms, policy};
 use crate::base::{CallId, PlayId};
-use crate::control::{CallState, Input, Klaxon, Policy};
+use crate::control::{CallState, Input, Klaxon, KlaxonFor, Policy};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -84,6 +84,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             hold_concurrent: rules.2,
             klaxon_before_answer: rules.3,
             klaxon: klaxon.map(|duration| Klaxon { duration }),
+            klaxon_for: KlaxonFor::All,
             klaxon_max,
             hang_up_after,
             klaxon_padding,

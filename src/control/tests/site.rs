@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::lines::line;
 use super::world::World;
 use crate::base::{CallId, Db};
-use crate::control::{Core, Effect, Input, Klaxon, Note, Policy, Snapshot};
+use crate::control::{Core, Effect, Input, Klaxon, KlaxonFor, Note, Policy, Snapshot};
 
 /// A two-second klaxon, one zone, pages in turn, five minutes at most.
 pub(super) fn policy() -> Policy {
@@ -17,6 +17,7 @@ pub(super) fn policy() -> Policy {
         klaxon: Some(Klaxon {
             duration: ms(2_000),
         }),
+        klaxon_for: KlaxonFor::All,
         klaxon_max: Some(ms(10_000)),
         klaxon_padding: 0.0,
         klaxon_before_answer: true,
@@ -177,6 +178,7 @@ impl Site {
             call: CallId(call),
             caller: format!("alice <sip:{call}@pbx>"),
             dialled: "700".to_owned(),
+            auto_answer: false,
         });
     }
 

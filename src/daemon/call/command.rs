@@ -63,12 +63,15 @@ pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<Ex
         keys: args.dtmf.clone().unwrap_or_default(),
         duration: args.duration,
         record: args.record.is_some(),
+        auto_answer: args.auto_answer,
     };
     let phone = Phone::start(PhoneSettings {
         target: args.uri.clone(),
-        account: account.or_else(|| account_of(&args)),
+        account: account.or_else(|| account_of(&args)).map(for_calls_only),
         local_port: args.local_port,
         encodings: Encoding::ALL.to_vec(),
+        srtp: args.srtp.into(),
+        tls_ca: args.tls_ca.clone(),
     })
     .await?;
     let (stop, stopping) = watch::channel(false);
@@ -175,8 +178,7 @@ impl Run {
             return Ok(());
         };
         let heard = std::mem::take(&mut outcome.heard);
-        let pcm = Pcm::mono(SampleRate::HZ_8000, heard);
-        wav::write(&numbered(path, number), &pcm)
+        wav::write_mono(&numbered(path, number), SampleRate::HZ_8000, heard)
     }
 
     fn line(&self, step: &Step) -> String {
@@ -225,6 +227,14 @@ fn load(path: &Path) -> anyhow::Result<Arc<Pcm>> {
     Ok(Arc::new(Pcm::mono(rate, samples)))
 }
 
+/// Who has registered the account must not lose its calls to a test phone.
+fn for_calls_only(account: sip::Account) -> sip::Account {
+    sip::Account {
+        presence: sip::Presence::CallsOnly,
+        ..account
+    }
+}
+
 /// Who we are, if the command line says; it goes to the target and nowhere else.
 fn account_of(args: &Call) -> Option<sip::Account> {
     let from = args.from.as_deref();
@@ -234,11 +244,15 @@ fn account_of(args: &Call) -> Option<sip::Account> {
     let user = from_user.or_else(|| args.user.clone())?;
     let target = place(&args.uri)?;
     let domain = from.and_then(place).unwrap_or_else(|| target.clone());
-    let is_tcp = args.uri.to_ascii_lowercase().contains(";transport=tcp");
-    let proxy = (domain != target).then(|| match is_tcp {
-        true => format!("sip:{target};transport=tcp"),
-        false => format!("sip:{target}"),
-    });
+    let uri = args.uri.to_ascii_lowercase();
+    let (transport, param) = if uri.contains(";transport=tcp") {
+        (sip::Transport::Tcp, ";transport=tcp")
+    } else if uri.contains(";transport=tls") {
+        (sip::Transport::Tls, ";transport=tls")
+    } else {
+        (sip::Transport::Udp, "")
+    };
+    let proxy = (domain != target).then(|| format!("sip:{target}{param}"));
     Some(sip::Account {
         name: "call".to_owned(),
         domain,
@@ -246,11 +260,7 @@ fn account_of(args: &Call) -> Option<sip::Account> {
         auth_user: args.user.clone(),
         password: sip::Secret::new(args.pass.as_ref().map_or("", Secret::reveal)),
         outbound_proxy: proxy,
-        transport: if is_tcp {
-            sip::Transport::Tcp
-        } else {
-            sip::Transport::Udp
-        },
+        transport,
         ..sip::Account::default()
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,9 @@ use tokio::task::JoinHandle;
 use crate::base::{CallId, Encoding, Pcm};
 use crate::daemon::call::talk::Talk;
 use crate::daemon::chance;
+use crate::daemon::legs::protection;
 use crate::net::{Media, PortPairs};
-use crate::{media, net, sdp, sip};
+use crate::{config, media, net, sdp, sip};
 
 /// Ports for the test phone, beside those of the daemon on the same machine.
 const RTP_PORTS: std::ops::RangeInclusive<u16> = 20_002..=32_767;
@@ -30,6 +32,7 @@ pub struct Phone {
     pub(super) local: IpAddr,
     pub(super) advertised: IpAddr,
     pub(super) encodings: Vec<Encoding>,
+    pub(super) srtp: config::Srtp,
     talks: Arc<Talks>,
     sorter: JoinHandle<()>,
 }
@@ -44,6 +47,10 @@ pub struct PhoneSettings {
     pub local_port: u16,
     /// In our order of preference.
     pub encodings: Vec<Encoding>,
+    /// Whether sound is protected.
+    pub srtp: config::Srtp,
+    /// Authorities to believe besides those of the system, for TLS.
+    pub tls_ca: Option<PathBuf>,
 }
 
 /// What to do in one call.
@@ -59,6 +66,8 @@ pub struct Script {
     pub duration: Option<Duration>,
     /// Whether `Outcome::heard` is wanted.
     pub record: bool,
+    /// Ask the phone to pick up by itself.
+    pub auto_answer: bool,
 }
 
 /// Something that happened in a call.
@@ -160,6 +169,10 @@ impl Phone {
             }],
             accounts: settings.account.iter().cloned().collect(),
             user_agent: concat!("paging-call/", env!("CARGO_PKG_VERSION")).to_owned(),
+            tls: sip::Tls {
+                ca: settings.tls_ca,
+                ..sip::Tls::default()
+            },
             ..sip::Settings::default()
         };
         let endpoint = sip::Endpoint::start(sip_settings, sip_tx).await?;
@@ -172,6 +185,7 @@ impl Phone {
             ports: PortPairs::new(RTP_PORTS),
             account: settings.account.map(|a| a.name),
             encodings: settings.encodings,
+            srtp: settings.srtp,
             sorter: tokio::spawn(sort(talks.clone(), sip_rx, net_rx)),
             talks,
         })
@@ -209,6 +223,7 @@ impl Phone {
             // Some peers read a signed number of 32 bits.
             session: chance::number::<u64>() >> 33,
             version: 1,
+            srtp: protection(self.srtp),
         }
     }
 }
@@ -257,6 +272,9 @@ fn of_sip(event: &sip::Event) -> Option<CallId> {
     match event {
         sip::Event::Confirmed { call, .. }
         | sip::Event::Reoffer { call, .. }
+        | sip::Event::Reanswered { call, .. }
+        | sip::Event::Replaced { call, .. }
+        | sip::Event::EarlyMedia { call, .. }
         | sip::Event::Ended { call, .. }
         | sip::Event::Ringing { call }
         | sip::Event::Answered { call, .. }

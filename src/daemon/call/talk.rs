@@ -14,11 +14,11 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::base::{CallId, Pcm, SampleRate, feed};
 use crate::daemon::call::phone::{End, Heard, Moment, Outcome, Phone, Script, Step};
-use crate::daemon::legs::{receiver, redirect, sender};
+use crate::daemon::legs::{receiver, redirect, renewed, sender};
 use crate::dsp;
 use crate::media::{self, Key, Receiver};
 use crate::net::{self, Leg, PortPair, Repeat};
-use crate::sdp::{self, Direction, Ours};
+use crate::sdp::{self, Agreed, Direction, Ours};
 use crate::sip::{self, HowEnded};
 
 /// A phone that rings so long has nobody beside it; also the patience of proxies (timer C of
@@ -51,6 +51,8 @@ pub(super) struct Talk<'a, F> {
     steps: Vec<Step>,
     /// What we offered; `None` before.
     ours: Option<Ours>,
+    /// What the last descriptions came to.
+    agreed: Option<Agreed>,
     /// Until the answer.
     sockets: Option<PortPair>,
     /// Groups of keys with a wait before each.
@@ -85,6 +87,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             tell,
             steps: Vec::new(),
             ours: None,
+            agreed: None,
             sockets: None,
             keys: groups(&script.keys),
             keys_at: None,
@@ -123,11 +126,17 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         let bound = self.phone.ports.bind(self.phone.local);
         let sockets = bound.map_err(|e| e.to_string())?;
         let ours = self.phone.ours(sockets.rtp_port());
-        self.phone.endpoint.dial(
+        let wish = if self.script.auto_answer {
+            sip::Wish::PickUp
+        } else {
+            sip::Wish::Ring
+        };
+        self.phone.endpoint.dial_with(
             self.call,
             &self.script.target,
             self.phone.account.as_deref(),
             sdp::offer(&ours),
+            wish,
         );
         self.ours = Some(ours);
         self.sockets = Some(sockets);
@@ -163,20 +172,33 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
 
     fn hear_sip(&mut self, event: sip::Event) -> Option<End> {
         match event {
-            sip::Event::Ringing { .. } => self.step(Moment::Ringing),
+            sip::Event::Ringing { .. } | sip::Event::EarlyMedia { .. } => {
+                self.step(Moment::Ringing);
+            }
             sip::Event::Answered { answer, .. } => {
                 self.step(Moment::Answered);
                 if let Err(why) = self.answered(answer.as_deref()) {
                     self.hang_up(End::Failed(why));
                 }
             }
-            sip::Event::Refused { status, reason, .. } => {
+            sip::Event::Refused {
+                status,
+                reason,
+                retry_after,
+                ..
+            } => {
+                let reason = match retry_after {
+                    Some(wait) => format!("{reason}, to be tried again in {} s", wait.as_secs()),
+                    None => reason,
+                };
                 return Some(End::Refused { status, reason });
             }
             sip::Event::Ended { how, .. } => return Some(self.ended(how)),
             sip::Event::Reoffer { offer, .. } => self.reoffered(offer.as_deref()),
             sip::Event::Confirmed { answer, .. } => self.confirmed(answer.as_deref()),
-            sip::Event::Incoming { .. }
+            sip::Event::Reanswered { answer, .. } => self.confirmed(answer.ok().as_deref()),
+            sip::Event::Replaced { .. }
+            | sip::Event::Incoming { .. }
             | sip::Event::Account { .. }
             | sip::Event::User { .. }
             | sip::Event::Guard(_) => {}
@@ -214,7 +236,9 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             receiver: Receiver::new(receiver(&agreed)),
             feed: tx,
             sender: Some(sender(&agreed)),
+            srtp: agreed.srtp,
         });
+        self.agreed = Some(agreed);
         self.is_open = true;
         let tap = self.script.record.then(|| self.tap_tx.clone());
         self.phone.media.listen(self.call, rx, tap);
@@ -285,12 +309,13 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         let Some(ours) = &mut self.ours else {
             return;
         };
-        ours.version += 1;
+        *ours = renewed(ours, self.agreed.as_ref(), offer);
         let answer = match offer {
             None => Ok(sdp::offer(ours)),
             Some(offer) => sdp::answer(offer, ours)
                 .map(|(text, agreed)| {
                     self.phone.media.redirect(self.call, redirect(&agreed));
+                    self.agreed = Some(agreed);
                     text
                 })
                 .map_err(|refusal| refusal.status()),
@@ -299,7 +324,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
     }
 
     /// The peer's answer to an offer of ours within the call.
-    fn confirmed(&self, answer: Option<&str>) {
+    fn confirmed(&mut self, answer: Option<&str>) {
         let agreed = self
             .ours
             .as_ref()
@@ -307,6 +332,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             .and_then(|(ours, answer)| sdp::accept(ours, answer).ok());
         if let Some(agreed) = agreed {
             self.phone.media.redirect(self.call, redirect(&agreed));
+            self.agreed = Some(agreed);
         }
     }
 

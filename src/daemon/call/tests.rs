@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::base::{CallId, Encoding, Pcm, SampleRate, feed};
-use crate::daemon::legs::{receiver, sender};
+use crate::config::Srtp;
+use crate::daemon::legs::{protection, receiver, sender};
 use crate::media::Receiver;
 use crate::net::{self, Leg, Media, PortPairs, Repeat};
 use crate::{sdp, sip};
@@ -37,6 +38,10 @@ struct Callee {
 
 impl Callee {
     async fn start(manner: Manner) -> Self {
+        Self::start_with(manner, Srtp::Off).await
+    }
+
+    async fn start_with(manner: Manner, srtp: Srtp) -> Self {
         let (sip_tx, sip_rx) = mpsc::unbounded_channel();
         let (net_tx, net_rx) = mpsc::unbounded_channel();
         let (tell, told) = mpsc::unbounded_channel();
@@ -51,6 +56,7 @@ impl Callee {
         let uri = format!("sip:100@{}", endpoint.listening()[0].address);
         let desk = Desk {
             manner,
+            srtp,
             endpoint,
             media: Media::spawn(net_tx).unwrap(),
             ports: PortPairs::new(33_000..=39_999),
@@ -68,6 +74,7 @@ impl Drop for Callee {
 
 struct Desk {
     manner: Manner,
+    srtp: Srtp,
     endpoint: sip::Endpoint,
     media: Media,
     ports: PortPairs,
@@ -119,8 +126,12 @@ impl Desk {
             ptime_ms: 20,
             session: 1,
             version: 1,
+            srtp: protection(self.srtp),
         };
-        let (text, agreed) = sdp::answer(offer, &ours).unwrap();
+        let (text, agreed) = match sdp::answer(offer, &ours) {
+            Ok(agreed) => agreed,
+            Err(refusal) => return self.endpoint.refuse(call, refusal.status(), "", None, None),
+        };
         let (tx, rx) = feed(SampleRate::HZ_8000, 8_000);
         self.media.open(Leg {
             call,
@@ -129,6 +140,7 @@ impl Desk {
             receiver: Receiver::new(receiver(&agreed)),
             feed: tx,
             sender: Some(sender(&agreed)),
+            srtp: agreed.srtp,
         });
         self.media.listen(call, rx, None);
         self.media.play(call, tone(8_000), Repeat::Forever);
@@ -144,6 +156,8 @@ fn tone(frames: usize) -> Arc<Pcm> {
 /// Calls `callee` once, with a wish to stop after `patience`.
 async fn call(callee: &Callee, script: Script, patience: Duration) -> Outcome {
     let phone = Phone::start(PhoneSettings {
+        tls_ca: None,
+        srtp: Srtp::Off,
         target: callee.uri.clone(),
         account: None,
         local_port: 0,
@@ -261,10 +275,63 @@ async fn a_peer_that_hangs_up_cuts_the_sound_short_or_not() {
     assert!(outcome.is_success());
 }
 
+/// Which side wants its sound protected, and what comes of it.
+#[tokio::test]
+async fn sound_is_protected_if_both_sides_can_and_refused_if_one_must() {
+    let rows = [
+        (Srtp::Optional, Srtp::Optional, true),
+        (Srtp::Required, Srtp::Required, true),
+        (Srtp::Required, Srtp::Optional, true),
+        (Srtp::Optional, Srtp::Required, true),
+        (Srtp::Off, Srtp::Optional, true),
+        (Srtp::Optional, Srtp::Off, true),
+        (Srtp::Off, Srtp::Required, false),
+        (Srtp::Required, Srtp::Off, false),
+    ];
+    for (ours, theirs, goes) in rows {
+        let callee = Callee::start_with(Manner::Answer, theirs).await;
+        let phone = Phone::start(PhoneSettings {
+            tls_ca: None,
+            srtp: ours,
+            target: callee.uri.clone(),
+            account: None,
+            local_port: 0,
+            encodings: vec![Encoding::Pcma],
+        })
+        .await
+        .unwrap();
+        let (_stop, stopping) = watch::channel(false);
+        let script = Script {
+            target: callee.uri.clone(),
+            duration: Some(300 * MS),
+            record: true,
+            ..Script::default()
+        };
+        let outcome = phone.call(&script, stopping, |_| {}).await;
+        let row = format!("{ours:?} calls {theirs:?}");
+        if goes {
+            assert_eq!(outcome.end, End::Done, "{row}");
+            let report = outcome.received.unwrap();
+            assert!(report.received > 5 && report.malformed == 0, "{row}");
+            let loudest = outcome.heard.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
+            assert!((0.25..0.35).contains(&loudest), "{row}: {loudest}");
+        } else {
+            assert!(
+                matches!(outcome.end, End::Refused { status: 488, .. }),
+                "{row}: {:?}",
+                outcome.end
+            );
+        }
+        phone.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn many_calls_go_on_at_once() {
     let callee = Callee::start(Manner::Answer).await;
     let phone = Phone::start(PhoneSettings {
+        tls_ca: None,
+        srtp: Srtp::Off,
         target: callee.uri.clone(),
         account: None,
         local_port: 0,
@@ -318,6 +385,8 @@ async fn futures_of(calls: impl Iterator<Item = impl Future<Output = Outcome>>) 
 async fn a_phone_without_a_way_to_its_target_says_so() {
     let start = |target: &str| {
         Phone::start(PhoneSettings {
+            tls_ca: None,
+            srtp: Srtp::Off,
             target: target.to_owned(),
             account: None,
             local_port: 0,
@@ -331,6 +400,8 @@ async fn a_phone_without_a_way_to_its_target_says_so() {
         panic!("bound to IPv4");
     };
     let settings = PhoneSettings {
+        tls_ca: None,
+        srtp: Srtp::Off,
         target: "sip:100@127.0.0.1".to_owned(),
         account: None,
         local_port: at.port(),

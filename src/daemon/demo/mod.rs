@@ -82,6 +82,8 @@ async fn perform(script: Script, handle: Handle) -> anyhow::Result<Outcome> {
 async fn place(script: &Script) -> anyhow::Result<Outcome> {
     tokio::time::sleep(ALONE).await;
     let phone = Phone::start(PhoneSettings {
+        tls_ca: None,
+        srtp: config::Srtp::Off,
         target: script.target.clone(),
         account: None,
         local_port: 0,
@@ -158,7 +160,7 @@ fn report(
     let hearing = Hearing::of(&room.heard, &room.music, RATE);
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let (sound, drawing) = (dir.join("demo.wav"), dir.join("demo.svg"));
-    wav::write(&sound, &Pcm::mono(RATE, room.heard))?;
+    wav::write_mono(&sound, RATE, room.heard)?;
     let layers = [
         Layer {
             name: "music",

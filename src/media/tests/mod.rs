@@ -1,4 +1,6 @@
 //! Does the whole receive path hold what it promises, over an emulated network and card?
 
+mod listen;
 mod network;
+mod oddities;
 mod rig;

@@ -5,9 +5,11 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::base::{Encoding, FeedRx, FeedTx, feed};
+use crate::dsp::Drift;
 use crate::media::{Receiver, ReceiverSettings, Report, Sender, SenderSettings};
 
 pub(super) const MS: Duration = Duration::from_millis(1);
@@ -43,17 +45,32 @@ pub(super) struct Card {
     ppm: f64,
     steers: bool,
     owed: f64,
-    mean_fill: Option<f64>,
-    lasting: f64,
-    pub(super) heard: Vec<f32>,
+    drift: Drift,
+    heard: Vec<f32>,
     /// When each block was taken, as the index of its first frame.
     taken: Vec<(usize, Instant)>,
-    pub(super) n_starved: usize,
+    n_starved: usize,
     started: bool,
 }
 
 impl Card {
-    fn period(&self, rate: f64) -> Duration {
+    fn new(feed: FeedRx, period: usize, ppm: f64, steers: bool) -> Self {
+        Self {
+            block: period as f64 * f64::from(feed.rate().hz()) / 48_000.0,
+            feed,
+            ppm,
+            steers,
+            owed: 0.0,
+            drift: Drift::default(),
+            heard: Vec::new(),
+            taken: Vec::new(),
+            n_starved: 0,
+            started: false,
+        }
+    }
+
+    fn period(&self) -> Duration {
+        let rate = f64::from(self.feed.rate().hz());
         Duration::from_secs_f64(self.block / rate / (1.0 + self.ppm * 1e-6))
     }
 
@@ -78,29 +95,33 @@ impl Card {
             return 0.0;
         }
         let rate = f64::from(self.feed.rate().hz());
-        let dt = self.block / rate;
-        let mean = self.mean_fill.get_or_insert(fill);
-        *mean += (fill - *mean) * (dt / 0.5).min(1.0);
-        let error = (*mean - self.feed.target() as f64) / rate;
-        self.lasting = (self.lasting + error * dt * 0.02).clamp(-0.002, 0.002);
-        (error * 0.3 + self.lasting).clamp(-0.005, 0.005)
+        let excess = (fill - self.feed.target() as f64) / rate;
+        self.drift.speed(excess, self.block / rate) - 1.0
     }
 }
 
 /// How one packet crosses the network: a delay for each copy that arrives.
 pub(super) type Network = Box<dyn FnMut(u32, &mut Chance) -> Vec<Duration>>;
 
+/// What the caller's device does to its packets.
+pub(super) type Quirk = Box<dyn FnMut(u32, &mut Vec<u8>)>;
+
 pub(super) struct Rig {
     pub(super) encoding: Encoding,
     pub(super) ptime: Duration,
     /// Frames of the card at 48 kHz.
     pub(super) period: usize,
+    /// The card's clock against the caller's, in millionths.
     pub(super) ppm: f64,
     pub(super) steers: bool,
+    /// The card calls nobody during this, counted from the start.
+    pub(super) stall: Range<Duration>,
+    /// Timers and packets are noticed up to so much late.
     pub(super) wake: Duration,
     pub(super) network: Network,
-    /// Whether the sender leaves packet `n` out, as in silence suppression.
-    pub(super) pauses: fn(u32) -> bool,
+    pub(super) quirk: Quirk,
+    /// Which packets the caller leaves out, as in silence suppression.
+    pub(super) pauses: Range<u32>,
     pub(super) seed: u64,
     pub(super) first_sequence: u16,
     pub(super) first_timestamp: u32,
@@ -114,9 +135,11 @@ impl Default for Rig {
             period: 128,
             ppm: 0.0,
             steers: true,
+            stall: Duration::ZERO..Duration::ZERO,
             wake: MS,
             network: Box::new(|_, _| vec![10 * MS]),
-            pauses: |_| false,
+            quirk: Box::new(|_, _| {}),
+            pauses: 0..0,
             seed: 0x2545_F491_4F6C_DD1D,
             first_sequence: 1,
             first_timestamp: 0,
@@ -130,113 +153,113 @@ pub(super) struct Heard {
     pub(super) report: Report,
     pub(super) n_starved: usize,
     pub(super) n_polls: usize,
+    /// Whether the receiver still wanted to be called at the end.
+    pub(super) is_waiting: bool,
     taken: Vec<(usize, Instant)>,
-    sent_at: Instant,
+    start: Instant,
     rate: f64,
 }
 
 impl Heard {
-    /// From the sending of the frame `input` to the playing of the frame `output`.
-    pub(super) fn delay(&self, input: usize, output: usize, ptime: Duration) -> Duration {
-        let packet = (input as f64 / self.rate / ptime.as_secs_f64()) as u32;
-        let sent = self.sent_at + ptime * packet;
+    /// From the moment that a packet with the frame `input` at its start was sent to the playing
+    /// of the frame `output`.
+    pub(super) fn delay(&self, input: usize, output: usize) -> Duration {
+        let sent = self.start + Duration::from_secs_f64(input as f64 / self.rate);
         let i = self.taken.partition_point(|&(from, _)| from <= output) - 1;
         let (from, at) = self.taken[i];
-        let within = input as f64 / self.rate - f64::from(packet) * ptime.as_secs_f64();
         let played = at + Duration::from_secs_f64((output - from) as f64 / self.rate);
-        played.saturating_duration_since(sent + Duration::from_secs_f64(within))
+        played.saturating_duration_since(sent)
     }
 }
 
+#[derive(Debug)]
 enum Happening {
     Arrival(Vec<u8>),
     Card,
     Timeout,
 }
 
+/// What is going to happen, by time and then by the order it was planned in.
+struct Plan {
+    queue: BTreeMap<(Instant, u64), Happening>,
+    n: u64,
+}
+
+impl Plan {
+    fn add(&mut self, at: Instant, happening: Happening) -> (Instant, u64) {
+        self.n += 1;
+        self.queue.insert((at, self.n), happening);
+        (at, self.n)
+    }
+}
+
 impl Rig {
-    /// Sends all of `speech` and listens until a second after its end.
-    pub(super) fn run(mut self, speech: &[f32]) -> Heard {
+    /// Sends all of `speech` and listens until 300 ms after its end.
+    pub(super) fn run(self, speech: &[f32]) -> Heard {
+        self.run_longer(speech, 300 * MS)
+    }
+
+    /// Sends all of `speech` and listens on for a while.
+    pub(super) fn run_longer(mut self, speech: &[f32], listen: Duration) -> Heard {
         let mut chance = Chance(self.seed);
         let start = Instant::now();
-        let mut queue: BTreeMap<(Instant, u64), Happening> = BTreeMap::new();
-        let mut n = 0u64;
-        let datagrams = self.datagrams(speech);
+        let mut plan = self.plan(speech, start, &mut chance);
         let rate = self.encoding.audio_rate();
         let (mut tx, rx) = feed(rate, rate.hz() as usize * 2);
-        let mut card = Card {
-            feed: rx,
-            block: self.period as f64 * f64::from(rate.hz()) / 48_000.0,
-            ppm: self.ppm,
-            steers: self.steers,
-            owed: 0.0,
-            mean_fill: None,
-            lasting: 0.0,
-            heard: Vec::new(),
-            taken: Vec::new(),
-            n_starved: 0,
-            started: false,
-        };
-        for (i, datagram) in datagrams.into_iter().enumerate() {
-            let i = i as u32;
-            if (self.pauses)(i) {
-                continue;
-            }
-            for delay in (self.network)(i, &mut chance) {
-                n += 1;
-                let at = start + self.ptime * i + delay;
-                queue.insert((at, n), Happening::Arrival(datagram.clone()));
-            }
-        }
-        let period = card.period(f64::from(rate.hz()));
-        queue.insert((start + chance.within(period), 0), Happening::Card);
-        let end = start + rate.duration_of(speech.len() as u64) + 300 * MS;
+        let mut card = Card::new(rx, self.period, self.ppm, self.steers);
+        let period = card.period();
+        let card_start = start + chance.within(period);
+        plan.add(card_start, Happening::Card);
+        let end = start + rate.duration_of(speech.len() as u64) + listen;
         let mut receiver = Receiver::new(ReceiverSettings {
             encoding: self.encoding,
             payload_type: self.encoding.static_payload_type().unwrap_or(96),
             event_payload_type: Some(101),
         });
-        let mut n_polls = 0;
-        let mut timeout: Option<(Instant, u64)> = None;
-        let (mut n_cards, card_start) = (0u32, start + chance.within(period));
-        while let Some(((now, _), happening)) = queue.pop_first() {
+        let (mut n_polls, mut n_cards, mut timeout) = (0, 0, None);
+        while let Some(((now, _), happening)) = plan.queue.pop_first() {
             if now > end {
                 break;
             }
-            n += 1;
             match happening {
                 Happening::Card => {
-                    card.call(now);
+                    if !self.stall.contains(&(now - start)) {
+                        card.call(now);
+                    }
                     n_cards += 1;
-                    queue.insert((card_start + period * n_cards, n), Happening::Card);
+                    plan.add(card_start + period * n_cards, Happening::Card);
                     continue;
                 }
                 Happening::Arrival(datagram) => receiver.handle_rtp(&datagram, now),
-                Happening::Timeout => timeout = None,
+                Happening::Timeout => {}
             }
             n_polls += 1;
             drain(&mut receiver, &mut tx, now);
             if let Some(old) = timeout.take() {
-                queue.remove(&old);
+                plan.queue.remove(&old);
             }
-            if let Some((at, _)) = receiver.poll_timeout() {
+            timeout = receiver.poll_timeout().map(|(at, _)| {
                 let at = at.max(now) + chance.within(self.wake);
-                timeout = Some((at, n));
-                queue.insert((at, n), Happening::Timeout);
-            }
+                plan.add(at, Happening::Timeout)
+            });
         }
         Heard {
             sound: card.heard,
             report: receiver.report(),
             n_starved: card.n_starved,
             n_polls,
+            is_waiting: receiver.poll_timeout().is_some(),
             taken: card.taken,
-            sent_at: start,
+            start,
             rate: f64::from(rate.hz()),
         }
     }
 
-    fn datagrams(&self, speech: &[f32]) -> Vec<Vec<u8>> {
+    fn plan(&mut self, speech: &[f32], start: Instant, chance: &mut Chance) -> Plan {
+        let mut plan = Plan {
+            queue: BTreeMap::new(),
+            n: 0,
+        };
         let mut sender = Sender::new(SenderSettings {
             encoding: self.encoding,
             payload_type: self.encoding.static_payload_type().unwrap_or(96),
@@ -246,14 +269,25 @@ impl Rig {
             first_sequence: self.first_sequence,
             first_timestamp: self.first_timestamp,
         });
-        speech
-            .chunks_exact(sender.frames_per_packet())
-            .map(|pcm| sender.packet(pcm).to_vec())
-            .collect()
+        let n = sender.frames_per_packet();
+        for (i, pcm) in speech.chunks_exact(n).enumerate() {
+            let i = i as u32;
+            if self.pauses.contains(&i) {
+                sender.pause(n);
+                continue;
+            }
+            let mut datagram = sender.packet(pcm).to_vec();
+            (self.quirk)(i, &mut datagram);
+            for delay in (self.network)(i, chance) {
+                let at = start + self.ptime * i + delay;
+                plan.add(at, Happening::Arrival(datagram.clone()));
+            }
+        }
+        plan
     }
 }
 
-fn drain(receiver: &mut Receiver, tx: &mut FeedTx, now: Instant) {
+pub(super) fn drain(receiver: &mut Receiver, tx: &mut FeedTx, now: Instant) {
     for _ in 0..200 {
         let fill = tx.fill();
         let Some(frames) = receiver.poll(now, fill) else {

@@ -1,3 +1,5 @@
+//! Does anything that happens in any order make a click, a NaN or a sample too loud?
+
 use super::*;
 use proptest::prelude::*;
 

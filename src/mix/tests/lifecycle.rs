@@ -1,3 +1,5 @@
+//! Does everything that goes into the engine come out again?
+
 use super::*;
 
 fn pcm() -> Arc<Pcm> {

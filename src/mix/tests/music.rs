@@ -1,3 +1,5 @@
+//! Is music where it was routed, as loud as it was told to be?
+
 use super::*;
 
 #[test]
@@ -208,4 +210,24 @@ fn levels_can_be_read() {
     assert!((vitals.rms(1).0 - Db::from_gain(0.5).0 + 3.01).abs() < 0.2);
     assert_eq!(vitals.frames(), stage.now() as u64);
     assert_eq!(vitals.callbacks(), (stage.now() / 256) as u64);
+}
+
+/// Two seconds are longer than the limiter needs to let go.
+#[test]
+fn after_silence_everything_sounds_as_it_did_at_first() {
+    let period = 376 * 256;
+    let music = move |at: usize| {
+        let at = at % period;
+        let swell = (at.min(4_800) as f32 / 4_800.0).min((9_600 - at.min(9_600)) as f32 / 4_800.0);
+        4.0 * swell * (at as f32 * 0.01).sin()
+    };
+    let mut stage = Stage::with_music(1, music);
+    (0..3 * 376).for_each(|_| stage.process(256));
+    let out = stage.out(0, 0);
+    let (second, third) = (&out[period..2 * period], &out[2 * period..3 * period]);
+    assert!(second == third, "bit for bit");
+    let loudest = second.iter().fold(0f32, |loudest, x| loudest.max(*x));
+    assert!(loudest > 0.8, "it was limited: {loudest}");
+    let silent = &second[20_000..];
+    assert!(silent.iter().all(|x| x.to_bits() == 0));
 }

@@ -1,3 +1,5 @@
+//! Is a sound played whole, cut or stopped as ordered?
+
 use super::*;
 
 fn pcm(frames: usize) -> Arc<Pcm> {

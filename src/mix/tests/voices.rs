@@ -1,3 +1,5 @@
+//! Is a voice unbroken, whatever its clock and its feed do?
+
 use super::*;
 
 const CALL: CallId = CallId(1);

@@ -1,3 +1,5 @@
+//! Is each key told once, whatever the network does to its packets?
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,61 @@
+//! Does the whole program keep its promises of speed and memory on this machine?
+//!
+//! ```text
+//!  SIPp, Phone ── SIP, RTP ─► Daemon (release build) ── JACK ─► Jackd, dummy driver, 256 frames
+//!                             Baresip, IdleClient ─────────────┘   the same job by others
+//! ```
+//!
+//! `scripts/measure`, or `cargo bench --bench whole`. With `--quick` each figure is taken once and
+//! over a short span, and the wait for the memory to come back is left out; with words such as
+//! `idle` only the figures whose name holds one of them. Ends with 1 when a limit is missed.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the report is what it is for"
+)]
+#![allow(unreachable_pub, reason = "a program of its own")]
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+mod figures;
+mod meter;
+mod peers;
+mod report;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use figures::Effort;
+use report::Report;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|word| word == peers::IDLE_CLIENT) {
+        peers::be_idle();
+        return ExitCode::SUCCESS;
+    }
+    let effort = match arguments.iter().any(|word| word == "--quick") {
+        true => Effort::Quick,
+        false => Effort::Full,
+    };
+    let wanted: Vec<&String> = arguments.iter().filter(|w| !w.starts_with("--")).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(*w));
+    let mut report = Report::default();
+    figures::settle_files();
+    for (name, take) in figures::ALL {
+        if is_wanted(name) {
+            let began = Instant::now();
+            eprintln!("== {name} (load {:.1})", meter::load());
+            take(effort, &mut report);
+            eprintln!("-- {name}: {:.0} s", began.elapsed().as_secs_f64());
+        }
+    }
+    report.print();
+    match report.n_missed() {
+        0 => ExitCode::SUCCESS,
+        n => {
+            println!("{n} missed, at a load of {:.1}", meter::load());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What does it mean when something happens at the edge?
+
+use std::time::Instant;
+
+use super::Service;
+use crate::base::CallId;
+use crate::config::Backend;
+use crate::control::Input;
+use crate::daemon::legs::Turned;
+use crate::daemon::words;
+use crate::{net, output, sip};
+
+impl Service {
+    pub(super) fn sip_event(&mut self, event: sip::Event, now: Instant) {
+        self.rest.disturb(now);
+        match event {
+            sip::Event::Incoming {
+                call,
+                caller,
+                dialled,
+                source,
+                offer,
+                auto_answer,
+                account: _,
+                user: _,
+            } => {
+                let caller = words::caller(&caller);
+                let dialled = words::dialled(&dialled);
+                let local = self.endpoint.address_for(source);
+                match self.legs.arrive(call, offer, local) {
+                    Ok(()) => self.inputs.push_back(Input::CallArrived {
+                        call,
+                        caller,
+                        dialled,
+                        auto_answer: auto_answer.is_some(),
+                    }),
+                    Err(turned) => {
+                        tracing::warn!(
+                            target: "call",
+                            "call {call} from {caller} to {dialled}: refused, {} {}: {}",
+                            turned.status,
+                            turned.reason,
+                            turned.warning.as_deref().unwrap_or("")
+                        );
+                        self.turn_away(call, turned);
+                    }
+                }
+            }
+            sip::Event::Confirmed { call, answer } => self.confirmed(call, answer.as_deref()),
+            sip::Event::Reoffer { call, offer } => {
+                let answer = self.legs.reoffer(call, offer.as_deref());
+                self.endpoint
+                    .answer_offer(call, answer.map_err(|turned| turned.status));
+            }
+            // Only what keeps the session alive is offered by us: the peer may have moved.
+            sip::Event::Reanswered { call, answer } => {
+                let agreed = answer.map(|sdp| self.legs.late_answer(call, &sdp));
+                if let Ok(Err(refusal)) = agreed {
+                    tracing::warn!("call {call}: the answer to a refresh fits not: {refusal}");
+                }
+            }
+            sip::Event::Replaced { call, caller } => {
+                let who = words::caller(&caller);
+                tracing::info!(target: "call", "call {call}: taken over by {who}");
+            }
+            sip::Event::Ended { call, how } => self.call_over(call, words::ended(&how)),
+            sip::Event::Account { name, state } => {
+                self.inputs.extend(words::account(name, state));
+            }
+            sip::Event::User { name, state } => {
+                tracing::info!("sip: {}", words::user(&name, state));
+            }
+            sip::Event::Guard(notice) => {
+                tracing::warn!("sip: {}", words::guard(&notice));
+            }
+            // The daemon places no calls of its own yet.
+            sip::Event::Ringing { .. }
+            | sip::Event::EarlyMedia { .. }
+            | sip::Event::Answered { .. } => {}
+            sip::Event::Refused { call, .. } => self.legs.end(call),
+        }
+    }
+
+    fn confirmed(&mut self, call: CallId, answer: Option<&str>) {
+        let agreed = answer.map_or(Ok(()), |sdp| self.legs.late_answer(call, sdp));
+        match agreed {
+            Ok(()) => {
+                self.inputs.push_back(Input::CallConfirmed { call });
+                self.hand_over(call);
+            }
+            Err(refusal) => {
+                self.endpoint.hang_up(call, "no common codec");
+                let how = format!("no common codec in the answer ({refusal})");
+                self.call_over(call, how);
+            }
+        }
+    }
+
+    fn call_over(&mut self, call: CallId, how: String) {
+        self.legs.end(call);
+        self.inputs.push_back(Input::CallEnded { call, how });
+    }
+
+    pub(super) fn turn_away(&mut self, call: CallId, turned: Turned) {
+        self.legs.end(call);
+        self.endpoint
+            .refuse(call, turned.status, turned.reason, turned.warning, None);
+    }
+
+    pub(super) fn net_event(&mut self, event: net::Event) {
+        match event {
+            net::Event::FirstPacket { call, from, .. } => {
+                tracing::debug!("call {call}: audio comes from {from}");
+            }
+            net::Event::Silent { call, .. } => self.inputs.push_back(Input::CallSilent { call }),
+            net::Event::Key { call, key } => tracing::debug!("call {call}: key {key:?}"),
+            net::Event::Played { .. } => {}
+            net::Event::Closed {
+                call,
+                report,
+                n_foreign,
+                n_unproven,
+                ..
+            } => {
+                let audio = words::audio(&report, n_foreign, n_unproven);
+                tracing::info!("call {call}: {audio}");
+            }
+        }
+    }
+
+    pub(super) fn output_event(&mut self, event: output::Event) {
+        match event {
+            output::Event::Up {
+                backend,
+                rate,
+                period,
+                described,
+            } => {
+                tracing::info!("sound: {described} ({backend}, {rate}, {period} frames a period)");
+                self.is_unheard = backend == "timer" && self.config.audio.backend == Backend::Auto;
+                if self.is_unheard {
+                    tracing::warn!(
+                        "sound: nobody hears the calls: neither JACK nor a sound card is there; \
+                         with backend = jack or device, calls would be refused"
+                    );
+                }
+                self.console.set_rate(rate);
+                self.inputs.push_back(Input::SoundUp);
+            }
+            output::Event::Down { why } => self.inputs.push_back(Input::SoundDown { why }),
+            output::Event::Routes { routes, described } => {
+                for line in described {
+                    tracing::info!("sound: {line}");
+                }
+                if let Err(refusal) = self.console.route(routes) {
+                    tracing::error!("sound: {refusal}");
+                }
+            }
+            output::Event::Retrying { after } => {
+                tracing::debug!("sound: trying again every {after:?}");
+            }
+            output::Event::Xrun { count } => tracing::warn!("sound: late {count} times (xrun)"),
+        }
+    }
+}

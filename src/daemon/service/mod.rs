@@ -1,0 +1,264 @@
+//! How do the parts run as one daemon?
+//!
+//! ```text
+//!   sip::Event ──┐                                          ┌─► sip::Endpoint
+//!   net::Event ──┼─► Service::run ─► Core::handle ─► Effect ┼─► mix::Console
+//!   output::Event┤        ▲                                 ├─► Legs (sdp, ports, media thread)
+//!   mix::Event ──┤        └── what an effect brought about ─┤
+//!   time, signals┘                                          └─► log
+//! ```
+//!
+//! One loop on one thread: an event becomes an input, the core is drained, effects are carried
+//! out. Nothing here decides about callers. What an event means stands in `events`, how an effect
+//! is carried out in `effects`, what a new configuration changes in `reload`.
+
+mod effects;
+mod events;
+mod reload;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::base::{CallId, Db, Pcm, ZoneSet};
+use crate::config::Config;
+use crate::control::{Core, Input, Note, SoundState};
+use crate::daemon::legs::Legs;
+use crate::daemon::memory::Rest;
+use crate::daemon::notify::{Beats, Notify};
+use crate::daemon::{klaxon, settings};
+use crate::mix::{self, Console};
+use crate::net::{self, Media};
+use crate::output::timer::Tap;
+use crate::output::{self, Supervisor};
+use crate::sip::{self, Endpoint};
+
+/// The running daemon.
+pub(super) struct Service {
+    config: Config,
+    core: Core,
+    /// What effects brought about, not yet told to the core.
+    inputs: VecDeque<Input>,
+    endpoint: Endpoint,
+    legs: Legs,
+    /// Where the core wants which voice.
+    wanted: BTreeMap<CallId, (ZoneSet, Db)>,
+    console: Console,
+    output: Supervisor,
+    klaxon: Option<Arc<Pcm>>,
+    notify: Notify,
+    rest: Rest,
+    look_after_at: Instant,
+    is_ready: bool,
+    /// The timer stands in for sound hardware that was hoped for.
+    is_unheard: bool,
+    sip_events: UnboundedReceiver<sip::Event>,
+    net_events: UnboundedReceiver<net::Event>,
+    output_events: UnboundedReceiver<output::Event>,
+    requests: UnboundedReceiver<Request>,
+    watcher: Option<UnboundedSender<(Instant, Note)>>,
+    has_stopped: bool,
+}
+
+/// What the outside asks of a running daemon.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// A configuration that was read and checked takes the place of the old one.
+    Reconfigure(Box<Config>),
+    Stop,
+}
+
+/// The other end of a running daemon.
+#[derive(Clone)]
+pub(super) struct Handle(UnboundedSender<Request>);
+
+impl Handle {
+    /// Asks; a daemon that has ended does not hear it.
+    pub(super) fn ask(&self, request: Request) {
+        self.0.send(request).ok();
+    }
+}
+
+/// Ears for those who run the daemon inside their own program.
+#[derive(Default)]
+pub(super) struct Extras {
+    /// Sound in and out of the timer backend.
+    pub(super) tap: Option<Tap>,
+    /// Every line about a caller, as it happens.
+    pub(super) watcher: Option<UnboundedSender<(Instant, Note)>>,
+    /// A klaxon that is no file.
+    pub(super) klaxon: Option<Arc<Pcm>>,
+}
+
+enum Happening {
+    Sip(sip::Event),
+    Net(net::Event),
+    Output(output::Event),
+    Asked(Request),
+    Time,
+}
+
+impl Service {
+    /// Starts every part; on failure, those that had started are stopped.
+    ///
+    /// # Errors
+    /// A klaxon that cannot be played, a device that is not there, an address in use.
+    pub(super) async fn start(config: Config, extras: Extras) -> anyhow::Result<(Self, Handle)> {
+        let now = Instant::now();
+        let klaxon = extras
+            .klaxon
+            .map_or_else(|| klaxon::load(&config), |it| Ok(Some(it)))?;
+        let (console, engine) = mix::engine(settings::engine(&config));
+        let (net_tx, net_events) = unbounded_channel();
+        let media = Media::spawn(net_tx).context("the media thread does not start")?;
+        let (sip_tx, sip_events) = unbounded_channel();
+        let endpoint = Endpoint::start(settings::sip(&config), sip_tx).await?;
+        let (output_tx, output_events) = unbounded_channel();
+        let tap = extras.tap.unwrap_or_else(Tap::none);
+        let output = output::spawn_tapped(settings::output(&config), engine, output_tx, tap)?;
+        let (handle, requests) = unbounded_channel();
+        let duration = klaxon.as_ref().map(|pcm| pcm.duration());
+        let mut service = Self {
+            core: Core::new(settings::policy(&config, duration), now),
+            inputs: VecDeque::new(),
+            endpoint,
+            legs: Legs::new(settings::legs(&config), media),
+            wanted: BTreeMap::new(),
+            console,
+            output,
+            klaxon,
+            notify: Notify::new(now),
+            rest: Rest::default(),
+            look_after_at: now,
+            is_ready: false,
+            is_unheard: false,
+            sip_events,
+            net_events,
+            output_events,
+            requests,
+            watcher: extras.watcher,
+            has_stopped: false,
+            config,
+        };
+        service.set_music_volume();
+        if let Some(pcm) = &service.klaxon {
+            service.console.prepare(pcm);
+        }
+        Ok((service, Handle(handle)))
+    }
+
+    /// Where calls are answered, for those who listen at port 0.
+    pub(super) fn listening(&self) -> Vec<sip::Listen> {
+        self.endpoint.listening().to_vec()
+    }
+
+    /// Runs until asked to stop, then hangs up, un-registers and silences everything.
+    pub(super) async fn run(mut self) {
+        while !self.has_stopped {
+            let happening = self.next().await;
+            let now = Instant::now();
+            self.take_in(happening, now);
+            self.settle(now);
+        }
+        self.notify.stopping();
+        self.endpoint.stop().await;
+        self.output.stop();
+        tracing::info!("stopped");
+    }
+
+    async fn next(&mut self) -> Happening {
+        let wake_at = self.wake_at().into();
+        tokio::select! {
+            biased;
+            Some(event) = self.sip_events.recv() => Happening::Sip(event),
+            Some(event) = self.net_events.recv() => Happening::Net(event),
+            Some(event) = self.output_events.recv() => Happening::Output(event),
+            Some(request) = self.requests.recv() => Happening::Asked(request),
+            () = tokio::time::sleep_until(wake_at) => Happening::Time,
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        // The engine cannot wake us: while we await word from it we look often, and else seldom.
+        let look = if self.console.is_awaiting() || !self.is_ready {
+            LOOK
+        } else {
+            REST
+        };
+        let fed = self.notify.poll_timeout().map(|(at, _)| at.max(now + LOOK));
+        let due = self.core.poll_timeout().map(|(at, _)| at);
+        [fed, due]
+            .into_iter()
+            .flatten()
+            .fold(now + look, Instant::min)
+    }
+
+    fn take_in(&mut self, happening: Happening, now: Instant) {
+        match happening {
+            Happening::Sip(event) => self.sip_event(event, now),
+            Happening::Net(event) => self.net_event(event),
+            Happening::Output(event) => self.output_event(event),
+            Happening::Asked(Request::Stop) => self.inputs.push_back(Input::Shutdown),
+            Happening::Asked(Request::Reconfigure(config)) => self.reconfigure(*config),
+            Happening::Time => self.inputs.push_back(Input::Tick),
+        }
+    }
+
+    /// Tells the core everything that is waiting to be told, and carries out what it says.
+    fn settle(&mut self, now: Instant) {
+        while let Some(event) = self.console.poll() {
+            if let mix::Event::Ended { play } = event {
+                self.inputs.push_back(Input::PlayEnded { play });
+            }
+        }
+        while let Some(input) = self.inputs.pop_front() {
+            self.core.handle(input, now);
+            while let Some(effect) = self.core.poll() {
+                self.carry_out(effect, now);
+            }
+        }
+        self.look_after(now);
+    }
+
+    /// Tells systemd how things stand; not for every event of a rush.
+    fn look_after(&mut self, now: Instant) {
+        let callbacks = self.console.vitals().callbacks();
+        if !self.is_ready && callbacks > 0 {
+            self.is_ready = true;
+            self.notify.ready();
+        }
+        if now < self.look_after_at {
+            return;
+        }
+        self.look_after_at = now + LOOK_AFTER;
+        let snapshot = self.core.snapshot();
+        let unheard = if self.is_unheard {
+            "; nobody hears: no JACK, no sound card"
+        } else {
+            ""
+        };
+        self.notify
+            .status(&format!("{}{unheard}", snapshot.summary(now)));
+        self.rest.watch(now);
+        let has_sound = matches!(snapshot.sound, SoundState::Up { .. });
+        let beats = Beats {
+            media: self.legs.beat(),
+            output: self.output.beat(),
+            callbacks: has_sound.then_some(callbacks),
+        };
+        self.notify.beat(beats, now);
+    }
+}
+
+/// How often to look for word from the engine while there will be some; well below a packet.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How often to tell how things stand at most.
+const LOOK_AFTER: Duration = Duration::from_millis(200);
+
+/// How often to look after everything while nothing happens.
+const REST: Duration = Duration::from_secs(1);

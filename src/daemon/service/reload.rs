@@ -1,0 +1,77 @@
+//! What is the least that makes a new configuration true?
+
+use super::Service;
+use crate::base::ZoneSet;
+use crate::config::{self, Config, Part};
+use crate::control::Input;
+use crate::daemon::{klaxon, settings};
+
+impl Service {
+    pub(super) fn set_music_volume(&mut self) {
+        let volume = settings::music_volume(&self.config);
+        for zone in ZoneSet::first(settings::N_ZONES).iter() {
+            self.console.set_music_volume(zone, volume);
+        }
+    }
+
+    /// Does the least that makes the new configuration true; live calls go on.
+    pub(super) fn reconfigure(&mut self, config: Config) {
+        let changes = config::diff(&self.config, &config);
+        tracing::info!("reloading: {changes}");
+        if changes.is_empty() {
+            return;
+        }
+        self.notify.reloading();
+        let old = std::mem::replace(&mut self.config, config);
+        if changes.concern(Part::Klaxon) {
+            self.reload_klaxon(old);
+        }
+        if changes.concern(Part::Accounts) {
+            self.endpoint.set_accounts(settings::accounts(&self.config));
+        }
+        if changes.concern(Part::Callers) {
+            self.endpoint.set_callers(settings::callers(&self.config));
+        }
+        if changes.concern(Part::Trace) {
+            let path = settings::trace(&self.config);
+            if let Err(why) = self.endpoint.set_trace(path.as_deref()) {
+                tracing::error!("{why}");
+            }
+        }
+        if changes.concern(Part::Media) {
+            self.legs.configure(settings::legs(&self.config));
+        }
+        if changes.concern(Part::Output) {
+            self.output.reconfigure(settings::output(&self.config));
+        }
+        if changes.concern(Part::Music) {
+            self.set_music_volume();
+        }
+        let at_start = [Part::Listen, Part::Logging, Part::Process];
+        if at_start.into_iter().any(|part| changes.concern(part)) {
+            tracing::warn!(
+                "addresses to listen at, logging and reports change with a restart only"
+            );
+        }
+        let klaxon = self.klaxon.as_ref().map(|pcm| pcm.duration());
+        self.inputs
+            .push_back(Input::Configure(settings::policy(&self.config, klaxon)));
+        self.notify.reloaded();
+    }
+
+    /// A new klaxon that cannot be played leaves the old one in place.
+    fn reload_klaxon(&mut self, old: Config) {
+        match klaxon::load(&self.config) {
+            Ok(klaxon) => {
+                self.klaxon = klaxon;
+                if let Some(pcm) = &self.klaxon {
+                    self.console.prepare(pcm);
+                }
+            }
+            Err(mistake) => {
+                tracing::error!("{mistake}; the old klaxon stays");
+                self.config.audio.klaxon = old.audio.klaxon;
+            }
+        }
+    }
+}
