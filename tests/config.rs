@@ -273,9 +273,35 @@ fn settings_that_do_not_fit_together_are_told() {
              set and counts; remove one of them",
         ),
         (
-            "[sip]\nallow = 10.0.0.0/8",
-            "paging.conf:2: warning: [sip] allow: not supported by this version, ignored: it \
-             keeps NOBODY out; use a firewall",
+            "[sip]\nextensions = 1",
+            "paging.conf:2: warning: [sip] extensions: not supported by this version, ignored",
+        ),
+        (
+            "[sip]\nallow = 10.0.0.0/8 lan",
+            "paging.conf:2: [sip] allow = 10.0.0.0/8 lan: \"lan\" is not an address; write \
+             e.g. 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32",
+        ),
+        (
+            "[sip]\nrequire-auth = yes",
+            "paging.conf:2: warning: [sip] require-auth = yes: there is no user, so only a PBX \
+             that we register at can call; write a section [user:NAME] with pass = PASSWORD",
+        ),
+        (
+            "[user:a b]\npass = x",
+            "paging.conf:1: [user:a b]: needs a name after the colon, as it stands before the @; \
+             write e.g. [user:door]",
+        ),
+        (
+            "[user:door]",
+            "paging.conf:1: [user:door]: has no password; write pass = SECRET into it",
+        ),
+        (
+            "[user:door]\npass = x\nrole = admin",
+            "paging.conf:3: warning: [user:door] role: not supported by this version, ignored",
+        ),
+        (
+            "[user:door]\npas = x",
+            "paging.conf:1: [user:door]: has no password; write pass = SECRET into it",
         ),
         (
             "[audio]\nagc = yes",

@@ -141,3 +141,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn users_come_back_from_a_dump_and_their_changes_are_seen() {
+    let one = good("[user:door]\npass = a;b %\n");
+    let dumped = dump(&one, Title::Current, Secrets::Shown);
+    assert_eq!(good(&dumped), one);
+    assert!(!dump(&one, Title::Current, Secrets::Hidden).contains("a;b"));
+    assert_eq!(one.sip.users[0].password.reveal(), "a;b %");
+    assert!(!format!("{one:?}").contains("a;b"));
+
+    let other = good("[user:door]\npass = other\n[user:yard]\npass = x\n");
+    let changes = diff(&one, &other);
+    assert_eq!(changes.keys, ["[user:door]", "[user:yard]"]);
+    assert!(changes.concern(Part::Callers));
+    assert_eq!(diff(&other, &one).keys.len(), 2);
+    assert!(diff(&one, &one).is_empty());
+}

@@ -3,6 +3,7 @@
 mod encoding;
 mod feed;
 mod ids;
+mod network;
 mod pcm;
 mod ring;
 mod srtp;
@@ -11,6 +12,7 @@ mod units;
 pub use encoding::Encoding;
 pub use feed::{FeedRx, FeedTx, feed};
 pub use ids::{CallId, PlayId, ZoneId, ZoneSet};
+pub use network::{Network, NotANetwork};
 pub use pcm::Pcm;
 pub use ring::{Offer, Take, ring};
 pub use srtp::{SrtpKey, SrtpKeyring, SrtpKeys, SrtpSuite};

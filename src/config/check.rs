@@ -2,10 +2,10 @@
 
 use crate::config::dialect::Entry;
 use crate::config::form;
-use crate::config::keys::{self, Later};
+use crate::config::keys;
 use crate::config::layers::{DEFAULT, Layers};
 use crate::config::load::Loaded;
-use crate::config::model::{ACCOUNT, Config, Listen, Transport};
+use crate::config::model::{ACCOUNT, Config, Listen, Transport, USER};
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
 
@@ -71,6 +71,11 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
         let text = "there is no user, so it registers without a name; write user = EXTENSION";
         warn(&account.section(), "domain", text.to_owned());
     }
+    if config.sip.require_auth && config.sip.users.is_empty() {
+        let text = "there is no user, so only a PBX that we register at can call; \
+                    write a section [user:NAME] with pass = PASSWORD";
+        warn("sip", "require-auth", text.to_owned());
+    }
     let is_tls = |listen: &Listen| listen.transport == Transport::Tls;
     let has_identity = config.sip.tls_cert.is_some() && config.sip.tls_key.is_some();
     if config.sip.listen.iter().any(is_tls) && !has_identity {
@@ -99,6 +104,9 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
 
 /// The section in the table that a written section stands for.
 fn known_section(section: &str) -> Option<&str> {
+    if section.starts_with(USER) {
+        return Some("user");
+    }
     let kind = if section.starts_with(ACCOUNT) {
         "sip"
     } else {
@@ -115,8 +123,8 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
     } else {
         match nearest(section, SECTIONS.into_iter().chain([DEFAULT])) {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
-            None => "unknown section, ignored; there are [sip], [sip:NAME], [audio], \
-                     [calls] and [server]"
+            None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
+                     [audio], [calls] and [server]"
                 .to_owned(),
         }
     };
@@ -137,16 +145,8 @@ fn about_key(section: &str, entry: &Entry) -> Option<String> {
         let speaks = !row.harmless.contains(&value);
         return speaks.then(|| format!("no longer does anything; {}", row.advice));
     }
-    if let Some(kind) = keys::later_key(section, &entry.name) {
-        return Some(
-            match kind {
-                Later::Feature => "not supported by this version, ignored",
-                Later::Protection => {
-                    "not supported by this version, ignored: it keeps NOBODY out; use a firewall"
-                }
-            }
-            .to_owned(),
-        );
+    if keys::later_key(section, &entry.name) {
+        return Some("not supported by this version, ignored".to_owned());
     }
     let is_further = entry.section.starts_with(ACCOUNT);
     let dashed = entry.name.replace('_', "-");
@@ -160,6 +160,7 @@ fn about_key(section: &str, entry: &Entry) -> Option<String> {
 fn is_key(section: &str, entry: &Entry) -> bool {
     let is_further = entry.section.starts_with(ACCOUNT);
     keys::all()
+        .chain(keys::of_user())
         .filter(|key| key.section == section && (key.is_of_account() || !is_further))
         .flat_map(keys::Key::names)
         .any(|name| name.replace('_', "-") == entry.name || name.replace('-', "_") == entry.name)
@@ -171,7 +172,8 @@ fn unknown_key(section: &str, name: &str) -> String {
     if let Some(key) = elsewhere {
         return format!("unknown here, ignored; it belongs into [{}]", key.section);
     }
-    let here = keys::all().filter(|key| key.section == section);
+    let every = keys::all().chain(keys::of_user());
+    let here = every.filter(|key| key.section == section);
     match nearest(name, here.flat_map(keys::Key::names)) {
         Some(meant) => format!("unknown key, ignored; did you mean {meant}?"),
         None => "unknown key, ignored".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::config::keys::{self, Part};
-use crate::config::model::{Account, Config};
+use crate::config::model::{Account, Config, User};
 
 /// The smallest change from one configuration to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
         }
     }
     accounts(old, new, &mut changes);
+    users(old, new, &mut changes);
     changes
 }
 
@@ -74,6 +75,16 @@ fn accounts(old: &Config, new: &Config, changes: &mut Changes) {
             }
             Some(_) => {}
         }
+    }
+}
+
+fn users(old: &Config, new: &Config, changes: &mut Changes) {
+    let (old, new) = (&old.sip.users, &new.sip.users);
+    let is_gone = |user: &&User| new.iter().all(|other| other.name != user.name);
+    let differing = new.iter().filter(|user| !old.contains(user));
+    for user in differing.chain(old.iter().filter(is_gone)) {
+        changes.parts.insert(Part::Callers);
+        changes.keys.push(format!("[{}]", user.section()));
     }
 }
 

@@ -73,6 +73,11 @@ fn sections(config: &Config, secrets: Secrets) -> Sections {
             add(account.section(), key, key.show_account(account));
         }
     }
+    for user in &config.sip.users {
+        for key in keys::of_user() {
+            add(user.section(), key, key.show_user(user));
+        }
+    }
     sections
 }
 

@@ -10,6 +10,7 @@ use crate::config::keys::{self, Key};
 use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
 use crate::config::place::{Mistake, Place, Remark, Warning};
+use crate::config::users;
 
 /// One file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,10 +97,10 @@ pub fn read_texts<'a>(
 }
 
 #[derive(Default)]
-struct Loading {
-    layers: Layers,
+pub(super) struct Loading {
+    pub(super) layers: Layers,
     files: Vec<PathBuf>,
-    mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<Mistake>,
     warnings: Vec<Warning>,
 }
 
@@ -143,6 +144,7 @@ impl Loading {
             self.fill(&mut config, key, overrides);
         }
         self.further_accounts(&mut config);
+        users::read(&mut self, &mut config);
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
         let mut loaded = Loaded {
@@ -211,7 +213,7 @@ impl Loading {
         account
     }
 
-    fn value(&mut self, section: &str, key: &Key) -> Option<Value> {
+    pub(super) fn value(&mut self, section: &str, key: &Key) -> Option<Value> {
         let names: Vec<&str> = key.names().collect();
         let mut found = self.layers.find(section, &names)?;
         if let Some((name, place)) = found.shadowed.take() {
@@ -232,7 +234,7 @@ impl Loading {
     }
 
     /// Sets one value, or the default; tells how it was written, if it was.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         section: &str,
         key: &Key,
@@ -302,7 +304,7 @@ impl Loaded {
 }
 
 /// A value as it was written, before anybody asked what it means.
-struct Value {
+pub(super) struct Value {
     name: String,
     place: Place,
     text: Result<String, String>,

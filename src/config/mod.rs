@@ -25,6 +25,7 @@ mod near;
 mod pattern;
 mod place;
 mod secret;
+mod users;
 
 pub use check::report;
 pub use diff::{AccountChange, Changes, diff};
@@ -33,7 +34,7 @@ pub use keys::{Key, Part, all as keys};
 pub use load::{Loaded, Override, Source, default_sources, load, read, read_texts};
 pub use model::{
     Account, Audio, Backend, Calls, Config, Device, Jack, KlaxonFor, Link, Listen, LogFormat,
-    Server, Sip, Srtp, Transport, Volume,
+    Server, Sip, Srtp, Transport, User, Volume,
 };
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};

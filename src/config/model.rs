@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{Db, Encoding, SampleRate};
+use crate::base::{Db, Encoding, Network, SampleRate};
 use crate::config::keys;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
@@ -60,6 +60,16 @@ pub struct Sip {
     pub tls_key: Option<PathBuf>,
     /// Authorities to believe besides those of the system.
     pub tls_ca: Option<PathBuf>,
+    /// None stands for all.
+    pub allow: Vec<Network>,
+    /// Strangers need the password of a user.
+    pub require_auth: bool,
+    /// Every message is written down.
+    pub trace: bool,
+    /// Where; `None` lets the daemon choose.
+    pub trace_file: Option<PathBuf>,
+    /// By name.
+    pub users: Vec<User>,
 }
 
 impl Sip {
@@ -68,6 +78,29 @@ impl Sip {
         std::iter::once(&self.main)
             .chain(&self.further)
             .filter(|account| !account.domain.is_empty())
+    }
+}
+
+/// One who may call and register here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// NAME of `[user:NAME]`.
+    pub name: String,
+    /// Never empty.
+    pub password: Secret,
+}
+
+impl User {
+    /// The section it stands in.
+    pub fn section(&self) -> String {
+        format!("{USER}{}", self.name)
+    }
+
+    pub(super) fn blank(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            password: Secret::default(),
+        }
     }
 }
 
@@ -314,6 +347,11 @@ impl Config {
                 tls_cert: None,
                 tls_key: None,
                 tls_ca: None,
+                allow: Vec::new(),
+                require_auth: false,
+                trace: false,
+                trace_file: None,
+                users: Vec::new(),
             },
             audio: Audio::blank(),
             calls: Calls {
@@ -410,6 +448,9 @@ impl PartialEq for Config {
 
 /// The name of the account in `[sip]`.
 pub(super) const MAIN: &str = "sip";
+
+/// What the section of a user begins with.
+pub(super) const USER: &str = "user:";
 
 /// What the section of a further account begins with.
 pub(super) const ACCOUNT: &str = "sip:";

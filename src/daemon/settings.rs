@@ -3,6 +3,7 @@
 //! Parts know nothing of configuration files; this is where the words of the file become the
 //! settings of the parts.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
@@ -59,8 +60,33 @@ pub(super) fn sip(config: &Config) -> sip::Settings {
             key: config.sip.tls_key.clone(),
             ca: config.sip.tls_ca.clone(),
         },
+        callers: callers(config),
+        trace: trace(config),
         timing: sip::Timing::default(),
     }
+}
+
+pub(super) fn callers(config: &Config) -> sip::Callers {
+    let user = |user: &config::User| sip::User {
+        name: user.name.clone(),
+        password: sip::Secret::new(user.password.reveal()),
+    };
+    sip::Callers {
+        users: config.sip.users.iter().map(user).collect(),
+        require_auth: config.sip.require_auth,
+        allow: config.sip.allow.clone(),
+    }
+}
+
+/// Where messages are written down, if they are.
+pub(super) fn trace(config: &Config) -> Option<PathBuf> {
+    let usual = || {
+        // systemd makes it for the service, which may write nowhere else.
+        let folder = std::env::var_os("STATE_DIRECTORY").unwrap_or_default();
+        PathBuf::from(folder).join("sip-trace.pcap")
+    };
+    let file = config.sip.trace_file.clone();
+    config.sip.trace.then(|| file.unwrap_or_else(usual))
 }
 
 /// What we call ourselves in every message.

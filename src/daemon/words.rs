@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::control::Input;
 use crate::media::Report;
-use crate::sip::{AccountState, Caller, Endpoint, HowEnded, Listen};
+use crate::sip::{AccountState, Caller, Endpoint, HowEnded, Listen, Notice, Offence, UserState};
 
 /// `Alice <sip:alice@10.0.0.7>`, or the address alone.
 pub(super) fn caller(caller: &Caller) -> String {
@@ -46,6 +46,36 @@ pub(super) fn ended(how: &HowEnded) -> String {
         HowEnded::NoAck => "caller never confirmed the answer".to_owned(),
         HowEnded::ByUs => "ended by us".to_owned(),
         HowEnded::Failed(why) => why.clone(),
+    }
+}
+
+/// A user of ours has come or gone.
+pub(super) fn user(name: &str, state: UserState) -> String {
+    match state {
+        UserState::Registered(from) => format!("user {name} has registered from {from}"),
+        UserState::Gone => format!("user {name} is not registered any more"),
+    }
+}
+
+/// Somebody is not listened to any more, or again.
+pub(super) fn guard(notice: &Notice) -> String {
+    match notice {
+        Notice::Silenced {
+            source,
+            offence,
+            length,
+        } => {
+            let why = match offence {
+                Offence::Scanner => "it is a scanner",
+                Offence::Flood => "it sends far too much",
+                Offence::Guessing => "its passwords or numbers were wrong too often",
+            };
+            let seconds = length.as_secs();
+            format!("{source} is not listened to for {seconds} s: {why}")
+        }
+        Notice::Released { source, n_dropped } => {
+            format!("{source} is listened to again; {n_dropped} messages were dropped")
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::guard::Dropped;
 use super::ingress::Ignored;
 
 /// Messages and datagrams since the start.
@@ -25,6 +26,20 @@ pub struct Counts {
     pub unanswered: u64,
     /// Datagrams that the system refused to send.
     pub unsent: u64,
+    /// Messages and connections from outside of the allowed networks.
+    pub not_allowed: u64,
+    /// Messages and connections of silenced sources.
+    pub silenced: u64,
+    /// Messages that were too many of their kind.
+    pub too_much: u64,
+    /// Requests that were asked for a password.
+    pub challenged: u64,
+    /// Proofs with a wrong password.
+    pub wrong_passwords: u64,
+    /// Calls, requests and connections beyond what is kept at the same time.
+    pub beyond_caps: u64,
+    /// Messages that the trace was too slow for.
+    pub untraced: u64,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +53,13 @@ pub(super) struct Counters {
     refused: AtomicU64,
     unanswered: AtomicU64,
     unsent: AtomicU64,
+    not_allowed: AtomicU64,
+    silenced: AtomicU64,
+    too_much: AtomicU64,
+    challenged: AtomicU64,
+    wrong_passwords: AtomicU64,
+    beyond_caps: AtomicU64,
+    untraced: AtomicU64,
 }
 
 impl Counters {
@@ -68,6 +90,30 @@ impl Counters {
         count(&self.unsent);
     }
 
+    pub(super) fn dropped(&self, why: Dropped) {
+        count(match why {
+            Dropped::NotAllowed => &self.not_allowed,
+            Dropped::Silenced => &self.silenced,
+            Dropped::TooMuch => &self.too_much,
+        });
+    }
+
+    pub(super) fn challenged(&self) {
+        count(&self.challenged);
+    }
+
+    pub(super) fn wrong_password(&self) {
+        count(&self.wrong_passwords);
+    }
+
+    pub(super) fn beyond_cap(&self) {
+        count(&self.beyond_caps);
+    }
+
+    pub(super) fn untraced(&self) {
+        count(&self.untraced);
+    }
+
     pub(super) fn snapshot(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
@@ -80,6 +126,13 @@ impl Counters {
             refused: read(&self.refused),
             unanswered: read(&self.unanswered),
             unsent: read(&self.unsent),
+            not_allowed: read(&self.not_allowed),
+            silenced: read(&self.silenced),
+            too_much: read(&self.too_much),
+            challenged: read(&self.challenged),
+            wrong_passwords: read(&self.wrong_passwords),
+            beyond_caps: read(&self.beyond_caps),
+            untraced: read(&self.untraced),
         }
     }
 }

@@ -31,8 +31,9 @@ pub(super) struct Proof<'a> {
     pub(super) cnonce: &'a str,
 }
 
+/// How the sums are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Algorithm {
+pub(super) struct Algorithm {
     hash: Hash,
     session: bool,
 }
@@ -108,23 +109,54 @@ impl Challenge {
     }
 
     fn response(&self, proof: Proof<'_>, nc: &str) -> String {
+        let sums = Sums {
+            algorithm: self.algorithm,
+            user: proof.user,
+            realm: &self.realm,
+            password: proof.password,
+            nonce: &self.nonce,
+            method: proof.method,
+            uri: proof.uri,
+            counted: self.qop.then_some((nc, proof.cnonce)),
+        };
+        sums.response()
+    }
+}
+
+/// All that goes into a response (RFC 7616 §3.4.1), on either side.
+#[derive(Clone, Copy)]
+pub(super) struct Sums<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) user: &'a str,
+    pub(super) realm: &'a str,
+    pub(super) password: &'a str,
+    pub(super) nonce: &'a str,
+    pub(super) method: &'a str,
+    pub(super) uri: &'a str,
+    /// With `qop=auth`: the count as written, and the client's own text.
+    pub(super) counted: Option<(&'a str, &'a str)>,
+}
+
+impl Sums<'_> {
+    pub(super) fn response(self) -> String {
         let hash = |text: String| self.algorithm.hash.hex(&text);
-        let mut secret = hash(format!("{}:{}:{}", proof.user, self.realm, proof.password));
+        let nonce = self.nonce;
+        let mut secret = hash(format!("{}:{}:{}", self.user, self.realm, self.password));
         if self.algorithm.session {
-            secret = hash(format!("{secret}:{}:{}", self.nonce, proof.cnonce));
+            let cnonce = self.counted.map_or("", |(_, cnonce)| cnonce);
+            secret = hash(format!("{secret}:{nonce}:{cnonce}"));
         }
-        let what = hash(format!("{}:{}", proof.method, proof.uri));
-        if !self.qop {
-            return hash(format!("{secret}:{}:{what}", self.nonce));
+        let what = hash(format!("{}:{}", self.method, self.uri));
+        match self.counted {
+            None => hash(format!("{secret}:{nonce}:{what}")),
+            Some((nc, cnonce)) => hash(format!("{secret}:{nonce}:{nc}:{cnonce}:auth:{what}")),
         }
-        let cnonce = proof.cnonce;
-        hash(format!("{secret}:{}:{nc}:{cnonce}:auth:{what}", self.nonce))
     }
 }
 
 impl Algorithm {
     /// `SHA256` without the dash is how some servers spell it.
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         let name = name.to_ascii_uppercase();
         let (name, session) = match name.strip_suffix("-SESS") {
             Some(name) => (name, true),
@@ -148,7 +180,7 @@ impl Hash {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
@@ -156,7 +188,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// `key=value` pairs, quoted or not, separated by commas.
-fn fields(text: &str) -> Vec<(&str, String)> {
+pub(super) fn fields(text: &str) -> Vec<(&str, String)> {
     let mut fields = Vec::new();
     let mut rest = text;
     while let Some((key, behind)) = rest.split_once('=') {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::time::{sleep, timeout};
 use super::acks::{Acks, Watch};
 use super::counts::{Counters, Counts};
 use super::dialling;
+use super::doors::Doors;
 use super::error::Error;
 use super::event::Event;
 use super::hub::{Calls, Command, Hub, Refusal, Registrars};
@@ -31,9 +33,10 @@ use super::intake::Intake;
 use super::local;
 use super::plan::{Dial, Wish};
 use super::registering;
-use super::settings::{Account, Listen, Presence, Settings, Timing, Transport};
+use super::settings::{Account, Callers, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
 use super::tls::Identity;
+use super::trace::Trace;
 use super::wires::Wires;
 use crate::base::CallId;
 
@@ -45,6 +48,7 @@ pub struct Endpoint {
     hub: Arc<Hub>,
     accounts: Mutex<BTreeMap<String, Keeper>>,
     listening: Vec<Listen>,
+    trace: Arc<Trace>,
     listeners: Vec<JoinHandle<()>>,
 }
 
@@ -65,6 +69,9 @@ impl Endpoint {
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, Error> {
         let counters = Arc::new(Counters::default());
+        let trace = Arc::new(Trace::new(counters.clone()));
+        let doors = Arc::new(Doors::new(events.clone(), counters.clone()));
+        doors.configure(settings.callers);
         let identity = Arc::new(Identity::new(settings.tls.clone()));
         if settings
             .listen
@@ -75,11 +82,18 @@ impl Endpoint {
                 .check()
                 .map_err(|why| Error::Tls(why.to_string()))?;
         }
-        let wires = bind_datagrams(&settings.listen, counters.clone())?;
+        let wires = bind_datagrams(&settings.listen, &doors, &trace, &counters)?;
         let listeners = bind_streams(&settings.listen)?;
         let listening = listening(&wires, &listeners);
+        write_trace(&trace, settings.trace.as_deref())?;
         let closing = CancellationToken::new();
-        let streams = Streams::new(counters.clone(), closing.clone(), identity);
+        let streams = Streams::new(
+            doors.clone(),
+            trace.clone(),
+            counters.clone(),
+            closing.clone(),
+            identity,
+        );
         let (opened, new_streams) = mpsc::unbounded_channel();
         let (fork, forks) = mpsc::unbounded_channel();
         let acks = Arc::new(Acks::new(settings.timing.t1 * 64, fork));
@@ -118,11 +132,14 @@ impl Endpoint {
             calls: Calls::default(),
             acks,
             registrars: Registrars::default(),
+            doors: doors.clone(),
             counters,
             closing,
             stopping: false.into(),
             last_call: AtomicU64::new(0),
         });
+        let until = hub.closing.clone();
+        tokio::spawn(async move { doors.run(until).await });
         tokio::spawn(async move { stack.inner.serve().await });
         tokio::spawn(incoming::run(hub.clone(), requests, new_streams, forks));
         let serve = |(transport, listener)| {
@@ -134,6 +151,7 @@ impl Endpoint {
             hub,
             accounts: Mutex::default(),
             listening,
+            trace,
         };
         endpoint.set_accounts(settings.accounts);
         Ok(endpoint)
@@ -227,6 +245,19 @@ impl Endpoint {
             wish,
         };
         dialling::start(&self.hub, dial);
+    }
+
+    /// Lets others in from now on; calls that are there go on.
+    pub fn set_callers(&self, callers: Callers) {
+        self.hub.doors.configure(callers);
+    }
+
+    /// Writes every message to a capture file from now on, or to none.
+    ///
+    /// # Errors
+    /// The file cannot be made; then nothing is traced.
+    pub fn set_trace(&self, path: Option<&Path>) -> Result<(), Error> {
+        write_trace(&self.trace, path)
     }
 
     /// Registers what is new or changed, un-registers what is gone, and leaves the rest alone.
@@ -337,8 +368,21 @@ impl Keeper {
     }
 }
 
-fn bind_datagrams(listen: &[Listen], counters: Arc<Counters>) -> Result<Arc<Wires>, Error> {
-    let wires = Wires::bind(&addresses(listen, Transport::Udp), counters);
+fn write_trace(trace: &Trace, path: Option<&Path>) -> Result<(), Error> {
+    trace.write_to(path).map_err(|why| Error::Trace {
+        path: path.unwrap_or(Path::new("")).to_owned(),
+        why,
+    })
+}
+
+fn bind_datagrams(
+    listen: &[Listen],
+    doors: &Arc<Doors>,
+    trace: &Arc<Trace>,
+    counters: &Arc<Counters>,
+) -> Result<Arc<Wires>, Error> {
+    let (doors, trace, counters) = (doors.clone(), trace.clone(), counters.clone());
+    let wires = Wires::bind(&addresses(listen, Transport::Udp), doors, trace, counters);
     let wires = wires.map_err(|(address, why)| Error::listen(Transport::Udp, address, why))?;
     Ok(Arc::new(wires))
 }

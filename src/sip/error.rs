@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::settings::Transport;
 
@@ -27,6 +28,13 @@ pub enum Error {
     },
     /// The certificates for TLS cannot be used; says which file and why.
     Tls(String),
+    /// The capture file cannot be written.
+    Trace {
+        /// The file asked for.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
     /// The stack refused to start.
     Stack(String),
 }
@@ -56,6 +64,9 @@ impl fmt::Display for Error {
                 why,
             } => write!(f, "cannot listen on {transport} {address}: {why}"),
             Self::Tls(why) => write!(f, "cannot listen on tls: {why}"),
+            Self::Trace { path, why } => {
+                write!(f, "cannot write the sip trace {}: {why}", path.display())
+            }
             Self::Stack(why) => write!(f, "the sip stack does not start: {why}"),
         }
     }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::asked::Asked;
 use super::dialog::Dialog;
+use super::doors::HalfOpen;
 use super::event::{Event, HowEnded};
 use super::flow::{self, Flow};
 use super::hub::{Command, Hub, Input, Seat};
@@ -91,6 +92,8 @@ pub(super) struct Unacked {
     due: Instant,
     /// The first INVITE, whose confirmation the application waits for.
     first: bool,
+    /// Given back with the ACK.
+    pub(super) place: Option<HalfOpen>,
 }
 
 enum Reoffer {
@@ -130,6 +133,7 @@ impl Unacked {
             seq: asked.seq,
             late: asked.offer().is_none(),
             first,
+            place: None,
             due: Instant::now() + hub.lost_after() * 2,
         }
     }

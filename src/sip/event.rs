@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::guard::Notice;
 use crate::base::CallId;
 
 /// Something that happened to a call or an account.
@@ -20,6 +21,8 @@ pub enum Event {
         dialled: String,
         /// The account that the call came by, if it came by one.
         account: Option<String>,
+        /// The user of ours whose password the caller has proved.
+        user: Option<String>,
         /// The peer of the signalling.
         source: SocketAddr,
         /// The SDP offer; `None` if the caller wants ours (late offer).
@@ -101,6 +104,24 @@ pub enum Event {
         /// The state it is in now.
         state: AccountState,
     },
+    /// A user of ours has come or gone.
+    User {
+        /// `User::name`.
+        name: String,
+        /// Where it is now.
+        state: UserState,
+    },
+    /// Somebody is not listened to any more, or again.
+    Guard(Notice),
+}
+
+/// Whether a user of ours can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserState {
+    /// It has registered from there.
+    Registered(SocketAddr),
+    /// It has taken its registration back, or let it end.
+    Gone,
 }
 
 /// Who calls.

@@ -172,6 +172,7 @@ impl Hub {
     /// What went wrong, in words for a log.
     pub(super) async fn flow_to(&self, hop: &Hop) -> Result<Flow, String> {
         let remote = resolve(hop).await?;
+        self.doors.befriend(remote.ip());
         match hop.transport {
             Transport::Udp => {
                 // Better said now than found out by silence.

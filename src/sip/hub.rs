@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use super::acks::Acks;
 use super::counts::Counters;
 use super::dialog;
+use super::doors::Doors;
 use super::event::Event;
 use super::session_timer::SessionTimer;
 use super::settings::{Account, Timing};
@@ -35,6 +36,7 @@ pub(super) struct Hub {
     pub(super) calls: Calls,
     pub(super) acks: Arc<Acks>,
     pub(super) registrars: Registrars,
+    pub(super) doors: Arc<Doors>,
     pub(super) counters: Arc<Counters>,
     pub(super) closing: CancellationToken,
     pub(super) stopping: AtomicBool,

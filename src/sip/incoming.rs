@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::acks::Fork;
 use super::dialog::Key;
+use super::enrolling;
 use super::established::{Call, reply};
 use super::flow;
 use super::hub::{Hub, Input};
@@ -49,6 +50,10 @@ pub(super) async fn run(
 }
 
 fn take(hub: &Arc<Hub>, mut request: Transaction) {
+    // Dropping it leaves nothing behind; the peer asks again.
+    if hub.stack.get_stats().running_transactions > MOST_TRANSACTIONS {
+        return hub.counters.beyond_cap();
+    }
     if let Some((status, headers)) = fault(&request.original) {
         tokio::spawn(async move { reply(&mut request, status, headers).await });
         return;
@@ -59,6 +64,11 @@ fn take(hub: &Arc<Hub>, mut request: Transaction) {
     let is_invite = request.original.method == Method::Invite;
     if is_invite && !hub.is_stopping() {
         return invited(hub, request);
+    }
+    let is_register = request.original.method == Method::Register;
+    if is_register && hub.doors.has_users() && !hub.is_stopping() {
+        tokio::spawn(enrolling::register(hub.clone(), request));
+        return;
     }
     let (status, headers) = match request.original.method {
         Method::Options if !hub.is_stopping() => (StatusCode::OK, message::abilities()),
@@ -165,6 +175,20 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
         });
         return;
     };
+    let caller = match enrolling::caller(hub, &request, flow.remote) {
+        Ok(user) => user,
+        Err(challenges) => {
+            let hub = hub.clone();
+            tokio::spawn(async move { enrolling::ask(&hub, &request, challenges).await });
+            return;
+        }
+    };
+    let Some(place) = hub.doors.half_open(flow.remote) else {
+        tokio::spawn(async move {
+            reply(&mut request, StatusCode::ServiceUnavailable, Vec::new()).await;
+        });
+        return;
+    };
     let user = message::dialled(original);
     let account = hub.registrars.account_of(&user, flow.remote);
     let account = account.and_then(|name| hub.registrars.account(&name));
@@ -179,5 +203,8 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
         account,
         hub: hub.clone(),
     };
-    tokio::spawn(Invited::new(call, request).run());
+    tokio::spawn(Invited::new(call, request, caller, place).run());
 }
+
+/// Transactions in progress; a thousand calls a second leave room for as much again.
+const MOST_TRANSACTIONS: usize = 50_000;

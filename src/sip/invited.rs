@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::asked::Asked;
 use super::auto_answer;
 use super::dialog::Dialog;
+use super::doors::HalfOpen;
 use super::established::{Call, Session, Unacked, reply};
 use super::event::{Event, HowEnded};
 use super::hub::{Command, Input, Refusal};
@@ -24,6 +25,7 @@ pub(super) struct Invited {
     /// What to say before the answer, and the answer, once the caller has heard the last.
     next: Option<Provisional>,
     answer: Option<String>,
+    place: HalfOpen,
 }
 
 /// A sign of life before the answer.
@@ -40,7 +42,12 @@ enum Next {
 
 impl Invited {
     /// Enters the call and tells the application.
-    pub(super) fn new(mut call: Call, invite: Transaction) -> Self {
+    pub(super) fn new(
+        mut call: Call,
+        invite: Transaction,
+        user: Option<String>,
+        place: HalfOpen,
+    ) -> Self {
         let asked = call.host(invite);
         let dialog = Dialog::invited(&asked.request, asked.tag());
         call.seat.take_dialog(&dialog.key);
@@ -50,6 +57,7 @@ impl Invited {
             caller: message::caller(headers),
             dialled: message::dialled(&asked.request),
             account: call.account.as_ref().map(|account| account.name.clone()),
+            user,
             source: call.flow.remote,
             offer: asked.offer(),
             auto_answer: auto_answer::wish(&asked.request),
@@ -58,6 +66,7 @@ impl Invited {
             reliable: Reliable::new(call.hub.timing.t1, chance()),
             next: None,
             answer: None,
+            place,
             call,
             asked,
             dialog,
@@ -88,7 +97,8 @@ impl Invited {
                 Next::On => {}
                 Next::Over(how) => return self.call.tell_ended(how),
                 Next::Answered(begun) => {
-                    let unacked = Unacked::new(&self.call.hub, &self.asked, true);
+                    let mut unacked = Unacked::new(&self.call.hub, &self.asked, true);
+                    unacked.place = Some(self.place);
                     return Session::new(self.call, self.dialog, Some(unacked), begun)
                         .run()
                         .await;
@@ -242,6 +252,9 @@ impl Invited {
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Next {
+        if matches!(refusal.status, 404 | 604) {
+            self.call.hub.doors.missed(self.call.flow.remote.ip());
+        }
         let mut headers = Vec::new();
         if let Some(text) = &refusal.warning {
             headers.push(message::warning(&self.call.flow.local.to_string(), text));

@@ -7,6 +7,8 @@
 //!                                                            └─ registering
 //! ```
 //!
+//! `doors` decides at every entry who is listened to; `trace` writes down what passes.
+//!
 //! Of rsipstack the parser and the transactions are used. Dialogs, digest, registration and the
 //! choice of addresses are our own: there it guesses where a PBX must not be guessed about.
 
@@ -14,16 +16,23 @@ pub mod ingress;
 
 mod address;
 mod backoff;
+mod challenge;
 mod counts;
 mod digest;
 mod echo;
 mod error;
 mod event;
 mod framing;
+mod guard;
 mod head;
 mod judge;
 mod local;
+mod mask;
+mod pcap;
+mod peek;
+mod registrar;
 mod settings;
+mod sources;
 mod spelling;
 
 mod body;
@@ -37,13 +46,16 @@ mod inside;
 mod intake;
 mod stream;
 mod tls;
+mod trace;
 mod transact;
 mod wires;
 
 mod asked;
 mod auto_answer;
 mod dialling;
+mod doors;
 mod early;
+mod enrolling;
 mod established;
 mod incoming;
 mod invited;
@@ -61,8 +73,9 @@ mod endpoint;
 pub use counts::Counts;
 pub use endpoint::Endpoint;
 pub use error::Error;
-pub use event::{AccountState, Caller, Event, HowEnded};
+pub use event::{AccountState, Caller, Event, HowEnded, UserState};
+pub use guard::{Notice, Offence};
 pub use plan::Wish;
 pub use session_timer::SessionTimer;
-pub use settings::{Account, Listen, Presence, Secret, Settings, Timing, Transport};
+pub use settings::{Account, Callers, Listen, Presence, Secret, Settings, Timing, Transport, User};
 pub use tls::Tls;

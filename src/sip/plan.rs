@@ -8,6 +8,7 @@ use super::auto_answer;
 use super::flow::{Flow, Hop};
 use super::hub::Hub;
 use super::message;
+use super::registrar::Binding;
 use super::settings::{Account, Transport};
 use crate::base::CallId;
 
@@ -49,6 +50,11 @@ impl Plan {
             })?),
             None => None,
         };
+        if account.is_none()
+            && let Ok(found) = hub.doors.find(dial.target.trim())
+        {
+            return Self::to_user(dial, found);
+        }
         let uri = full_uri(&dial.target, account.as_ref().map(|a| a.domain.as_str()));
         if uri
             .chars()
@@ -67,6 +73,25 @@ impl Plan {
             uri,
             user: account.as_ref().map_or(OUR_NAME, |a| &a.user).to_owned(),
             account,
+        })
+    }
+
+    /// Towards a user of ours: back along the way that its registration came.
+    fn to_user(dial: &Dial, found: Option<Binding>) -> Result<Self, (u16, String)> {
+        let Some(binding) = found else {
+            return Err((480, format!("\"{}\" is not registered", dial.target.trim())));
+        };
+        let hop = Hop {
+            host: binding.way.remote.ip().to_string(),
+            port: Some(binding.way.remote.port()),
+            transport: binding.way.transport,
+        };
+        Ok(Self {
+            hop,
+            uri: binding.uri,
+            route: (!binding.path.is_empty()).then(|| binding.path.join(", ")),
+            user: OUR_NAME.to_owned(),
+            account: None,
         })
     }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address;
 use super::session_timer::SessionTimer;
 use super::tls::Tls;
+use crate::base::Network;
 
 /// All that an endpoint needs to start.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +25,33 @@ pub struct Settings {
     pub session_timer: SessionTimer,
     /// Certificates for TLS.
     pub tls: Tls,
+    /// Who may call and register here.
+    pub callers: Callers,
+    /// The capture file to write every message to.
+    pub trace: Option<PathBuf>,
     /// Timers; the default is right outside of tests.
     pub timing: Timing,
+}
+
+/// Who is let in; the default lets everybody call and nobody register.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Callers {
+    /// Who may register with us, and prove a password.
+    pub users: Vec<User>,
+    /// Whether calls that come by no account need the password of a user.
+    pub require_auth: bool,
+    /// The networks that are listened to; none stands for all. Registrars and peers that we
+    /// speak to first are always heard.
+    pub allow: Vec<Network>,
+}
+
+/// A phone, adapter or person of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The user part of its address, and the name it proves its password with.
+    pub name: String,
+    /// The password; never shown.
+    pub password: Secret,
 }
 
 /// How messages travel.

@@ -23,15 +23,17 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::counts::Counters;
+use super::doors::Doors;
 use super::framing::{self, Frame};
 use super::ingress;
 use super::intake::Intake;
 use super::settings::Transport;
 use super::spelling;
 use super::tls::Identity;
+use super::trace::{Direction, Trace};
 
 /// A connection that the stack may send on.
 #[derive(Clone)]
@@ -49,6 +51,8 @@ pub(super) struct Stream {
 #[derive(Clone)]
 pub(super) struct Streams {
     open: Arc<Mutex<HashMap<SocketAddr, Stream>>>,
+    doors: Arc<Doors>,
+    trace: Arc<Trace>,
     counters: Arc<Counters>,
     closing: CancellationToken,
     identity: Arc<Identity>,
@@ -58,12 +62,16 @@ pub(super) struct Streams {
 
 impl Streams {
     pub(super) fn new(
+        doors: Arc<Doors>,
+        trace: Arc<Trace>,
         counters: Arc<Counters>,
         closing: CancellationToken,
         identity: Arc<Identity>,
     ) -> Self {
         Self {
             open: Arc::default(),
+            doors,
+            trace,
             counters,
             closing,
             identity,
@@ -165,6 +173,12 @@ impl Streams {
             proved,
             gone,
         };
+        let witness = Witness {
+            trace: self.trace.clone(),
+            transport,
+            local,
+            remote,
+        };
         let (read, writer) = tokio::io::split(stream);
         let (aside, asides) = mpsc::channel(ASIDES);
         let reader = Reader {
@@ -176,13 +190,15 @@ impl Streams {
             },
             remote,
             aside,
+            doors: self.doors.clone(),
+            witness: witness.clone(),
             idle_for,
         };
         let (gone, streams) = (open.gone.clone(), self.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = reader.run(read) => {}
-                () = write(writer, from_stack, asides) => {}
+                () = write(writer, from_stack, asides, &witness) => {}
                 () = gone.cancelled() => {}
             }
             gone.cancel();
@@ -191,6 +207,17 @@ impl Streams {
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(remote, open.clone());
         Ok(open)
+    }
+
+    /// Whether one more connection of that peer fits in; counted if not.
+    fn has_room(&self, peer: SocketAddr) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_peer = || open.keys().filter(|other| other.ip() == peer.ip()).count();
+        let fits = open.len() < MOST && (open.len() < FEW || of_peer() < MOST_OF_ONE);
+        if !fits {
+            self.counters.beyond_cap();
+        }
+        fits
     }
 
     fn forget(&self, remote: SocketAddr) {
@@ -253,11 +280,15 @@ pub(super) async fn serve(
             accepted = listener.accept() => accepted,
             () = streams.closing.cancelled() => return,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of descriptors, mostly: trying again at once would only spin.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        if !streams.has_room(peer) || !streams.doors.admits_stream(peer.ip()) {
+            // Dropping it closes it.
+            continue;
+        }
         if transport != Transport::Tls {
             let adopted = streams.take_in(stream, transport).await;
             if adopted.is_ok_and(|stream| opened.send(stream).is_err()) {
@@ -281,10 +312,33 @@ pub(super) async fn serve(
     }
 }
 
+/// Tells the trace what passes on one stream.
+#[derive(Clone)]
+struct Witness {
+    trace: Arc<Trace>,
+    transport: Transport,
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+impl Witness {
+    fn saw(&self, direction: Direction, message: &[u8]) {
+        let Self {
+            transport,
+            local,
+            remote,
+            ..
+        } = *self;
+        self.trace.saw(direction, transport, local, remote, message);
+    }
+}
+
 struct Reader {
     intake: Intake,
     remote: SocketAddr,
     aside: mpsc::Sender<Aside>,
+    doors: Arc<Doors>,
+    witness: Witness,
     idle_for: Option<Duration>,
 }
 
@@ -298,16 +352,19 @@ enum Aside {
 impl Reader {
     async fn run(&self, mut read: impl AsyncRead + Unpin) {
         let mut buffer = Vec::with_capacity(CHUNK);
+        // When what has begun must be whole; who connects must have something to say.
+        let mut due = self.idle_for.map(|_| Instant::now() + WHOLE_FOR);
         loop {
-            let patience = self.patience(&buffer);
             let more = read.read_buf(&mut buffer);
-            let read = match patience {
-                Some(longest) => timeout(longest, more).await.unwrap_or(Ok(0)),
-                None => more.await,
+            let read = match (due, self.idle_for) {
+                (Some(due), _) => timeout_at(due, more).await.unwrap_or(Ok(0)),
+                (None, Some(longest)) => timeout(longest, more).await.unwrap_or(Ok(0)),
+                (None, None) => more.await,
             };
             if !matches!(read, Ok(n) if n > 0) {
                 return;
             }
+            let came = buffer.len();
             match self.take(&mut buffer) {
                 Going::On => {}
                 Going::Off(None) => return,
@@ -317,14 +374,11 @@ impl Reader {
                     return pending().await;
                 }
             }
-        }
-    }
-
-    /// How long the peer may be silent: not for long in the middle of a message.
-    fn patience(&self, begun: &[u8]) -> Option<Duration> {
-        match begun {
-            [] => self.idle_for,
-            [..] => Some(PART_FOR),
+            due = match buffer.len() {
+                0 => None,
+                left if left < came => Some(Instant::now() + WHOLE_FOR),
+                _ => due.or_else(|| Some(Instant::now() + WHOLE_FOR)),
+            };
         }
     }
 
@@ -345,8 +399,13 @@ impl Reader {
                     self.say(b"\r\n".to_vec());
                 }
                 Frame::Message(n) => {
-                    let verdict = ingress::framed(&buffer[at..at + n]);
+                    let raw = &buffer[at..at + n];
                     at += n;
+                    if !self.doors.admits(self.remote.ip(), raw) {
+                        break Going::Off(None);
+                    }
+                    self.witness.saw(Direction::Received, raw);
+                    let verdict = ingress::framed(raw);
                     if let Some(answer) = self.intake.take(verdict, self.remote) {
                         self.say(answer);
                     }
@@ -377,6 +436,7 @@ async fn write(
     mut stream: impl AsyncWrite + Unpin,
     mut messages: TransportReceiver,
     mut asides: mpsc::Receiver<Aside>,
+    witness: &Witness,
 ) {
     loop {
         let (bytes, is_last) = tokio::select! {
@@ -393,6 +453,7 @@ async fn write(
                 Aside::Last(bytes) => (bytes, true),
             },
         };
+        witness.saw(Direction::Sent, &bytes);
         let written = async {
             stream.write_all(&bytes).await?;
             stream.flush().await
@@ -423,6 +484,10 @@ const HANDSHAKES: usize = 256;
 /// How long a peer may take to make room for one message.
 const WRITE_FOR: Duration = Duration::from_secs(10);
 
+/// How long a message may take to arrive, and how long one who connects may be silent: many who
+/// do neither must not take all places.
+const WHOLE_FOR: Duration = Duration::from_secs(30);
+
 /// An accepted connection without a byte for that long is nobody's; it also outlives the usual
 /// refresh of a registration.
 const IDLE_FOR: Duration = Duration::from_secs(2 * 3_600);
@@ -432,14 +497,20 @@ const PROBE_AFTER: Duration = Duration::from_secs(60);
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 const PROBES: u32 = 4;
 
+/// Connections at the same time. Each costs a descriptor, and calls need two more.
+const MOST: usize = 4_096;
+
+/// Below that many nobody's share is looked at.
+const FEW: usize = 512;
+
+/// One peer's share once there are many.
+const MOST_OF_ONE: usize = 512;
+
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
-
-/// A message that began that long ago and has not ended is given up, and its stream with it.
-const PART_FOR: Duration = Duration::from_secs(30);
 
 /// Answers to keep-alives and to bad messages that may wait to be sent.
 const ASIDES: usize = 8;

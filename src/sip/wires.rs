@@ -24,10 +24,13 @@ use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
 use super::counts::Counters;
+use super::doors::Doors;
 use super::ingress::{self, Verdict};
 use super::intake::Intake;
 use super::local;
+use super::settings::Transport;
 use super::spelling;
+use super::trace::{Direction, Trace};
 
 pub(super) struct Wires {
     /// Emptied when the endpoint stops, so that the ports are free at once.
@@ -35,6 +38,8 @@ pub(super) struct Wires {
     /// The socket that each peer was last heard on; only kept if there are several.
     heard: Mutex<HashMap<SocketAddr, Arc<Wire>>>,
     scratch: Mutex<Vec<u8>>,
+    doors: Arc<Doors>,
+    trace: Arc<Trace>,
     counters: Arc<Counters>,
 }
 
@@ -50,6 +55,8 @@ impl Wires {
     /// The address that could not be had, and why.
     pub(super) fn bind(
         addresses: &[SocketAddr],
+        doors: Arc<Doors>,
+        trace: Arc<Trace>,
         counters: Arc<Counters>,
     ) -> Result<Self, (SocketAddr, io::Error)> {
         let any = [SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))];
@@ -66,6 +73,8 @@ impl Wires {
             sockets: RwLock::new(sockets.into_iter().map(Arc::new).collect()),
             heard: Mutex::default(),
             scratch: Mutex::new(vec![0; LONGEST]),
+            doors,
+            trace,
             counters,
         })
     }
@@ -140,18 +149,29 @@ impl Wires {
             let Some((wire, length, from)) = poll_any(&sockets, cx, &mut scratch) else {
                 return Poll::Pending;
             };
-            let verdict = ingress::datagram(&scratch[..length]);
+            let raw = &scratch[..length];
+            if !self.doors.admits(from.ip(), raw) {
+                continue;
+            }
+            self.saw(Direction::Received, wire, from, raw);
+            let verdict = ingress::datagram(raw);
             if sockets.len() > 1 && matches!(verdict, Verdict::Deliver(_)) {
                 self.remember(from, wire);
             }
-            if let Some(answer) = intake.take(verdict, from)
-                && wire.socket.try_send_to(&answer, from).is_err()
-            {
-                self.counters.unsent();
+            if let Some(answer) = intake.take(verdict, from) {
+                self.saw(Direction::Sent, wire, from, &answer);
+                if wire.socket.try_send_to(&answer, from).is_err() {
+                    self.counters.unsent();
+                }
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    fn saw(&self, direction: Direction, wire: &Wire, peer: SocketAddr, message: &[u8]) {
+        self.trace
+            .saw(direction, Transport::Udp, wire.bound, peer, message);
     }
 
     fn remember(&self, peer: SocketAddr, wire: &Arc<Wire>) {
@@ -187,7 +207,10 @@ impl Socket for Wires {
     async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> rsipstack::Result<usize> {
         let message = spelling::without_stand_in(bytes);
         let sent = match self.wire_to(to) {
-            Some(wire) => wire.socket.send_to(&message, to).await.is_ok(),
+            Some(wire) => {
+                self.saw(Direction::Sent, &wire, to, &message);
+                wire.socket.send_to(&message, to).await.is_ok()
+            }
             None => false,
         };
         if !sent {

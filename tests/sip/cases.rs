@@ -4,6 +4,7 @@
 //! phones, adapters and PBXs really send.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use paging::sip::{Event, Transport};
@@ -41,7 +42,7 @@ impl Peer {
     pub(crate) async fn towards(phone: &Phone, way: Way) -> Self {
         match way {
             Way::Udp => {
-                let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+                let socket = UdpSocket::bind((another_ip(), 0)).await.unwrap();
                 Self::Udp(socket, phone.address(Transport::Udp))
             }
             Way::Tcp => {
@@ -89,12 +90,18 @@ impl Peer {
 
     /// Whether an OPTIONS of another peer is still answered, within two seconds.
     pub(crate) async fn lives(&self, phone: &Phone) -> bool {
-        let raw = Raw::towards(phone.address(Transport::Udp)).await;
+        let raw = Raw::at(&another_ip(), phone.address(Transport::Udp)).await;
         raw.send(raw.request("OPTIONS", Named::first("alive"), "", ""))
             .await;
         let answer = timeout(Duration::from_secs(2), raw.receive()).await;
         answer.is_ok_and(|text| text.starts_with("SIP/2.0 200 "))
     }
+}
+
+/// One peer that asked all of this would not be listened to for long.
+fn another_ip() -> String {
+    static LAST: AtomicU8 = AtomicU8::new(0);
+    format!("127.0.3.{}", LAST.fetch_add(1, Ordering::Relaxed) % 250 + 1)
 }
 
 /// Answers what rings, and waits for the final answer that the peer gets.

@@ -135,7 +135,12 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn towards(to: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1", to).await
+    }
+
+    /// One whose address is not the usual one.
+    pub(crate) async fn at(ip: &str, to: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).await.unwrap();
         Self { socket, to }
     }
 

@@ -16,7 +16,9 @@ use crate::config::secret::Secret;
 pub(super) use measure::{
     DUCK, EXPIRES, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION, SIGNED_SECONDS, VOLUME,
 };
-pub(super) use network::{ADDRESS, DOMAIN, LISTEN, PORTS, PROXY, SRTP, TRANSPORT, USER, pairs};
+pub(super) use network::{
+    ADDRESS, DOMAIN, LISTEN, NETWORKS, PORTS, PROXY, SRTP, TRANSPORT, USER, pairs,
+};
 pub(super) use sound::{BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE};
 
 /// One kind of value: its reader, whose errors say what to write, and its writer, whose text

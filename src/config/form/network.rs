@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use crate::base::{Network, NotANetwork};
 use crate::config::form::{Form, items, one_line, optional};
 use crate::config::model::{Listen, Srtp, Transport};
 
@@ -93,6 +94,14 @@ pub(in crate::config) const PORTS: Form<RangeInclusive<u16>> = Form {
     show: |ports| format!("{}-{}", ports.start(), ports.end()),
 };
 
+pub(in crate::config) const NETWORKS: Form<Vec<Network>> = Form {
+    parse: |text| items(text).map(network).collect(),
+    show: |networks| {
+        let texts: Vec<String> = networks.iter().map(Network::to_string).collect();
+        texts.join(" ")
+    },
+};
+
 pub(in crate::config) const LISTEN: Form<Vec<Listen>> = Form {
     parse: listen,
     show: listen_text,
@@ -129,6 +138,12 @@ fn host(text: &str) -> Result<String, String> {
         return wrong("not a host; write e.g. pbx.example.com, 192.0.2.1:5060 or [2001:db8::1]");
     }
     Ok(text.to_owned())
+}
+
+fn network(item: &str) -> Result<Network, String> {
+    item.parse().map_err(|why: NotANetwork| {
+        format!("\"{item}\" is {why}; write e.g. 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32")
+    })
 }
 
 fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {

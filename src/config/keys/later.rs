@@ -1,21 +1,11 @@
 //! Which sections and keys are known but not supported by this version?
 
-/// What a key that is not supported would have done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::config) enum Later {
-    /// Something is missing.
-    Feature,
-    /// It would have kept somebody out.
-    Protection,
-}
-
-/// The row of this key, its name in either spelling; `sip` also means `[sip:NAME]`.
-pub(in crate::config) fn later_key(section: &str, name: &str) -> Option<Later> {
+/// Whether a key belongs to a later version, its name in either spelling; `sip` also means
+/// `[sip:NAME]`.
+pub(in crate::config) fn later_key(section: &str, name: &str) -> bool {
     let name = name.replace('_', "-");
-    let (_, _, kind) = KEYS
-        .iter()
-        .find(|(of, names, _)| *of == section && names.contains(&name.as_str()))?;
-    Some(*kind)
+    KEYS.iter()
+        .any(|(of, names)| *of == section && names.contains(&name.as_str()))
 }
 
 /// Whether the section, `NAME` or `NAME:ANY`, belongs to a later version.
@@ -24,8 +14,7 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 11] = [
-    "user",
+const SECTIONS: [&str; 10] = [
     "zone",
     "page",
     "moh",
@@ -38,14 +27,13 @@ const SECTIONS: [&str; 11] = [
     "http",
 ];
 
-const KEYS: &[(&str, &[&str], Later)] = &[
-    ("sip", &["trace", "extensions"], Later::Feature),
-    ("sip", &["allow", "require-auth"], Later::Protection),
-    ("audio", &["agc", "speech-filter"], Later::Feature),
-    ("calls", &["silence-hang-up"], Later::Feature),
+const KEYS: &[(&str, &[&str])] = &[
+    ("sip", &["extensions"]),
+    ("user", &["role"]),
+    ("audio", &["agc", "speech-filter"]),
+    ("calls", &["silence-hang-up"]),
     (
         "server",
         &["state-dir", "recordings-dir", "retention-days", "log-file"],
-        Later::Feature,
     ),
 ];

@@ -8,11 +8,12 @@ mod gone;
 mod later;
 mod server;
 mod sip;
+mod user;
 
-use crate::config::model::{Account, Config};
+use crate::config::model::{Account, Config, User};
 
 pub(super) use gone::{gone, gone_section};
-pub(super) use later::{Later, later_key, later_section};
+pub(super) use later::{later_key, later_section};
 
 /// One key of one section.
 #[derive(Debug)]
@@ -41,6 +42,10 @@ pub struct Key {
 pub enum Part {
     /// Registrations: those that changed must be renewed.
     Accounts,
+    /// Who may call and register.
+    Callers,
+    /// Whether and where SIP messages are written down.
+    Trace,
     /// The SIP sockets and the addresses that we tell.
     Listen,
     /// Codecs, RTP ports and the RTP timeout; holds from the next call on.
@@ -64,6 +69,7 @@ pub enum Part {
 enum Slot {
     Whole(Access<Config>),
     Account(Access<Account>),
+    User(Access<User>),
 }
 
 /// `set` may add remarks for the operator; `show` writes what `set` reads.
@@ -102,6 +108,7 @@ impl Key {
         match self.slot {
             Slot::Whole(access) => (access.set)(config, text, remarks),
             Slot::Account(access) => (access.set)(&mut config.sip.main, text, remarks),
+            Slot::User(_) => Ok(()),
         }
     }
 
@@ -113,7 +120,7 @@ impl Key {
         remarks: &mut Vec<String>,
     ) -> Result<(), String> {
         match self.slot {
-            Slot::Whole(_) => Ok(()),
+            Slot::Whole(_) | Slot::User(_) => Ok(()),
             Slot::Account(access) => (access.set)(account, text, remarks),
         }
     }
@@ -123,14 +130,36 @@ impl Key {
         match self.slot {
             Slot::Whole(access) => (access.show)(config),
             Slot::Account(access) => (access.show)(&config.sip.main),
+            Slot::User(_) => String::new(),
         }
     }
 
     /// As `show`, for one account; empty for a key that no account has.
     pub(super) fn show_account(&self, account: &Account) -> String {
         match self.slot {
-            Slot::Whole(_) => String::new(),
+            Slot::Whole(_) | Slot::User(_) => String::new(),
             Slot::Account(access) => (access.show)(account),
+        }
+    }
+
+    /// As `set_account`, for a user.
+    pub(super) fn set_user(
+        &self,
+        user: &mut User,
+        text: &str,
+        remarks: &mut Vec<String>,
+    ) -> Result<(), String> {
+        match self.slot {
+            Slot::Whole(_) | Slot::Account(_) => Ok(()),
+            Slot::User(access) => (access.set)(user, text, remarks),
+        }
+    }
+
+    /// As `show_account`, for a user.
+    pub(super) fn show_user(&self, user: &User) -> String {
+        match self.slot {
+            Slot::Whole(_) | Slot::Account(_) => String::new(),
+            Slot::User(access) => (access.show)(user),
         }
     }
 }
@@ -140,6 +169,11 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     [sip::KEYS, audio::KEYS, calls::KEYS, server::KEYS]
         .into_iter()
         .flatten()
+}
+
+/// The keys of every `[user:NAME]`; they stand in no file by themselves.
+pub(super) fn of_user() -> impl Iterator<Item = &'static Key> {
+    user::KEYS.iter()
 }
 
 /// A row for a field of `Config`.

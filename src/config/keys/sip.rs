@@ -6,6 +6,7 @@ use crate::config::keys::{Access, Key, Slot, account, whole};
 
 const LISTENING: &str = "Listening";
 const CALLS: &str = "Calls and their sound";
+const CALLERS: &str = "Keeping people out, and seeing what goes on";
 
 pub(super) const KEYS: &[Key] = &[
     account!(
@@ -197,6 +198,50 @@ pub(super) const KEYS: &[Key] = &[
         "1800.0",
         "Seconds after which a call ends whose other side has vanished without hanging up;\n\
          while both are there it is renewed. 90 to 86400; 0: never."
+    ),
+    whole!(
+        "sip",
+        CALLERS,
+        "allow",
+        Callers,
+        sip.allow,
+        form::NETWORKS,
+        "",
+        "Networks that are listened to, e.g. 10.0.0.0/8 192.0.2.7; others get no answer.\n\
+         The PBX need not be named. Empty: all."
+    ),
+    whole!(
+        "sip",
+        CALLERS,
+        "require-auth",
+        Callers,
+        sip.require_auth,
+        form::BOOL,
+        "no",
+        "Calls that come from no PBX of ours need the name and password of a section\n\
+         [user:NAME] with pass = PASSWORD. Such users can also register here."
+    ),
+    whole!(
+        "sip",
+        CALLERS,
+        "trace",
+        Trace,
+        sip.trace,
+        form::BOOL,
+        "no",
+        "Write every SIP message to a file that Wireshark and sngrep open; passwords and\n\
+         what proves them are masked."
+    ),
+    whole!(
+        "sip",
+        CALLERS,
+        "trace-file",
+        Trace,
+        sip.trace_file,
+        form::PATH,
+        "",
+        "That file. At 64 MB it is renamed to .old and begun anew.\n\
+         Empty: sip-trace.pcap in the state directory of the service, or where it was started."
     ),
 ];
 

@@ -279,7 +279,10 @@ fn of_sip(event: &sip::Event) -> Option<CallId> {
         | sip::Event::Ringing { call }
         | sip::Event::Answered { call, .. }
         | sip::Event::Refused { call, .. } => Some(*call),
-        sip::Event::Incoming { .. } | sip::Event::Account { .. } => None,
+        sip::Event::Incoming { .. }
+        | sip::Event::Account { .. }
+        | sip::Event::User { .. }
+        | sip::Event::Guard(_) => None,
     }
 }
 

@@ -199,7 +199,9 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             sip::Event::Reanswered { answer, .. } => self.confirmed(answer.ok().as_deref()),
             sip::Event::Replaced { .. }
             | sip::Event::Incoming { .. }
-            | sip::Event::Account { .. } => {}
+            | sip::Event::Account { .. }
+            | sip::Event::User { .. }
+            | sip::Event::Guard(_) => {}
         }
         None
     }

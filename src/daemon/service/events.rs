@@ -22,6 +22,7 @@ impl Service {
                 offer,
                 auto_answer,
                 account: _,
+                user: _,
             } => {
                 let caller = words::caller(&caller);
                 let dialled = words::dialled(&dialled);
@@ -68,6 +69,12 @@ impl Service {
             sip::Event::Ended { call, how } => self.call_over(call, words::ended(&how)),
             sip::Event::Account { name, state } => {
                 self.inputs.extend(words::account(name, state));
+            }
+            sip::Event::User { name, state } => {
+                tracing::info!("sip: {}", words::user(&name, state));
+            }
+            sip::Event::Guard(notice) => {
+                tracing::warn!("sip: {}", words::guard(&notice));
             }
             // The daemon places no calls of its own yet.
             sip::Event::Ringing { .. }

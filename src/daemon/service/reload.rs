@@ -29,6 +29,15 @@ impl Service {
         if changes.concern(Part::Accounts) {
             self.endpoint.set_accounts(settings::accounts(&self.config));
         }
+        if changes.concern(Part::Callers) {
+            self.endpoint.set_callers(settings::callers(&self.config));
+        }
+        if changes.concern(Part::Trace) {
+            let path = settings::trace(&self.config);
+            if let Err(why) = self.endpoint.set_trace(path.as_deref()) {
+                tracing::error!("{why}");
+            }
+        }
         if changes.concern(Part::Media) {
             self.legs.configure(settings::legs(&self.config));
         }

@@ -1,0 +1,249 @@
+//! Who may come in, as all tasks of the endpoint ask it?
+//!
+//! The guard, the asker for passwords and the list of who is where decide; here they get the
+//! time, share one lock each, and what they find out becomes events.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rsipstack::platform::CancellationToken;
+use rsipstack::transaction::random_text;
+use sha2::Digest as _;
+use tokio::sync::mpsc;
+
+use super::challenge::{Challenger, Credentials, Judgement};
+use super::counts::Counters;
+use super::event::{Event, UserState};
+use super::guard::{Dropped, Guard, Guess};
+use super::peek;
+use super::registrar::{Binding, Bindings, Enrolment, Refused};
+use super::settings::{Callers, Secret};
+
+pub(super) struct Doors {
+    guard: Mutex<Guard>,
+    list: Mutex<List>,
+    half_open: Arc<AtomicUsize>,
+    events: mpsc::UnboundedSender<Event>,
+    counters: Arc<Counters>,
+}
+
+struct List {
+    users: BTreeMap<String, Secret>,
+    require_auth: bool,
+    challenger: Challenger,
+    bindings: Bindings,
+}
+
+/// What became of the question who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// A user of ours, whose password was proved.
+    User(String),
+    /// It has to prove it, or anew: the values of the WWW-Authenticate headers.
+    Unproven([String; 2]),
+}
+
+impl Doors {
+    pub(super) fn new(events: mpsc::UnboundedSender<Event>, counters: Arc<Counters>) -> Self {
+        let now = Instant::now();
+        let key: [u8; 32] = sha2::Sha256::digest(random_text(64)).into();
+        let seed = sha2::Sha256::digest(random_text(64));
+        let seed = seed.iter().fold(0, |all, &b| all << 8 | u64::from(b));
+        Self {
+            guard: Mutex::new(Guard::new(seed, now)),
+            list: Mutex::new(List {
+                users: BTreeMap::new(),
+                require_auth: false,
+                challenger: Challenger::new(key, now),
+                bindings: Bindings::default(),
+            }),
+            half_open: Arc::default(),
+            events,
+            counters,
+        }
+    }
+
+    /// Takes new rules; who is not a user any more is registered no longer.
+    pub(super) fn configure(&self, callers: Callers) {
+        lock(&self.guard).allow(callers.allow);
+        let mut list = lock(&self.list);
+        list.require_auth = callers.require_auth;
+        let users = callers.users.into_iter();
+        list.users = users.map(|user| (user.name, user.password)).collect();
+        let List {
+            users, bindings, ..
+        } = &mut *list;
+        bindings.keep_only(|user| users.contains_key(user));
+    }
+
+    /// Whether a message may go on to be parsed.
+    pub(super) fn admits(&self, from: IpAddr, raw: &[u8]) -> bool {
+        let judged = lock(&self.guard).admit(from, peek::kind(raw), Instant::now());
+        self.count(judged)
+    }
+
+    /// Whether a connection may be kept.
+    pub(super) fn admits_stream(&self, from: IpAddr) -> bool {
+        let judged = lock(&self.guard).admits_stream(from, Instant::now());
+        self.count(judged)
+    }
+
+    fn count(&self, judged: Result<(), Dropped>) -> bool {
+        if let Err(why) = judged {
+            self.counters.dropped(why);
+            self.tell();
+        }
+        judged.is_ok()
+    }
+
+    /// We are about to speak to that peer of our own accord.
+    pub(super) fn befriend(&self, to: IpAddr) {
+        lock(&self.guard).befriend(to, Instant::now());
+    }
+
+    /// The peer asked for a number that is not there.
+    pub(super) fn missed(&self, from: IpAddr) {
+        lock(&self.guard).guessed(from, Guess::Number, Instant::now());
+        self.tell();
+    }
+
+    /// Whether anybody can register here.
+    pub(super) fn has_users(&self) -> bool {
+        !lock(&self.list).users.is_empty()
+    }
+
+    /// Whether a call of a stranger needs a password.
+    pub(super) fn require_auth(&self) -> bool {
+        lock(&self.list).require_auth
+    }
+
+    /// Judges the Authorization headers of a request.
+    pub(super) fn identify<'a>(
+        &self,
+        proofs: impl Iterator<Item = &'a str>,
+        method: &str,
+        from: IpAddr,
+    ) -> Who {
+        let now = Instant::now();
+        let mut list = lock(&self.list);
+        let proof = proofs.filter_map(Credentials::parse).next();
+        let judgement = proof.as_ref().map(|proof| {
+            let List {
+                users, challenger, ..
+            } = &mut *list;
+            challenger.judge(proof, users.get(&proof.user), method, from, now)
+        });
+        if judgement == Some(Judgement::Wrong) {
+            self.counters.wrong_password();
+            lock(&self.guard).guessed(from, Guess::Password, now);
+            self.tell();
+        }
+        match (proof, judgement) {
+            (Some(proof), Some(Judgement::Right)) => {
+                lock(&self.guard).vouch(from, now);
+                Who::User(proof.user)
+            }
+            (_, judgement) => {
+                let is_stale = judgement == Some(Judgement::Stale);
+                Who::Unproven(list.challenger.challenges(from, is_stale, now))
+            }
+        }
+    }
+
+    /// Carries a REGISTER of that user out; the Contacts that are bound then.
+    pub(super) fn register(
+        &self,
+        user: &str,
+        asked: &Enrolment<'_>,
+    ) -> Result<Vec<String>, Refused> {
+        let now = Instant::now();
+        let mut list = lock(&self.list);
+        let was_there = !list.bindings.of(user, now).is_empty();
+        list.bindings.register(user, asked, now)?;
+        let bound = list.bindings.of(user, now);
+        match (was_there, bound.is_empty()) {
+            (false, false) => self.tell_user(user, UserState::Registered(asked.way.remote)),
+            (true, true) => self.tell_user(user, UserState::Gone),
+            (true, false) | (false, true) => {}
+        }
+        Ok(bound.into_iter().map(|b| b.contact(now)).collect())
+    }
+
+    /// Where to call a user; `Err` if the name is no user's, `None` if the user is not there.
+    pub(super) fn find(&self, name: &str) -> Result<Option<Binding>, NotAUser> {
+        let list = lock(&self.list);
+        if !list.users.contains_key(name) {
+            return Err(NotAUser);
+        }
+        let bindings = list.bindings.of(name, Instant::now());
+        Ok(bindings.first().map(|&binding| binding.clone()))
+    }
+
+    /// A place among the calls that are not confirmed yet; `None` if strangers have taken all.
+    pub(super) fn half_open(&self, from: SocketAddr) -> Option<HalfOpen> {
+        let place = HalfOpen(self.half_open.clone());
+        let n = self.half_open.fetch_add(1, Ordering::Relaxed);
+        if n < HALF_OPEN || lock(&self.guard).is_trusted(from.ip(), Instant::now()) {
+            return Some(place);
+        }
+        self.counters.beyond_cap();
+        None
+    }
+
+    /// Lets time pass for all, until the endpoint closes.
+    pub(super) async fn run(&self, closing: CancellationToken) {
+        let mut tick = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = closing.cancelled() => return,
+            }
+            let now = Instant::now();
+            lock(&self.guard).sweep(now);
+            self.tell();
+            let gone = lock(&self.list).bindings.expire(now);
+            for user in gone {
+                self.tell_user(&user, UserState::Gone);
+            }
+        }
+    }
+
+    fn tell(&self) {
+        while let Some(notice) = lock(&self.guard).poll() {
+            let _ = self.events.send(Event::Guard(notice));
+        }
+    }
+
+    fn tell_user(&self, name: &str, state: UserState) {
+        let name = name.to_owned();
+        let _ = self.events.send(Event::User { name, state });
+    }
+}
+
+/// There is no user of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotAUser;
+
+/// A call that waits for its answer or for the ACK to it.
+pub(super) struct HalfOpen(Arc<AtomicUsize>);
+
+impl Drop for HalfOpen {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A panic elsewhere must not open or shut the doors.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls that may wait for answer or ACK before strangers are refused. A thousand calls a
+/// second, each confirmed within four, still fit.
+const HALF_OPEN: usize = 4_096;
+
+/// How often silences and registrations are looked through.
+const SWEEP: Duration = Duration::from_secs(2);

@@ -1,0 +1,232 @@
+//! What of a message must not be written down?
+//!
+//! Masked text keeps its length, so that Content-Length and all that follows stay true.
+
+/// Replaces passwords, proofs, nonces and media keys by stars.
+pub(super) fn mask(message: &[u8]) -> Vec<u8> {
+    let mut out = message.to_vec();
+    let mut at = 0;
+    let mut is_head = true;
+    let mut is_proof = false;
+    for line in message.split_inclusive(|&b| b == b'\n') {
+        let here = &mut out[at..at + line.len()];
+        at += line.len();
+        if is_head {
+            let is_folded = line.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
+            is_proof = is_secret_header(line) || (is_folded && is_proof);
+            if is_proof {
+                proofs(here);
+            }
+            is_head = at == line.len() || !line.trim_ascii().is_empty();
+        } else {
+            keys(here);
+        }
+        uri_passwords(here);
+    }
+    out
+}
+
+fn is_secret_header(line: &[u8]) -> bool {
+    let name = line.split(|&b| b == b':').next().unwrap_or_default();
+    SECRET_HEADERS
+        .iter()
+        .any(|secret| name.trim_ascii().eq_ignore_ascii_case(secret))
+}
+
+/// Of a challenge or proof, only what tells nobody anything is left: all but the known names.
+fn proofs(line: &mut [u8]) {
+    let mut at = line
+        .iter()
+        .position(|&b| b == b':')
+        .map_or(0, |colon| colon + 1);
+    while at < line.len() {
+        let end = end_of_field(line, at);
+        let field = &mut line[at..end];
+        match field.iter().position(|&b| b == b'=') {
+            Some(equals) if is_harmless(&field[..equals]) => {}
+            Some(equals) if words(&field[..equals]).next().is_none_or(is_digest) => {
+                stars(&mut field[equals + 1..]);
+            }
+            Some(equals) if words(&field[..equals]).count() == 1 => {
+                stars(&mut field[equals + 1..]);
+            }
+            // A scheme with a token behind it, as Basic and Bearer have.
+            Some(_) | None => {
+                let word = field.iter().position(|b| !b.is_ascii_whitespace());
+                let blank = word.and_then(|word| {
+                    let end = field[word..].iter().position(|&b| b == b' ');
+                    end.map(|end| word + end)
+                });
+                if let Some(blank) = blank {
+                    stars(&mut field[blank..]);
+                }
+            }
+        }
+        at = end + 1;
+    }
+}
+
+/// The comma behind a field that begins there; commas in quotes do not count.
+fn end_of_field(line: &[u8], start: usize) -> usize {
+    let mut is_quoted = false;
+    let mut at = start;
+    while at < line.len() {
+        match line[at] {
+            b'\\' if is_quoted => at += 1,
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    line.len()
+}
+
+/// Whether a field's name, the last word before the equals sign, is one of those to keep.
+fn is_harmless(before: &[u8]) -> bool {
+    let n_words = words(before).count();
+    let is_alone = n_words == 1 || words(before).next().is_some_and(is_digest);
+    let name = words(before).last().unwrap_or_default();
+    is_alone
+        && HARMLESS
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let words = text.split(u8::is_ascii_whitespace);
+    words.filter(|word| !word.is_empty())
+}
+
+fn is_digest(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"digest")
+}
+
+/// Keys of encrypted sound (RFC 4568) and of its forerunner (`k=`).
+fn keys(line: &mut [u8]) {
+    let is_named = |wanted: &[u8]| {
+        line.get(..wanted.len())
+            .is_some_and(|part| part.eq_ignore_ascii_case(wanted))
+    };
+    if is_named(b"a=crypto:") {
+        stars(&mut line[b"a=crypto:".len()..]);
+    } else if is_named(b"k=") {
+        stars(&mut line[b"k=".len()..]);
+    }
+}
+
+/// `sip:user:password@host`.
+fn uri_passwords(line: &mut [u8]) {
+    let mut at = 0;
+    while let Some(scheme) = find_scheme(&line[at..]) {
+        let start = at + scheme;
+        let ends = |b: &u8| b"<>\" \t,".contains(b);
+        let end = line[start..]
+            .iter()
+            .position(ends)
+            .unwrap_or(line.len() - start);
+        let uri = &mut line[start..start + end];
+        if let Some(sign) = uri.iter().rposition(|&b| b == b'@')
+            && let Some(colon) = uri[..sign].iter().position(|&b| b == b':')
+        {
+            stars(&mut uri[colon + 1..sign]);
+        }
+        at = start;
+    }
+}
+
+/// The first byte behind `sip:` or `sips:`.
+fn find_scheme(text: &[u8]) -> Option<usize> {
+    let at = |wanted: &[u8]| {
+        let found = text.windows(wanted.len());
+        let mut found = found.map(|part| part.eq_ignore_ascii_case(wanted));
+        found.position(|is| is).map(|at| at + wanted.len())
+    };
+    match (at(b"sip:"), at(b"sips:")) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Line ends stay.
+fn stars(text: &mut [u8]) {
+    for byte in text.iter_mut().filter(|b| !matches!(b, b'\r' | b'\n')) {
+        *byte = b'*';
+    }
+}
+
+const SECRET_HEADERS: [&[u8]; 5] = [
+    b"Authorization",
+    b"Proxy-Authorization",
+    b"WWW-Authenticate",
+    b"Proxy-Authenticate",
+    b"Authentication-Info",
+];
+
+const HARMLESS: [&[u8]; 8] = [
+    b"username",
+    b"realm",
+    b"uri",
+    b"algorithm",
+    b"qop",
+    b"nc",
+    b"stale",
+    b"domain",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn masked(text: &str) -> String {
+        String::from_utf8(mask(text.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn secrets_become_stars_and_the_rest_stays() {
+        let table = [
+            (
+                "X: 1\r\nAuthorization: Digest username=\"b,o\", realm=\"r\", nonce=\"n1\", \
+                 response=\"ab\", nc=01\r\nY: 2\r\n",
+                "X: 1\r\nAuthorization: Digest username=\"b,o\", realm=\"r\", nonce=****, \
+                 response=****, nc=01\r\nY: 2\r\n",
+            ),
+            (
+                "X: 1\r\nproxy-authorization : Digest nonce=\"n\",\r\n response=ab\r\nY: a=b\r\n",
+                "X: 1\r\nproxy-authorization : Digest nonce=***,\r\n response=**\r\nY: a=b\r\n",
+            ),
+            (
+                "X: 1\r\nAuthorization: Basic Zm9v\r\n",
+                "X: 1\r\nAuthorization: Basic*****\r\n",
+            ),
+            (
+                "INVITE sip:b:pw@h SIP/2.0\r\nTo: \"x\" <sips:b:p@h>\r\n\r\n",
+                "INVITE sip:b:**@h SIP/2.0\r\nTo: \"x\" <sips:b:*@h>\r\n\r\n",
+            ),
+            (
+                "X: 1\r\n\r\nv=0\r\nk=clear:abc\r\na=crypto:1 AES inline:x\r\na=b\r\n",
+                "X: 1\r\n\r\nv=0\r\nk=*********\r\na=crypto:**************\r\na=b\r\n",
+            ),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(masked(text), wanted);
+        }
+        // Its padding looks like a field without a value.
+        assert!(!masked("X: 1\r\nAuthorization: Basic Zm9v=\r\n").contains("Zm9v"));
+    }
+
+    proptest! {
+        #[test]
+        fn length_and_lines_stay(text in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut message = b"X: 1\r\nAuthorization: ".to_vec();
+            message.extend(&text);
+            let out = mask(&message);
+            let ends = |bytes: &[u8]| -> Vec<usize> {
+                (0..bytes.len()).filter(|&at| bytes[at] == b'\n').collect()
+            };
+            prop_assert_eq!(out.len(), message.len());
+            prop_assert_eq!(ends(&out), ends(&message));
+        }
+    }
+}
