@@ -30,14 +30,10 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
 
     let killed = Instant::now();
     jackd.kill();
-    let said = daemon.notify.wait_for("STATUS=", killed, SOON);
-    assert!(
-        said.is_some(),
-        "no word to systemd: {:?}",
-        daemon.notify.all()
-    );
-    let status = daemon.notify.status().unwrap().to_lowercase();
-    assert!(status.contains("jack"), "{status}");
+    let status = daemon
+        .notify
+        .wait_for_status(killed, SOON, |s| s.contains("jack"));
+    assert!(status, "no word to systemd: {:?}", daemon.notify.all());
     daemon.process.wait_for("the JACK server is gone", SOON);
     pause(1_500);
     assert!(daemon.process.is_running(), "{}", daemon.process.log());
@@ -54,10 +50,14 @@ fn sound_is_back_in_the_same_call_after_jackd_was_killed() {
     let away = Instant::now();
     jackd.restart();
     let back = Instant::now();
-    let told = daemon.notify.wait_for("STATUS=", away, SOON);
-    assert!(told.is_some(), "systemd is not told of the return");
-    let status = daemon.notify.status().unwrap().to_lowercase();
-    assert!(!status.contains("gone"), "{status}");
+    let told = daemon
+        .notify
+        .wait_for_status(away, SOON, |s| !s.contains("no sound"));
+    assert!(
+        told,
+        "systemd is not told of the return: {:?}",
+        daemon.notify.all()
+    );
     let recorder = Recorder::start(&jackd);
     let longest = Duration::from_secs(3);
     jackd.wait_until_fed("system:playback_1", "paging:", longest);

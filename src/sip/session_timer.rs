@@ -232,7 +232,7 @@ mod tests {
         ];
         for (lines, seconds, side) in table {
             let wanted = Ok(Some(agreed(seconds, side)));
-            let found = OURS.asked(&headers(&lines), None);
+            let found = OURS.asked(&headers(lines), None);
             assert_eq!(found.map_err(|h| h.to_string()), wanted, "{lines}");
         }
     }

@@ -46,6 +46,11 @@ impl Kamailio {
     /// Starts it again at the same address with nobody registered.
     pub fn restart(&mut self) {
         self.kill();
+        // Its children may hold the port for a moment longer.
+        let until = Instant::now() + Duration::from_secs(5);
+        while std::net::TcpListener::bind(self.address).is_err() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         self.process = serve(self.address, self.algorithm, &self.password, &self.folder);
     }
 

@@ -50,6 +50,29 @@ impl Notify {
         }
     }
 
+    /// Whether a `STATUS=` that `fits`, in lower case and without its key, came after `since`;
+    /// waits for it.
+    pub fn wait_for_status(
+        &self,
+        since: Instant,
+        longest: Duration,
+        fits: impl Fn(&str) -> bool,
+    ) -> bool {
+        let until = Instant::now() + longest;
+        let mut words = self.heard.words.lock().unwrap();
+        loop {
+            let mut later = words.iter().filter(|(at, _)| *at >= since);
+            let told = |word: &str| word.strip_prefix("STATUS=").map(str::to_lowercase);
+            if later.any(|(_, word)| told(word).is_some_and(|status| fits(&status))) {
+                return true;
+            }
+            let Some(left) = until.checked_duration_since(Instant::now()) else {
+                return false;
+            };
+            words = self.heard.more.wait_timeout(words, left).unwrap().0;
+        }
+    }
+
     pub fn all(&self) -> Vec<(Instant, String)> {
         self.heard.words.lock().unwrap().clone()
     }

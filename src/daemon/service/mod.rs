@@ -52,6 +52,8 @@ pub(super) struct Service {
     notify: Notify,
     rest: Rest,
     look_after_at: Instant,
+    /// Something may have changed since systemd was told.
+    is_untold: bool,
     is_ready: bool,
     /// The timer stands in for sound hardware that was hoped for.
     is_unheard: bool,
@@ -133,6 +135,7 @@ impl Service {
             notify: Notify::new(now),
             rest: Rest::default(),
             look_after_at: now,
+            is_untold: false,
             is_ready: false,
             is_unheard: false,
             sip_events,
@@ -191,7 +194,8 @@ impl Service {
         };
         let fed = self.notify.poll_timeout().map(|(at, _)| at.max(now + LOOK));
         let due = self.core.poll_timeout().map(|(at, _)| at);
-        [fed, due]
+        let told = self.is_untold.then_some(self.look_after_at);
+        [fed, due, told]
             .into_iter()
             .flatten()
             .fold(now + look, Instant::min)
@@ -232,8 +236,10 @@ impl Service {
             self.notify.ready();
         }
         if now < self.look_after_at {
+            self.is_untold = true;
             return;
         }
+        self.is_untold = false;
         self.look_after_at = now + LOOK_AFTER;
         let snapshot = self.core.snapshot();
         let unheard = if self.is_unheard {
