@@ -50,6 +50,25 @@ impl Notify {
         }
     }
 
+    /// Waits until the newest `STATUS=` is such; otherwise returns what it is.
+    pub fn wait_status(
+        &self,
+        is_such: impl Fn(&str) -> bool,
+        longest: Duration,
+    ) -> Result<(), Option<String>> {
+        let until = Instant::now() + longest;
+        loop {
+            let status = self.status();
+            if status.as_deref().is_some_and(&is_such) {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(status);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub fn all(&self) -> Vec<(Instant, String)> {
         self.heard.words.lock().unwrap().clone()
     }
