@@ -50,26 +50,22 @@ impl Notify {
         }
     }
 
-    /// Whether a `STATUS=` that `fits`, in lower case and without its key, came after `since`;
-    /// waits for it.
-    pub fn wait_for_status(
+    /// Waits until the newest `STATUS=` is such; otherwise returns what it is.
+    pub fn wait_status(
         &self,
-        since: Instant,
+        is_such: impl Fn(&str) -> bool,
         longest: Duration,
-        fits: impl Fn(&str) -> bool,
-    ) -> bool {
+    ) -> Result<(), Option<String>> {
         let until = Instant::now() + longest;
-        let mut words = self.heard.words.lock().unwrap();
         loop {
-            let mut later = words.iter().filter(|(at, _)| *at >= since);
-            let told = |word: &str| word.strip_prefix("STATUS=").map(str::to_lowercase);
-            if later.any(|(_, word)| told(word).is_some_and(|status| fits(&status))) {
-                return true;
+            let status = self.status();
+            if status.as_deref().is_some_and(&is_such) {
+                return Ok(());
             }
-            let Some(left) = until.checked_duration_since(Instant::now()) else {
-                return false;
-            };
-            words = self.heard.more.wait_timeout(words, left).unwrap().0;
+            if Instant::now() >= until {
+                return Err(status);
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
