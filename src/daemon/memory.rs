@@ -5,21 +5,26 @@
 
 use std::time::{Duration, Instant};
 
-/// Waits for a quiet time after calls.
+/// Knows when calls have left something to give back.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     due_at: Option<Instant>,
+    /// When nothing of the latest call is left.
+    last_at: Option<Instant>,
 }
 
 impl Rest {
     /// A call has come or gone.
     pub(super) fn disturb(&mut self, now: Instant) {
-        self.due_at = Some(now + QUIET);
+        self.last_at = Some(now + REMEMBERED);
+        // On a site where somebody always calls there is no better time than now and then.
+        self.due_at = self.due_at.or(self.last_at);
     }
 
     /// To be called every now and then.
     pub(super) fn watch(&mut self, now: Instant) {
-        if self.due_at.take_if(|at| *at <= now).is_some() {
+        if self.due_at.is_some_and(|at| at <= now) {
+            self.due_at = self.last_at.filter(|at| *at > now);
             give_back();
         }
     }
@@ -35,22 +40,34 @@ fn give_back() {
     }
 }
 
-/// Transactions are remembered for 32 s (64·T1, RFC 3261 §17) after the last call.
-const QUIET: Duration = Duration::from_secs(35);
+/// Transactions are remembered for 32 s (64·T1, RFC 3261 §17) after a call.
+const REMEMBERED: Duration = Duration::from_secs(35);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_given_back_once_after_the_last_call() {
+    fn memory_is_given_back_during_a_long_rush_and_once_after_the_last_call() {
         let now = Instant::now();
+        let later = |seconds| now + Duration::from_secs(seconds);
         let mut rest = Rest::default();
+        rest.watch(now);
+        assert_eq!(
+            rest.due_at, None,
+            "nothing to give back before the first call"
+        );
         rest.disturb(now);
-        rest.disturb(now + Duration::from_secs(30));
-        rest.watch(now + QUIET);
-        assert!(rest.due_at.is_some(), "not quiet for long enough");
-        rest.watch(now + Duration::from_secs(30) + QUIET);
+        rest.disturb(later(30));
+        rest.watch(later(34));
+        assert_eq!(
+            rest.due_at,
+            Some(later(35)),
+            "the first call is still remembered"
+        );
+        rest.watch(later(35));
+        assert_eq!(rest.due_at, Some(later(65)), "and then the last one is");
+        rest.watch(later(65));
         assert_eq!(rest.due_at, None);
     }
 }

@@ -159,18 +159,21 @@ impl Daemon {
 
     /// Resident memory of its own (not shared), in kilobytes.
     pub fn own_memory_kb(&self) -> u64 {
+        self.memory_kb("Private_")
+    }
+
+    /// Heap, stacks and what else is no file, in kilobytes: without the pages of the program
+    /// itself, which come with the first use of each function and which the kernel may drop.
+    pub fn anonymous_memory_kb(&self) -> u64 {
+        self.memory_kb("Anonymous:")
+    }
+
+    fn memory_kb(&self, kind: &str) -> u64 {
         let path = format!("/proc/{}/smaps_rollup", self.process.pid());
         let text = std::fs::read_to_string(path).unwrap();
-        let lines = text.lines().filter(|line| line.starts_with("Private_"));
-        lines
-            .map(|line| {
-                line.split_whitespace()
-                    .nth(1)
-                    .unwrap()
-                    .parse::<u64>()
-                    .unwrap()
-            })
-            .sum()
+        let lines = text.lines().filter(|line| line.starts_with(kind));
+        let size = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
+        lines.map(|line| size(line).unwrap()).sum()
     }
 
     /// Processor time used so far, all threads.
