@@ -22,13 +22,41 @@ fn mixing() -> Conf {
     Conf::timer().calls("hold-concurrent = no")
 }
 
-/// Five seconds here; scripts/measure does thirty with the released program.
+/// Five seconds at a time here; scripts/measure does thirty with the released program, and
+/// scripts/soak 200,000 calls. How much a program keeps differs from machine to machine; that a
+/// second rush leaves no more than the first does not.
 #[test]
 fn two_hundred_calls_a_second_are_answered_and_the_memory_is_back() {
     let _turn = turn();
     let daemon = Daemon::start(&mixing());
-    daemon.phone().call("100", SOON);
+    let mut phone = daemon.phone();
+    phone.call("100", SOON);
+    phone.hang_up();
     let before = daemon.anonymous_memory_kb();
+    let first_peak = rush(&daemon);
+    let taken = first_peak.saturating_sub(before);
+    let first = memory_at_rest(&daemon, before + taken / 2);
+    let second_peak = rush(&daemon);
+    let second = memory_at_rest(&daemon, first + taken / 5);
+    println!(
+        "memory: {before} kB before, {first_peak} kB after 1,000 calls, {first} kB later; \
+         {second_peak} kB after another 1,000, {second} kB later"
+    );
+    assert!(
+        first <= before + taken / 2,
+        "of {taken} kB that 1,000 calls took, {} are kept",
+        first - before
+    );
+    assert!(
+        second <= first + taken / 5,
+        "1,000 calls more keep {} kB more",
+        second - first
+    );
+    assert!(daemon.phone().options(SOON).is_some());
+}
+
+/// A thousand calls in five seconds; the memory after the last one.
+fn rush(daemon: &Daemon) -> u64 {
     let load = ["-m", "1000", "-r", "200", "-l", "1000"];
     let score = Sipp::start("-sn uac", daemon.sip, &load, &[]).finish(Duration::from_secs(40));
     assert_eq!(
@@ -37,21 +65,20 @@ fn two_hundred_calls_a_second_are_answered_and_the_memory_is_back() {
         "{score:?}"
     );
     assert_eq!((score.n_failed, score.exit), (0, Some(0)), "{score:?}");
-    let at_peak = daemon.anonymous_memory_kb();
+    daemon.anonymous_memory_kb()
+}
 
-    // Finished transactions are kept for 32 s (RFC 3261 timers J and I).
-    let until = Instant::now() + Duration::from_secs(50);
-    let enough = before + 3_000;
+/// The memory once the calls are forgotten; if it is above `enough`, what it is after a minute.
+fn memory_at_rest(daemon: &Daemon, enough: u64) -> u64 {
+    // Finished transactions are kept for 32 s (RFC 3261 timers J and I), and given back at 35 s.
+    let until = Instant::now() + Duration::from_secs(60);
+    pause(33_000);
     while daemon.anonymous_memory_kb() > enough && Instant::now() < until {
         pause(500);
     }
-    let afterwards = daemon.anonymous_memory_kb();
-    println!("memory: {before} kB before, {at_peak} kB after 1,000 calls, {afterwards} kB later");
-    assert!(
-        afterwards <= enough,
-        "{afterwards} kB are kept of {at_peak} kB"
-    );
-    assert!(daemon.phone().options(SOON).is_some());
+    // Some of the last calls may still have been remembered.
+    pause(3_000);
+    daemon.anonymous_memory_kb()
 }
 
 #[test]

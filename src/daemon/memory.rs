@@ -17,14 +17,16 @@ impl Rest {
     /// A call has come or gone.
     pub(super) fn disturb(&mut self, now: Instant) {
         self.last_at = Some(now + REMEMBERED);
-        // On a site where somebody always calls there is no better time than now and then.
         self.due_at = self.due_at.or(self.last_at);
     }
 
     /// To be called every now and then.
     pub(super) fn watch(&mut self, now: Instant) {
         if self.due_at.is_some_and(|at| at <= now) {
-            self.due_at = self.last_at.filter(|at| *at > now);
+            // While somebody always calls there is no better time than now and then: a rush
+            // before a single late call must not wait for that one to be forgotten as well.
+            let next = self.last_at.filter(|at| *at > now);
+            self.due_at = next.map(|at| at.min(now + AGAIN));
             give_back();
         }
     }
@@ -43,6 +45,9 @@ fn give_back() {
 /// Transactions are remembered for 32 s (64·T1, RFC 3261 §17) after a call.
 const REMEMBERED: Duration = Duration::from_secs(35);
 
+/// A heap of a hundred megabytes takes a few milliseconds to look through.
+const AGAIN: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,7 +63,7 @@ mod tests {
             "nothing to give back before the first call"
         );
         rest.disturb(now);
-        rest.disturb(later(30));
+        rest.disturb(later(22));
         rest.watch(later(34));
         assert_eq!(
             rest.due_at,
@@ -66,8 +71,20 @@ mod tests {
             "the first call is still remembered"
         );
         rest.watch(later(35));
-        assert_eq!(rest.due_at, Some(later(65)), "and then the last one is");
-        rest.watch(later(65));
+        assert_eq!(
+            rest.due_at,
+            Some(later(45)),
+            "what the first calls left does not wait for the last one"
+        );
+        rest.watch(later(45));
+        assert_eq!(
+            rest.due_at,
+            Some(later(55)),
+            "the last one is still remembered"
+        );
+        rest.watch(later(55));
+        assert_eq!(rest.due_at, Some(later(57)), "and then it is not");
+        rest.watch(later(57));
         assert_eq!(rest.due_at, None);
     }
 }
