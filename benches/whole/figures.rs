@@ -13,6 +13,7 @@ use crate::common::sipp::Sipp;
 use crate::meter::{Memory, Span};
 use crate::peers::{Baresip, IdleClient};
 use crate::report::{Peer, Report};
+use crate::voice;
 
 /// How long to look.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum Effort {
 }
 
 impl Effort {
-    fn pick<T>(self, full: T, quick: T) -> T {
+    pub fn pick<T>(self, full: T, quick: T) -> T {
         match self {
             Self::Full => full,
             Self::Quick => quick,
@@ -34,12 +35,15 @@ impl Effort {
 type Take = fn(Effort, &mut Report);
 
 /// In the order of the table, by the words that choose one.
-pub const ALL: [(&str, Take); 5] = [
+pub const ALL: [(&str, Take); 8] = [
     ("start", start),
     ("answer", answer),
     ("idle", idle),
     ("talk", talk),
     ("rush", rush),
+    ("delay", voice::delay),
+    ("jitter", voice::jitter),
+    ("loss", voice::loss),
 ];
 
 /// A page of a file that was just built is dirty until the disk has it, and would count as memory
@@ -56,7 +60,7 @@ fn jackd() -> Jackd {
 }
 
 /// Every caller is let in at once, without a klaxon.
-fn open(jackd: &Jackd) -> Conf {
+pub fn open(jackd: &Jackd) -> Conf {
     Conf::jack(jackd).calls("hold-concurrent = no")
 }
 
@@ -377,7 +381,7 @@ fn pause(span: Duration) {
     std::thread::sleep(span);
 }
 
-const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(5);
 
 const CROWD: usize = 50;
 

@@ -21,10 +21,12 @@ mod figures;
 mod meter;
 mod peers;
 mod report;
+mod voice;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
+use common::jack_client;
 use figures::Effort;
 use report::Report;
 
@@ -32,6 +34,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|word| word == peers::IDLE_CLIENT) {
         peers::be_idle();
+        return ExitCode::SUCCESS;
+    }
+    if arguments.iter().any(|word| word == jack_client::PROCESS) {
+        jack_client::be_client();
         return ExitCode::SUCCESS;
     }
     let effort = match arguments.iter().any(|word| word == "--quick") {

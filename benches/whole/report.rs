@@ -53,6 +53,18 @@ impl Report {
         });
     }
 
+    /// A figure that must reach `limit`, beside what others reached.
+    pub fn above(&mut self, what: &str, figure: f64, limit: f64, unit: &str, peers: &[Peer]) {
+        let beside: Vec<String> = peers.iter().map(|p| against(figure, p, unit)).collect();
+        self.rows.push(Row {
+            what: what.into(),
+            figure: with_unit(figure, unit),
+            limit: format!(">= {}", with_unit(limit, unit)),
+            verdict: verdict(figure >= limit),
+            beside: beside.join("; "),
+        });
+    }
+
     /// A count that must be zero; `note` stands beside it.
     pub fn none(&mut self, what: &str, count: u64, note: impl Display) {
         self.rows.push(Row {
@@ -65,7 +77,7 @@ impl Report {
     }
 
     /// A count without a limit; `note` stands beside it.
-    pub fn seen(&mut self, what: &str, count: u64, note: impl Display) {
+    pub fn seen(&mut self, what: &str, count: impl Display, note: impl Display) {
         self.rows.push(Row {
             what: what.into(),
             figure: count.to_string(),
@@ -144,7 +156,7 @@ fn against(ours: f64, peer: &Peer, unit: &str) -> String {
 }
 
 fn with_unit(figure: f64, unit: &str) -> String {
-    format!("{} {unit}", number(figure))
+    format!("{} {unit}", number(figure)).trim_end().to_owned()
 }
 
 /// Three digits that count.

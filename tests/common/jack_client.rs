@@ -121,7 +121,7 @@ fn spawn(jackd: &Jackd, folder: &Folder, what: &str) -> Process {
     let me = std::env::current_exe().unwrap();
     let process = Process::spawn(me.to_str().unwrap(), |command| {
         command
-            .args(["--exact", "common::jack_client::jack_client_process"])
+            .args(["--exact", PROCESS])
             .args(["--ignored", "--nocapture"])
             .envs(client_environment(&jackd.name))
             .env(WHAT, what)
@@ -131,9 +131,17 @@ fn spawn(jackd: &Jackd, folder: &Folder, what: &str) -> Process {
     process
 }
 
+/// What the test program, or a bench, is started with to be such a client.
+pub const PROCESS: &str = "common::jack_client::jack_client_process";
+
 #[test]
 #[ignore = "a process that other tests start"]
 fn jack_client_process() {
+    be_client();
+}
+
+/// The whole of that process.
+pub fn be_client() {
     let (Ok(what), Ok(folder)) = (std::env::var(WHAT), std::env::var(WHERE)) else {
         return;
     };

@@ -84,6 +84,17 @@ impl Jackd {
         }
     }
 
+    /// Takes from `speaker` what is fed to it by ports whose names start with `source`.
+    pub fn part(&self, speaker: &str, source: &str) {
+        let fed = self.connections(speaker).into_iter();
+        for port in fed.filter(|name| name.starts_with(source)) {
+            let mut command = Command::new("jack_disconnect");
+            command.args([port.as_str(), speaker]);
+            let status = command.envs(client_environment(&self.name)).status();
+            assert!(status.unwrap().success(), "{port} stays with {speaker}");
+        }
+    }
+
     pub fn wait_until_connected(&self, from: &str, to: &str, longest: Duration) {
         let until = Instant::now() + longest;
         while !self.is_connected(from, to) {

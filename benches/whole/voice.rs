@@ -1,0 +1,260 @@
+//! How early and how clear does a voice arrive at the speakers, beside baresip?
+//!
+//! ```text
+//!                       ┌─► Daemon ──► system:playback_2 ─┐
+//!  speech ─► same fate ─┤                                 ├─► Recorder ─► pieces found again,
+//!  (espeak-ng)          └─► baresip ─► system:playback_1 ─┘               PESQ
+//! ```
+//!
+//! Both hear the same packets at the same instants: what the network does to packet *n* is thrown
+//! once. The delay counts from the sending of the packet whose first frame it is; from mouth to
+//! speaker the time of a packet comes on top.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::common::daemon::Daemon;
+use crate::common::folder::Folder;
+use crate::common::jack_client::Recorder;
+use crate::common::jackd::Jackd;
+use crate::common::measure::{decimate, median, pieces};
+use crate::common::phone::Phone;
+use crate::common::signal::{Dice, read_wav, write_wav};
+use crate::figures::{Effort, SOON, open};
+use crate::peers::Baresip;
+use crate::report::{Peer, Report};
+
+/// Where the python lives that has the package pesq; scripts/measure makes it.
+const PESQ_PYTHON: &str = "PAGING_PESQ_PYTHON";
+
+/// Periods of JACK in frames, with the delays in milliseconds that are promised for them.
+const PERIODS: [(u32, f64); 3] = [(128, 20.0), (256, 25.0), (1_024, 50.0)];
+
+/// A quiet network, at several periods.
+pub fn delay(effort: Effort, report: &mut Report) {
+    for (period, limit) in PERIODS {
+        let bench = Bench::new(period);
+        let runs = bench.runs(effort, |_| Some(Duration::ZERO));
+        let what = format!("packet sent to speaker, {period} frames (median)");
+        report.below(&what, runs.ours.delay(), limit, "ms", &[runs.late()]);
+        let what = format!("the same, 95 of 100 are within, {period} frames");
+        let late = runs.ours.late_share(0.95);
+        report.below(&what, late, runs.ours.delay() + 6.0, "ms", &[]);
+        report.clear("clean", &runs, 3.9);
+    }
+}
+
+/// Every packet is late by chance; from one packet's time on, they overtake each other.
+pub fn jitter(effort: Effort, report: &mut Report) {
+    for (longest, ms, pesq) in [(20.0, 60.0, 3.9), (50.0, 110.0, 3.85)] {
+        let bench = Bench::new(128);
+        let runs = bench.runs(effort, |dice| {
+            Some(Duration::from_secs_f32(dice.between(0.0, longest) / 1e3))
+        });
+        let what = format!("jitter 0 to {longest} ms: delay");
+        report.below(&what, runs.ours.delay(), ms, "ms", &[runs.late()]);
+        report.clear(&format!("jitter 0 to {longest} ms"), &runs, pesq);
+    }
+}
+
+/// Packets are lost one by one, at random.
+pub fn loss(effort: Effort, report: &mut Report) {
+    for (percent, pesq) in [(1.0, 3.85), (3.0, 3.6), (5.0, 3.4), (10.0, 3.0)] {
+        let bench = Bench::new(128);
+        let runs = bench.runs(effort, |dice| {
+            (dice.between(0.0, 100.0) >= percent).then_some(Duration::ZERO)
+        });
+        report.clear(&format!("{percent} % lost"), &runs, pesq);
+    }
+}
+
+/// One JACK server with both at it.
+struct Bench {
+    jackd: Jackd,
+    daemon: Daemon,
+    baresip: Baresip,
+    folder: Folder,
+}
+
+/// What a sentence came to at one of the two.
+struct Heard {
+    /// Of each piece, in milliseconds.
+    late: Vec<f32>,
+    /// Narrow-band, 1 to 4.5; `None` where it cannot be measured.
+    pesq: Option<f64>,
+}
+
+/// All sentences at one of the two.
+#[derive(Default)]
+struct Side(Vec<Heard>);
+
+struct Runs {
+    ours: Side,
+    theirs: Side,
+}
+
+impl Bench {
+    fn new(period: u32) -> Self {
+        let jackd = Jackd::start(48_000, period);
+        let mut conf = open(&jackd);
+        conf.audio = conf.audio.replace("playback_", "playback_2");
+        let daemon = Daemon::start(&conf);
+        jackd.wait_until_fed("system:playback_2", "paging:", SOON);
+        let baresip = Baresip::start(&jackd);
+        let folder = Folder::new("voice");
+        Self {
+            jackd,
+            daemon,
+            baresip,
+            folder,
+        }
+    }
+
+    /// Says each sentence in a call of its own; `fate` is thrown packet by packet.
+    fn runs(&self, effort: Effort, fate: impl Fn(&mut Dice) -> Option<Duration>) -> Runs {
+        let (mut ours, mut theirs) = (Side::default(), Side::default());
+        for (n, text) in SENTENCES[..effort.pick(8, 2)].iter().enumerate() {
+            let speech = self.speak(text);
+            let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (n as u64 + 1));
+            let fates: Vec<Option<Duration>> =
+                speech.chunks(PACKET).map(|_| fate(&mut dice)).collect();
+            let [a, b] = self.say(&speech, &fates);
+            ours.0.push(a);
+            theirs.0.push(b);
+        }
+        Runs { ours, theirs }
+    }
+
+    /// The voice of a machine, 8 kHz, at the level of a telephone.
+    fn speak(&self, text: &str) -> Vec<f32> {
+        let (raw, wav) = (self.folder.join("raw.wav"), self.folder.join("speech.wav"));
+        let mut voice = Command::new("espeak-ng");
+        let voice = voice.args(["-v", "en", "-s", "150", "-w"]).arg(&raw);
+        assert!(voice.arg(text).status().is_ok_and(|s| s.success()));
+        let mut convert = Command::new("sox");
+        let convert = convert
+            .arg(&raw)
+            .args(["-r", "8000", "-c", "1", "-b", "16"]);
+        let convert = convert.arg(&wav).args(["norm", "-6", "pad", "0.3", "0.3"]);
+        assert!(convert.status().is_ok_and(|s| s.success()));
+        read_wav(&wav).1
+    }
+
+    fn say(&self, speech: &[f32], fates: &[Option<Duration>]) -> [Heard; 2] {
+        let (mut ours, mut theirs) = (self.daemon.phone(), Phone::new(self.baresip.sip));
+        ours.call("100", SOON);
+        theirs.call("peer", SOON);
+        self.jackd
+            .wait_until_fed("system:playback_1", "baresip", SOON);
+        // It feeds its one channel to every speaker.
+        self.jackd.part("system:playback_2", "baresip");
+        let recorder = Recorder::start(&self.jackd);
+        std::thread::sleep(Duration::from_millis(300));
+        let talk = |phone: &Phone| phone.talk(speech, |i| fates[usize::from(i)]);
+        let began: [Instant; 2] = std::thread::scope(|scope| {
+            let beside = scope.spawn(|| talk(&theirs));
+            [talk(&ours), beside.join().expect("it talks to its end")]
+        });
+        std::thread::sleep(Duration::from_millis(400));
+        let heard = recorder.stop();
+        ours.hang_up();
+        theirs.hang_up();
+        let at = began.map(|at| heard.frame_at(at));
+        [
+            self.judge(speech, &heard.right, heard.rate, at[0]),
+            self.judge(speech, &heard.left, heard.rate, at[1]),
+        ]
+    }
+
+    fn judge(&self, speech: &[f32], heard: &[f32], rate: u32, from: usize) -> Heard {
+        let found = pieces(speech, heard, rate, from);
+        let sure = found.iter().filter(|piece| piece.alike > 0.7);
+        Heard {
+            late: sure.map(|piece| piece.late_ms).collect(),
+            pesq: self.pesq(speech, &decimate(&heard[from..], rate as usize / 8_000)),
+        }
+    }
+
+    /// ITU-T P.862 by the package pesq of Python.
+    fn pesq(&self, said: &[f32], heard: &[f32]) -> Option<f64> {
+        let python = std::env::var_os(PESQ_PYTHON)?;
+        let (reference, degraded) = (self.folder.join("said.wav"), self.folder.join("heard.wav"));
+        write_wav(&reference, 8_000, &[said]);
+        write_wav(&degraded, 8_000, &[heard]);
+        let mut command = Command::new(python);
+        let command = command.args(["-c", PESQ]).args([reference, degraded]);
+        let output = command.output().ok()?;
+        String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+    }
+}
+
+impl Side {
+    fn delay(&self) -> f64 {
+        self.late_share(0.5)
+    }
+
+    /// That share of all pieces is not later, in milliseconds.
+    fn late_share(&self, share: f64) -> f64 {
+        let mut all: Vec<f32> = self.0.iter().flat_map(|heard| heard.late.clone()).collect();
+        all.sort_by(f32::total_cmp);
+        let at = (all.len() as f64 * share) as usize;
+        all.get(at).copied().map_or(f64::INFINITY, f64::from)
+    }
+
+    fn pesq(&self) -> Option<f64> {
+        let all: Option<Vec<f64>> = self.0.iter().map(|heard| heard.pesq).collect();
+        all.map(|all| median(&all))
+    }
+}
+
+impl Runs {
+    fn late(&self) -> Peer {
+        Peer {
+            name: "baresip",
+            figure: self.theirs.delay(),
+        }
+    }
+}
+
+impl Report {
+    fn clear(&mut self, when: &str, runs: &Runs, limit: f64) {
+        let what = format!("{when}: clearness (PESQ, narrow-band)");
+        let Some((ours, theirs)) = runs.ours.pesq().zip(runs.theirs.pesq()) else {
+            let note = format!("set {PESQ_PYTHON}, as scripts/measure does");
+            self.seen(&what, "not measured", note);
+            return;
+        };
+        let peer = Peer {
+            name: "baresip",
+            figure: theirs,
+        };
+        self.above(&what, ours, limit, "", &[peer]);
+    }
+}
+
+/// Reference and degraded file, 8 kHz.
+const PESQ: &str = "
+import sys, wave
+import numpy
+from pesq import pesq
+
+def read(path):
+    with wave.open(path) as file:
+        return numpy.frombuffer(file.readframes(file.getnframes()), dtype=numpy.int16)
+
+print(pesq(8000, read(sys.argv[1]), read(sys.argv[2]), 'nb'))
+";
+
+/// Frames of a packet of 20 ms at 8 kHz.
+const PACKET: usize = 160;
+
+const SENTENCES: [&str; 8] = [
+    "The bus to the old harbour leaves from platform four. Please have your tickets ready.",
+    "Would the owner of the blue van please move it away from the loading gate at once.",
+    "Lunch is served in the main hall until half past one. Today there is soup and fresh bread.",
+    "This is a test of the alarm. There is no danger, and nobody needs to leave the building.",
+    "A small dog was found beside the garden shop. It waits for its family at the front desk.",
+    "All pupils of class seven meet their teacher at the sports field in ten minutes from now.",
+    "Doctor Miller, please call the ward on the third floor. Doctor Miller, the third floor.",
+    "The store will close in a quarter of an hour. Thank you for your visit, and good night.",
+];
