@@ -14,24 +14,25 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::common::daemon::Daemon;
-use crate::common::folder::Folder;
+use crate::common::folder::{Folder, in_repository};
 use crate::common::jack_client::Recorder;
 use crate::common::jackd::Jackd;
 use crate::common::measure::{decimate, median, pieces};
 use crate::common::phone::Phone;
-use crate::common::signal::{Dice, read_wav, write_wav};
+use crate::common::signal::{Dice, from_ulaw, read_wav, ulaw, write_wav};
 use crate::figures::{Effort, SOON, open};
 use crate::peers::Baresip;
 use crate::report::{Peer, Report};
 
-/// Where the python lives that has the package pesq; scripts/measure makes it.
-const PESQ_PYTHON: &str = "PAGING_PESQ_PYTHON";
+/// A python that has the package pesq; scripts/measure makes it.
+const PESQ_PYTHON: &str = "target/pesq/bin/python";
 
 /// Periods of JACK in frames, with the delays in milliseconds that are promised for them.
 const PERIODS: [(u32, f64); 3] = [(128, 20.0), (256, 25.0), (1_024, 50.0)];
 
 /// A quiet network, at several periods.
 pub fn delay(effort: Effort, report: &mut Report) {
+    codec_alone(effort, report);
     for (period, limit) in PERIODS {
         let bench = Bench::new(period);
         let runs = bench.runs(effort, |_| Some(Duration::ZERO));
@@ -41,6 +42,27 @@ pub fn delay(effort: Effort, report: &mut Report) {
         let late = runs.ours.late_share(0.95);
         report.below(&what, late, runs.ours.delay() + 6.0, "ms", &[]);
         report.clear("clean", &runs, 3.9);
+    }
+}
+
+/// What the best of all receivers could reach with these sentences.
+fn codec_alone(effort: Effort, report: &mut Report) {
+    let folder = Folder::new("codec");
+    let judged: Option<Vec<f64>> = SENTENCES[..effort.pick(8, 2)]
+        .iter()
+        .map(|text| {
+            let said = speak(&folder, text);
+            let heard: Vec<f32> = said.iter().map(|frame| from_ulaw(ulaw(*frame))).collect();
+            pesq(&folder, &said, &heard)
+        })
+        .collect();
+    if let Some(judged) = judged {
+        report.told(
+            "PCMU alone: clearness (PESQ, narrow-band)",
+            median(&judged),
+            "",
+            &[],
+        );
     }
 }
 
@@ -114,7 +136,7 @@ impl Bench {
     fn runs(&self, effort: Effort, fate: impl Fn(&mut Dice) -> Option<Duration>) -> Runs {
         let (mut ours, mut theirs) = (Side::default(), Side::default());
         for (n, text) in SENTENCES[..effort.pick(8, 2)].iter().enumerate() {
-            let speech = self.speak(text);
+            let speech = speak(&self.folder, text);
             let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (n as u64 + 1));
             let fates: Vec<Option<Duration>> =
                 speech.chunks(PACKET).map(|_| fate(&mut dice)).collect();
@@ -123,21 +145,6 @@ impl Bench {
             theirs.0.push(b);
         }
         Runs { ours, theirs }
-    }
-
-    /// The voice of a machine, 8 kHz, at the level of a telephone.
-    fn speak(&self, text: &str) -> Vec<f32> {
-        let (raw, wav) = (self.folder.join("raw.wav"), self.folder.join("speech.wav"));
-        let mut voice = Command::new("espeak-ng");
-        let voice = voice.args(["-v", "en", "-s", "150", "-w"]).arg(&raw);
-        assert!(voice.arg(text).status().is_ok_and(|s| s.success()));
-        let mut convert = Command::new("sox");
-        let convert = convert
-            .arg(&raw)
-            .args(["-r", "8000", "-c", "1", "-b", "16"]);
-        let convert = convert.arg(&wav).args(["norm", "-6", "pad", "0.3", "0.3"]);
-        assert!(convert.status().is_ok_and(|s| s.success()));
-        read_wav(&wav).1
     }
 
     fn say(&self, speech: &[f32], fates: &[Option<Duration>]) -> [Heard; 2] {
@@ -171,21 +178,40 @@ impl Bench {
         let sure = found.iter().filter(|piece| piece.alike > 0.7);
         Heard {
             late: sure.map(|piece| piece.late_ms).collect(),
-            pesq: self.pesq(speech, &decimate(&heard[from..], rate as usize / 8_000)),
+            pesq: pesq(
+                &self.folder,
+                speech,
+                &decimate(&heard[from..], rate as usize / 8_000),
+            ),
         }
     }
+}
 
-    /// ITU-T P.862 by the package pesq of Python.
-    fn pesq(&self, said: &[f32], heard: &[f32]) -> Option<f64> {
-        let python = std::env::var_os(PESQ_PYTHON)?;
-        let (reference, degraded) = (self.folder.join("said.wav"), self.folder.join("heard.wav"));
-        write_wav(&reference, 8_000, &[said]);
-        write_wav(&degraded, 8_000, &[heard]);
-        let mut command = Command::new(python);
-        let command = command.args(["-c", PESQ]).args([reference, degraded]);
-        let output = command.output().ok()?;
-        String::from_utf8_lossy(&output.stdout).trim().parse().ok()
-    }
+/// The voice of a machine, 8 kHz, at the level of a telephone.
+fn speak(folder: &Folder, text: &str) -> Vec<f32> {
+    let (raw, wav) = (folder.join("raw.wav"), folder.join("speech.wav"));
+    let mut voice = Command::new("espeak-ng");
+    let voice = voice.args(["-v", "en-us", "-s", "150", "-w"]).arg(&raw);
+    assert!(voice.arg(text).status().is_ok_and(|s| s.success()));
+    let mut convert = Command::new("sox");
+    let convert = convert
+        .arg(&raw)
+        .args(["-r", "8000", "-c", "1", "-b", "16"]);
+    let convert = convert.arg(&wav).args(["norm", "-3", "pad", "0.3", "0.3"]);
+    assert!(convert.status().is_ok_and(|s| s.success()));
+    read_wav(&wav).1
+}
+
+/// ITU-T P.862 by the package pesq of Python.
+fn pesq(folder: &Folder, said: &[f32], heard: &[f32]) -> Option<f64> {
+    let python = in_repository(PESQ_PYTHON);
+    let (reference, degraded) = (folder.join("said.wav"), folder.join("heard.wav"));
+    write_wav(&reference, 8_000, &[said]);
+    write_wav(&degraded, 8_000, &[heard]);
+    let mut command = Command::new(python);
+    let command = command.args(["-c", PESQ]).args([reference, degraded]);
+    let output = command.output().ok()?;
+    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
 impl Side {
@@ -220,7 +246,7 @@ impl Report {
     fn clear(&mut self, when: &str, runs: &Runs, limit: f64) {
         let what = format!("{when}: clearness (PESQ, narrow-band)");
         let Some((ours, theirs)) = runs.ours.pesq().zip(runs.theirs.pesq()) else {
-            let note = format!("set {PESQ_PYTHON}, as scripts/measure does");
+            let note = format!("there is no {PESQ_PYTHON}; scripts/measure makes it");
             self.seen(&what, "not measured", note);
             return;
         };

@@ -72,6 +72,14 @@ pub fn ulaw(sample: f32) -> u8 {
     !(sign | (segment << 4) as u8 | step as u8)
 }
 
+/// The sample that a byte of µ-law stands for.
+pub fn from_ulaw(byte: u8) -> f32 {
+    let code = !byte;
+    let (segment, step) = (u32::from(code >> 4 & 7), i32::from(code & 0x0f));
+    let size = (((step << 3) + 132) << segment) - 132;
+    (if code & 0x80 == 0 { size } else { -size }) as f32 / 32_768.0
+}
+
 /// One slice a channel, 16 bits.
 pub fn write_wav(path: &Path, rate: u32, channels: &[&[f32]]) {
     let spec = hound::WavSpec {
