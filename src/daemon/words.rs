@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::control::Input;
 use crate::media::Report;
-use crate::sip::{AccountState, Caller, Endpoint, HowEnded, Listen, Notice, Offence, UserState};
+use crate::sip::{
+    AccountState, Caller, Endpoint, HowEnded, Listen, Notice, Offence, Reason, UserState,
+};
 
 /// `Alice <sip:alice@10.0.0.7>`, or the address alone.
 pub(super) fn caller(caller: &Caller) -> String {
@@ -39,13 +41,17 @@ pub(super) fn dialled(user: &str) -> String {
 }
 
 /// Completes "call … ended: ".
-pub(super) fn ended(how: &HowEnded) -> String {
-    match how {
+pub(super) fn ended(how: &HowEnded, reason: Option<&Reason>) -> String {
+    let told = match how {
         HowEnded::Cancelled => "caller gave up".to_owned(),
         HowEnded::HungUp => "caller hung up".to_owned(),
         HowEnded::NoAck => "caller never confirmed the answer".to_owned(),
         HowEnded::ByUs => "ended by us".to_owned(),
         HowEnded::Failed(why) => why.clone(),
+    };
+    match reason {
+        Some(reason) => format!("{told} ({reason})"),
+        None => told,
     }
 }
 

@@ -234,7 +234,8 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-fn unquote(text: &str) -> Cow<'_, str> {
+/// The text of a quoted string; any other text as it is.
+pub(super) fn unquote(text: &str) -> Cow<'_, str> {
     let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
     let Some(inner) = inner else {
         return Cow::Borrowed(text);

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use super::hub::{Hub, Inbox, Input};
 use super::message;
+use super::reason;
 
 /// An INVITE that waits for our answer.
 pub(super) struct Asked {
@@ -116,7 +117,8 @@ async fn own(mut transaction: Transaction, inbox: Inbox) {
             let answer = message::sdp(&request.headers, &request.body);
             let _ = inbox.send(Input::Acked { seq, answer });
         } else if request.method == Method::Cancel {
-            let _ = inbox.send(Input::Cancelled { seq });
+            let reason = reason::given(&request.headers);
+            let _ = inbox.send(Input::Cancelled { seq, reason });
         }
     }
     let _ = inbox.send(Input::InviteOver { seq });

@@ -14,6 +14,7 @@ use super::event::{Event, HowEnded};
 use super::hub::{Command, Hub, Input, Seat};
 use super::message;
 use super::plan::{Dial, Plan, Way};
+use super::reason::Reason;
 use super::redirect::Redirects;
 use super::renewing::{Begun, Role};
 use super::session_timer;
@@ -51,7 +52,8 @@ async fn run(hub: Arc<Hub>, dial: Dial, seat: Seat, mut inputs: mpsc::UnboundedR
             biased;
             () = wants_out(&mut inputs) => {
                 let (call, how) = (dial.call, HowEnded::ByUs);
-                return hub.tell(Event::Ended { call, how });
+                let reason = None;
+                return hub.tell(Event::Ended { call, how, reason });
             }
             flow = hub.flow_to(&plan.hop) => flow.map_err(|why| (503, why)),
         },
@@ -421,7 +423,12 @@ impl Dialling {
         if let Some(why) = self.cancelled {
             // It crossed our CANCEL (RFC 3261 §9.1).
             return hub
-                .bye(dialog, &call.flow, call.account.as_ref(), &why)
+                .bye(
+                    dialog,
+                    &call.flow,
+                    call.account.as_ref(),
+                    &Reason::sip(200, &why),
+                )
                 .await;
         }
         hub.tell(Event::Answered {

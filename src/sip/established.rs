@@ -18,6 +18,7 @@ use super::event::{Event, HowEnded};
 use super::flow::{self, Flow};
 use super::hub::{Command, Hub, Input, Seat};
 use super::message;
+use super::reason::{self, Reason};
 use super::renewing::{Begun, Renewing, Role};
 use super::settings::Account;
 use crate::base::CallId;
@@ -46,8 +47,13 @@ impl Call {
     }
 
     pub(super) fn tell_ended(&self, how: HowEnded) {
+        self.tell_ended_for(how, None);
+    }
+
+    /// With what the peer gave as the reason.
+    pub(super) fn tell_ended_for(&self, how: HowEnded, reason: Option<Reason>) {
         let call = self.id;
-        self.hub.tell(Event::Ended { call, how });
+        self.hub.tell(Event::Ended { call, how, reason });
     }
 
     /// Refuses for a reason of our own.
@@ -122,7 +128,7 @@ impl Reoffer {
 enum Leaving {
     No,
     /// The BYE has to wait for the ACK (RFC 3261 §15).
-    OnAck(String),
+    OnAck(Reason),
     /// The BYE is on its way.
     Sent,
 }
@@ -214,7 +220,7 @@ impl Session {
             Input::Request(request) => return self.serve(request).await,
             Input::Acked { seq, answer } => self.confirm(seq, answer),
             Input::InviteOver { seq } => self.give_up_on(seq),
-            Input::Cancelled { seq } => self.cancelled(seq),
+            Input::Cancelled { seq, .. } => self.cancelled(seq),
             Input::Renewed { seq, outcome } => self.renewed(seq, outcome),
             Input::Replace { invite, early_only } => self.replace(*invite, early_only).await,
             Input::ByeDone => return Next::Over,
@@ -225,10 +231,10 @@ impl Session {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::HangUp(why) => self.leave(HowEnded::ByUs, &why),
+            Command::HangUp(why) => self.leave(HowEnded::ByUs, Reason::sip(200, &why)),
             Command::Stop => {
                 self.unacked = None;
-                self.leave(HowEnded::ByUs, "shutting down");
+                self.leave(HowEnded::ByUs, Reason::sip(200, "shutting down"));
             }
             Command::AnswerOffer(answer) => self.answer_offer(answer).await,
             Command::Offer(sdp) => self.change(sdp),
@@ -239,27 +245,26 @@ impl Session {
     }
 
     /// Says goodbye, at once or as soon as the ACK is there.
-    pub(super) fn leave(&mut self, how: HowEnded, why: &str) {
+    pub(super) fn leave(&mut self, how: HowEnded, reason: Reason) {
         match self.leaving {
             Leaving::No => self.call.tell_ended(how),
             Leaving::OnAck(_) => {}
             Leaving::Sent => return,
         }
         if self.unacked.is_some() {
-            self.leaving = Leaving::OnAck(why.to_owned());
+            self.leaving = Leaving::OnAck(reason);
             return;
         }
-        self.bye(why);
+        self.bye(reason);
     }
 
-    fn bye(&mut self, why: &str) {
+    fn bye(&mut self, reason: Reason) {
         self.leaving = Leaving::Sent;
         let (hub, dialog) = (self.call.hub.clone(), self.dialog.clone());
         let (flow, account) = (self.call.flow.clone(), self.call.account.clone());
-        let why = why.to_owned();
         let done = self.call.seat.inbox();
         tokio::spawn(async move {
-            hub.bye(dialog, &flow, account.as_ref(), &why).await;
+            hub.bye(dialog, &flow, account.as_ref(), &reason).await;
             let _ = done.send(Input::ByeDone);
         });
     }
@@ -268,9 +273,9 @@ impl Session {
         let Some(unacked) = self.unacked.take_if(|unacked| unacked.seq == seq) else {
             return;
         };
-        if let Leaving::OnAck(why) = &self.leaving {
-            let why = why.clone();
-            self.bye(&why);
+        if let Leaving::OnAck(reason) = &self.leaving {
+            let reason = reason.clone();
+            self.bye(reason);
         } else if unacked.first || unacked.late {
             let answer = answer.filter(|_| unacked.late);
             let call = self.call.id;
@@ -295,14 +300,14 @@ impl Session {
         {
             // It crossed our 2xx and has no effect there (RFC 3261 §9.2), but who cancels
             // does not want the call.
-            self.leave(HowEnded::Cancelled, "cancelled");
+            self.leave(HowEnded::Cancelled, Reason::sip(487, "cancelled"));
         }
     }
 
     /// The ACK never came (RFC 3261 §13.3.1.4).
     fn give_up_on(&mut self, seq: u32) {
         if self.unacked.take_if(|unacked| unacked.seq == seq).is_some() {
-            self.leave(HowEnded::NoAck, "no ACK");
+            self.leave(HowEnded::NoAck, Reason::sip(408, "no ACK"));
         }
     }
 
@@ -315,7 +320,8 @@ impl Session {
             Method::Bye => {
                 reply(&mut request, StatusCode::OK, Vec::new()).await;
                 if self.leaving == Leaving::No {
-                    self.call.tell_ended(HowEnded::HungUp);
+                    let given = reason::given(&request.original.headers);
+                    self.call.tell_ended_for(HowEnded::HungUp, given);
                 }
                 return Next::Over;
             }
@@ -445,7 +451,8 @@ impl Session {
         let (hub, account) = (self.call.hub.clone(), self.call.account.clone());
         let flow = std::mem::replace(&mut self.call.flow, successor.flow.clone());
         tokio::spawn(async move {
-            hub.bye(old, &flow, account.as_ref(), "replaced").await;
+            hub.bye(old, &flow, account.as_ref(), &Reason::sip(200, "replaced"))
+                .await;
         });
     }
 

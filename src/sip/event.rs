@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::guard::Notice;
+use super::reason::Reason;
 use crate::base::CallId;
 
 /// Something that happened to a call or an account.
@@ -66,6 +67,8 @@ pub enum Event {
         call: CallId,
         /// Why.
         how: HowEnded,
+        /// What the peer gave as its reason, when it gave up or hung up (RFC 3326).
+        reason: Option<Reason>,
     },
     /// The called side rings.
     Ringing {

@@ -16,6 +16,7 @@ use super::counts::Counters;
 use super::dialog;
 use super::doors::Doors;
 use super::event::Event;
+use super::reason::Reason;
 use super::session_timer::SessionTimer;
 use super::settings::{Account, Timing};
 use super::stream::Streams;
@@ -76,6 +77,7 @@ pub(super) enum Input {
     /// The peer has cancelled its INVITE of that number.
     Cancelled {
         seq: u32,
+        reason: Option<Reason>,
     },
     /// The transaction of the INVITE of that number is over.
     InviteOver {

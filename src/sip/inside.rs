@@ -8,6 +8,7 @@ use super::flow::{Flow, Hop};
 use super::hub::Hub;
 use super::local;
 use super::message;
+use super::reason::Reason;
 use super::settings::Account;
 use super::transact::{Credentials, Outcome, is_challenge};
 
@@ -33,13 +34,15 @@ impl Hub {
         mut dialog: Dialog,
         flow: &Flow,
         account: Option<&Account>,
-        why: &str,
+        reason: &Reason,
     ) {
         let flow = self.way_inside(&dialog, flow).await;
         let mut credentials = Credentials::default();
         for _ in 0..2 {
             let mut request = dialog.request(Method::Bye, flow.via());
-            request.headers.extend(message::reason_header(200, why));
+            request
+                .headers
+                .extend(reason.header().into_iter().collect());
             if let Some(account) = account {
                 credentials.prove(account, &mut request);
             }
@@ -64,7 +67,8 @@ impl Hub {
             .await;
         // It may have rung reliably, and each PRACK took a number.
         dialog.skip(PRACKS);
-        self.bye(dialog, &flow, None, "answered elsewhere").await;
+        self.bye(dialog, &flow, None, &Reason::sip(200, "answered elsewhere"))
+            .await;
     }
 
     /// Along the stream that made the call while it is open; else where the dialog points to.

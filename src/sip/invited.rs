@@ -12,6 +12,7 @@ use super::established::{Call, Session, Unacked, reply};
 use super::event::{Event, HowEnded};
 use super::hub::{Command, Input, Refusal};
 use super::message;
+use super::reason::{self, Reason};
 use super::registering::chance;
 use super::reliable::{Due, Reliable};
 use super::renewing::{Begun, Role};
@@ -38,6 +39,8 @@ enum Next {
     On,
     Answered(Begun),
     Over(HowEnded),
+    /// The caller does not want us any more, for this reason.
+    GaveUp(Option<Reason>),
 }
 
 impl Invited {
@@ -82,7 +85,7 @@ impl Invited {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     match self.handle_due(Instant::now()) {
                         Next::Over(how) => return self.call.tell_ended(how),
-                        Next::On | Next::Answered(_) => continue,
+                        Next::On | Next::Answered(_) | Next::GaveUp(_) => continue,
                     }
                 }
                 () = self.call.flow.gone() => {
@@ -96,6 +99,9 @@ impl Invited {
             match self.handle(input).await {
                 Next::On => {}
                 Next::Over(how) => return self.call.tell_ended(how),
+                Next::GaveUp(reason) => {
+                    return self.call.tell_ended_for(HowEnded::Cancelled, reason);
+                }
                 Next::Answered(begun) => {
                     let mut unacked = Unacked::new(&self.call.hub, &self.asked, true);
                     unacked.place = Some(self.place);
@@ -124,9 +130,9 @@ impl Invited {
         match input {
             Input::Command(command) => self.obey(command),
             Input::Request(request) => self.serve(request).await,
-            Input::Cancelled { .. } => {
+            Input::Cancelled { reason, .. } => {
                 self.respond(StatusCode::RequestTerminated, Vec::new(), None);
-                Next::Over(HowEnded::Cancelled)
+                Next::GaveUp(reason)
             }
             Input::InviteOver { .. } => {
                 Next::Over(HowEnded::Failed("the invitation got lost".to_owned()))
@@ -282,7 +288,7 @@ impl Invited {
                 // RFC 3261 §15.1.2: it ends an early dialog too.
                 reply(&mut request, StatusCode::OK, Vec::new()).await;
                 self.respond(StatusCode::RequestTerminated, Vec::new(), None);
-                return Next::Over(HowEnded::Cancelled);
+                return Next::GaveUp(reason::given(&request.original.headers));
             }
             Method::Options => reply(&mut request, StatusCode::OK, message::abilities()).await,
             Method::Info => reply(&mut request, StatusCode::OK, Vec::new()).await,

@@ -229,15 +229,6 @@ pub(super) fn warning(host: &str, text: &str) -> Header {
     Header::Warning(format!("399 {host} {}", address::quoted(text)).into())
 }
 
-/// A Reason for the end of a call (RFC 3326); who gives none sends none.
-pub(super) fn reason_header(cause: u16, text: &str) -> Vec<Header> {
-    if text.is_empty() {
-        return Vec::new();
-    }
-    let reason = format!("SIP;cause={cause};text={}", address::quoted(text));
-    vec![Header::Reason(reason.into())]
-}
-
 /// Says along which way a request goes, once that is known.
 pub(super) fn set_via(request: &mut Request, via: String) {
     for header in request.headers.iter_mut() {

@@ -12,6 +12,7 @@ use super::established::Session;
 use super::event::{Event, HowEnded};
 use super::hub::Input;
 use super::message;
+use super::reason::Reason;
 use super::registering::chance;
 use super::session_timer::{self, Agreed, Side};
 use super::transact::{Credentials, Outcome, is_challenge};
@@ -143,7 +144,7 @@ impl Session {
         }
         if self.renewing.is_over(now) {
             let why = "the session expired: the other side has vanished".to_owned();
-            return self.leave(HowEnded::Failed(why), "session expired");
+            return self.leave(HowEnded::Failed(why), Reason::sip(408, "session expired"));
         }
         if !self.is_settled() {
             return;
@@ -286,7 +287,7 @@ impl Session {
     }
 
     fn lose(&mut self, why: &str) {
-        self.leave(HowEnded::Failed(why.to_owned()), why);
+        self.leave(HowEnded::Failed(why.to_owned()), Reason::sip(408, why));
     }
 
     /// RFC 3261 §14.1: who made the call waits longer, so that the two do not meet again.

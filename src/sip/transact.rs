@@ -9,6 +9,7 @@ use super::digest::{Challenge, Proof};
 use super::flow::Flow;
 use super::hub::{Hub, Inbox, Input};
 use super::message;
+use super::reason::Reason;
 use super::settings::Account;
 
 /// What became of a request.
@@ -164,7 +165,8 @@ pub(super) fn is_challenge(response: &Response) -> bool {
     matches!(response.status_code.code(), 401 | 407)
 }
 
-/// The CANCEL for an INVITE of ours, on its branch (RFC 3261 §9.1).
+/// The CANCEL for an INVITE of ours, on its branch (RFC 3261 §9.1). A phone that rang shall show a
+/// missed call, which it would not after the cause 200 (RFC 3326 §3.1).
 pub(super) fn cancel(invite: &Request, text: &str) -> Request {
     let mut headers = invite.headers.clone();
     headers.retain(|header| {
@@ -180,7 +182,7 @@ pub(super) fn cancel(invite: &Request, text: &str) -> Request {
     });
     let seq = message::seq(&invite.headers);
     headers.push(Header::CSeq(format!("{seq} CANCEL").into()));
-    headers.extend(message::reason_header(200, text));
+    headers.extend(Reason::sip(487, text).header().into_iter().collect());
     Request {
         method: Method::Cancel,
         uri: invite.uri.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use paging::base::CallId;
-use paging::sip::{Endpoint, Event, HowEnded, Settings, Transport, Wish};
+use paging::sip::{Endpoint, Event, HowEnded, Reason, Settings, Transport, Wish};
 use tokio::sync::mpsc;
 
 use crate::parts::{ANSWER, Named, OFFER, Phone, QUICK, Raw, header, none_left, on, to_tag};
@@ -28,7 +28,18 @@ async fn talking(transport: Transport) -> (Phone, CallId, Phone, CallId) {
 }
 
 fn ended(call: CallId, how: HowEnded) -> Event {
-    Event::Ended { call, how }
+    let reason = None;
+    Event::Ended { call, how, reason }
+}
+
+/// Ended by the peer, for a reason that one of ours gives.
+fn ended_for(call: CallId, how: HowEnded, cause: u16, text: &str) -> Event {
+    let reason = Some(Reason {
+        protocol: "SIP".to_owned(),
+        cause: Some(cause),
+        text: text.to_owned(),
+    });
+    Event::Ended { call, how, reason }
 }
 
 #[tokio::test]
@@ -37,14 +48,20 @@ async fn a_call_is_answered_and_hung_up_by_either_side_over_udp_and_tcp() {
         let (mut caller, ours, mut called, theirs) = talking(transport).await;
         caller.endpoint.hang_up(ours, "done");
         assert_eq!(caller.event().await, ended(ours, HowEnded::ByUs));
-        assert_eq!(called.event().await, ended(theirs, HowEnded::HungUp));
+        assert_eq!(
+            called.event().await,
+            ended_for(theirs, HowEnded::HungUp, 200, "done")
+        );
         caller.settled().await;
         called.settled().await;
 
         let (mut caller, ours, mut called, theirs) = talking(transport).await;
         called.endpoint.hang_up(theirs, "time is up");
         assert_eq!(called.event().await, ended(theirs, HowEnded::ByUs));
-        assert_eq!(caller.event().await, ended(ours, HowEnded::HungUp));
+        assert_eq!(
+            caller.event().await,
+            ended_for(ours, HowEnded::HungUp, 200, "time is up")
+        );
         caller.settled().await;
         called.settled().await;
     }
@@ -105,7 +122,10 @@ async fn the_caller_may_give_up_at_any_moment() {
         }
         caller.endpoint.hang_up(ours, "changed my mind");
         assert_eq!(caller.event().await, ended(ours, HowEnded::ByUs));
-        assert_eq!(called.event().await, ended(theirs, HowEnded::Cancelled));
+        assert_eq!(
+            called.event().await,
+            ended_for(theirs, HowEnded::Cancelled, 487, "changed my mind")
+        );
         called.settled().await;
         caller.quiet_for(Duration::from_millis(50)).await;
     }

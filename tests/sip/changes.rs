@@ -306,7 +306,14 @@ async fn another_phone_may_take_the_peers_place() {
     new.send(new.request("BYE", at("second", 2, &new_tag), "", ""))
         .await;
     let how = HowEnded::HungUp;
-    assert_eq!(phone.event().await, Event::Ended { call, how });
+    assert_eq!(
+        phone.event().await,
+        Event::Ended {
+            call,
+            how,
+            reason: None
+        }
+    );
     phone.settled().await;
 }
 
@@ -363,5 +370,46 @@ async fn an_answer_that_comes_after_our_cancel_is_confirmed_and_hung_up() {
     let bye = raw.receive_that("BYE sip:late@").await;
     assert_eq!(seq(&bye), 2);
     let how = HowEnded::ByUs;
-    assert_eq!(phone.event().await, Event::Ended { call, how });
+    assert_eq!(
+        phone.event().await,
+        Event::Ended {
+            call,
+            how,
+            reason: None
+        }
+    );
+}
+
+#[tokio::test]
+async fn what_the_peer_gives_as_its_reason_is_told() {
+    let mut phone = Phone::new().await;
+    let raw = Raw::towards(phone.address(Transport::Udp)).await;
+    let elsewhere = "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n";
+    raw.send(raw.request("INVITE", Named::first("fork"), SDP, OFFER))
+        .await;
+    phone.incoming().await;
+    raw.send(raw.request("CANCEL", Named::first("fork"), elsewhere, ""))
+        .await;
+    raw.receive_that(" 200 ").await;
+    let refusal = raw.receive_that(" 487 ").await;
+    raw.send(raw.request("ACK", at("fork", 1, to_tag(&refusal)), "", ""))
+        .await;
+    let (how, told) = ended_for(phone.event().await);
+    assert_eq!(how, HowEnded::Cancelled);
+    assert_eq!(told.as_deref(), Some("Call completed elsewhere"));
+
+    let (_, tag, _) = called(&mut phone, &raw, "trunk", "").await;
+    let busy = "Reason: Q.850;cause=31\r\n";
+    raw.send(raw.request("BYE", at("trunk", 2, &tag), busy, ""))
+        .await;
+    let (how, told) = ended_for(phone.event().await);
+    assert_eq!(how, HowEnded::HungUp);
+    assert_eq!(told.as_deref(), Some("normal, unspecified"));
+}
+
+fn ended_for(event: Event) -> (HowEnded, Option<String>) {
+    match event {
+        Event::Ended { how, reason, .. } => (how, reason.map(|reason| reason.to_string())),
+        other => panic!("{other:?}"),
+    }
 }

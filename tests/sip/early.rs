@@ -28,7 +28,14 @@ async fn sound_before_the_answer_reaches_the_caller_reliably() {
         caller.endpoint.hang_up(ours, "");
         assert!(matches!(caller.event().await, Event::Ended { .. }));
         let how = HowEnded::HungUp;
-        assert_eq!(called.event().await, Event::Ended { call: theirs, how });
+        assert_eq!(
+            called.event().await,
+            Event::Ended {
+                call: theirs,
+                how,
+                reason: None
+            }
+        );
     }
     caller.settled().await;
     called.settled().await;

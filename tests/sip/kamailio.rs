@@ -168,11 +168,25 @@ async fn calls_go_through_a_record_routing_proxy_with_digest() {
             if alice_leaves {
                 alice.endpoint.hang_up(ours, "");
                 assert!(matches!(alice.event().await, Event::Ended { .. }));
-                assert_eq!(bob.event().await, Event::Ended { call: theirs, how });
+                assert_eq!(
+                    bob.event().await,
+                    Event::Ended {
+                        call: theirs,
+                        how,
+                        reason: None
+                    }
+                );
             } else {
                 bob.endpoint.hang_up(theirs, "");
                 assert!(matches!(bob.event().await, Event::Ended { .. }));
-                assert_eq!(alice.event().await, Event::Ended { call: ours, how });
+                assert_eq!(
+                    alice.event().await,
+                    Event::Ended {
+                        call: ours,
+                        how,
+                        reason: None
+                    }
+                );
             }
             alice.settled().await;
             bob.settled().await;
@@ -185,7 +199,14 @@ async fn calls_go_through_a_record_routing_proxy_with_digest() {
         let (theirs, _) = bob.incoming().await;
         alice.endpoint.hang_up(ours, "");
         let how = HowEnded::Cancelled;
-        assert_eq!(bob.event().await, Event::Ended { call: theirs, how });
+        assert_eq!(
+            bob.event().await,
+            Event::Ended {
+                call: theirs,
+                how,
+                reason: None
+            }
+        );
 
         bob.endpoint.stop().await;
         alice.event().await;

@@ -215,7 +215,14 @@ async fn a_cancel_before_ringing_ends_the_call_with_487() {
         .await;
     let (call, _) = phone.incoming().await;
     let how = HowEnded::Cancelled;
-    assert_eq!(phone.event().await, Event::Ended { call, how });
+    assert_eq!(
+        phone.event().await,
+        Event::Ended {
+            call,
+            how,
+            reason: None
+        }
+    );
     raw.receive_that(" 200 ").await;
     let end = raw.receive_that(" 487 ").await;
     raw.send(raw.request(
@@ -285,6 +292,7 @@ async fn a_caller_whose_stream_breaks_is_gone() {
         Event::Ended {
             call: over,
             how: HowEnded::Failed(_),
+            ..
         } => assert_eq!(over, call),
         other => panic!("{other:?}"),
     }

@@ -122,13 +122,27 @@ async fn a_call_over_tls_is_answered_and_hung_up_by_either_side() {
         assert!(matches!(called.event().await, Event::Confirmed { .. }));
         let how = HowEnded::HungUp;
         if scheme.starts_with("sips") {
-            caller.endpoint.hang_up(ours, "done");
+            caller.endpoint.hang_up(ours, "");
             assert!(matches!(caller.event().await, Event::Ended { .. }));
-            assert_eq!(called.event().await, Event::Ended { call: theirs, how });
+            assert_eq!(
+                called.event().await,
+                Event::Ended {
+                    call: theirs,
+                    how,
+                    reason: None
+                }
+            );
         } else {
-            called.endpoint.hang_up(theirs, "done");
+            called.endpoint.hang_up(theirs, "");
             assert!(matches!(called.event().await, Event::Ended { .. }));
-            assert_eq!(caller.event().await, Event::Ended { call: ours, how });
+            assert_eq!(
+                caller.event().await,
+                Event::Ended {
+                    call: ours,
+                    how,
+                    reason: None
+                }
+            );
         }
         caller.settled().await;
         called.settled().await;

@@ -66,7 +66,9 @@ impl Service {
                 let who = words::caller(&caller);
                 tracing::info!(target: "call", "call {call}: taken over by {who}");
             }
-            sip::Event::Ended { call, how } => self.call_over(call, words::ended(&how)),
+            sip::Event::Ended { call, how, reason } => {
+                self.call_over(call, words::ended(&how, reason.as_ref()));
+            }
             sip::Event::Account { name, state } => {
                 self.inputs.extend(words::account(name, state));
             }
