@@ -9,6 +9,7 @@ pub mod args;
 pub mod call;
 
 mod chance;
+mod door;
 mod exit;
 mod klaxon;
 mod logging;

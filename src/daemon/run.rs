@@ -85,6 +85,7 @@ fn obey(sign: Sign, args: &Args, handle: &Handle) {
             handle.ask(Request::Stop);
         }
         Sign::Reload => reload(args, handle),
+        Sign::Trace => handle.ask(Request::TurnTrace),
     }
 }
 
@@ -109,12 +110,15 @@ fn reload(args: &Args, handle: &Handle) {
 enum Sign {
     Stop(&'static str),
     Reload,
+    /// Messages shall be written down from now on, or no longer.
+    Trace,
 }
 
 struct Signals {
     term: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    user: Signal,
 }
 
 impl Signals {
@@ -123,6 +127,7 @@ impl Signals {
             term: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -131,6 +136,7 @@ impl Signals {
             _ = self.term.recv() => Sign::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Sign::Stop("SIGINT"),
             _ = self.hang_up.recv() => Sign::Reload,
+            _ = self.user.recv() => Sign::Trace,
         }
     }
 }

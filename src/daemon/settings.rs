@@ -80,13 +80,17 @@ pub(super) fn callers(config: &Config) -> sip::Callers {
 
 /// Where messages are written down, if they are.
 pub(super) fn trace(config: &Config) -> Option<PathBuf> {
+    config.sip.trace.then(|| trace_file(config))
+}
+
+/// Where messages would be written down.
+pub(super) fn trace_file(config: &Config) -> PathBuf {
     let usual = || {
         // systemd makes it for the service, which may write nowhere else.
         let folder = std::env::var_os("STATE_DIRECTORY").unwrap_or_default();
         PathBuf::from(folder).join("sip-trace.pcap")
     };
-    let file = config.sip.trace_file.clone();
-    config.sip.trace.then(|| file.unwrap_or_else(usual))
+    config.sip.trace_file.clone().unwrap_or_else(usual)
 }
 
 /// What we call ourselves in every message.

@@ -1,6 +1,6 @@
 //! How do people read what the parts report?
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::control::Input;
 use crate::media::Report;
@@ -68,6 +68,7 @@ pub(super) fn guard(notice: &Notice) -> String {
     match notice {
         Notice::Silenced {
             source,
+            user,
             offence,
             length,
         } => {
@@ -76,12 +77,25 @@ pub(super) fn guard(notice: &Notice) -> String {
                 Offence::Flood => "it sends far too much",
                 Offence::Guessing => "its passwords or numbers were wrong too often",
             };
-            let seconds = length.as_secs();
-            format!("{source} is not listened to for {seconds} s: {why}")
+            let (who, seconds) = (whoever(user.as_deref(), *source), length.as_secs());
+            format!("{who} is not listened to for {seconds} s: {why}")
         }
-        Notice::Released { source, n_dropped } => {
-            format!("{source} is listened to again; {n_dropped} messages were dropped")
+        Notice::Released {
+            source,
+            user,
+            n_dropped,
+        } => {
+            let who = whoever(user.as_deref(), *source);
+            format!("{who} is listened to again; {n_dropped} messages were dropped")
         }
+    }
+}
+
+/// A source, or one name there; a name may hold anything.
+fn whoever(user: Option<&str>, source: IpAddr) -> String {
+    match user {
+        Some(user) => format!("user {user:?} at {source}"),
+        None => source.to_string(),
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) enum Who {
     User(String),
     /// It has to prove it, or anew: the values of the WWW-Authenticate headers.
     Unproven([String; 2]),
+    /// Too many passwords were wrong for that name; it gets no answer.
+    Silenced,
 }
 
 impl Doors {
@@ -66,17 +68,22 @@ impl Doors {
         }
     }
 
-    /// Takes new rules; who is not a user any more is registered no longer.
+    /// Takes new rules; who is not a user any more, or has a new password, is registered no
+    /// longer.
     pub(super) fn configure(&self, callers: Callers) {
         lock(&self.guard).allow(callers.allow);
         let mut list = lock(&self.list);
         list.require_auth = callers.require_auth;
         let users = callers.users.into_iter();
-        list.users = users.map(|user| (user.name, user.password)).collect();
+        let users = users.map(|user| (user.name, user.password)).collect();
+        let before = std::mem::replace(&mut list.users, users);
         let List {
             users, bindings, ..
         } = &mut *list;
-        bindings.keep_only(|user| users.contains_key(user));
+        let is_same = |user: &str| users.contains_key(user) && users.get(user) == before.get(user);
+        for user in bindings.keep_only(is_same) {
+            self.tell_user(&user, UserState::Gone);
+        }
     }
 
     /// Whether a message may go on to be parsed.
@@ -130,20 +137,28 @@ impl Doors {
         let now = Instant::now();
         let mut list = lock(&self.list);
         let proof = proofs.filter_map(Credentials::parse).next();
+        let is_silenced = |proof: &Credentials| {
+            let mut guard = lock(&self.guard);
+            guard.is_silenced(from, &proof.user, now)
+        };
+        if proof.as_ref().is_some_and(is_silenced) {
+            self.counters.dropped(Dropped::Silenced);
+            return Who::Silenced;
+        }
         let judgement = proof.as_ref().map(|proof| {
             let List {
                 users, challenger, ..
             } = &mut *list;
             challenger.judge(proof, users.get(&proof.user), method, from, now)
         });
-        if judgement == Some(Judgement::Wrong) {
+        if let (Some(proof), Some(Judgement::Wrong)) = (&proof, judgement) {
             self.counters.wrong_password();
-            lock(&self.guard).guessed(from, Guess::Password, now);
+            lock(&self.guard).guessed(from, Guess::Password(&proof.user), now);
             self.tell();
         }
         match (proof, judgement) {
             (Some(proof), Some(Judgement::Right)) => {
-                lock(&self.guard).vouch(from, now);
+                lock(&self.guard).vouch(from, &proof.user, now);
                 Who::User(proof.user)
             }
             (_, judgement) => {

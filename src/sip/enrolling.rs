@@ -26,9 +26,18 @@ pub(super) async fn register(hub: Arc<Hub>, mut request: Transaction) {
     let user = match identify(&hub, &request, way.remote) {
         Who::User(user) => user,
         Who::Unproven(challenges) => return ask(&hub, &request, challenges).await,
+        Who::Silenced => return,
     };
     let (status, headers) = enrol(&hub, &request, &user, way);
     reply(&mut request, status, headers).await;
+}
+
+/// Why a call does not come in.
+pub(super) enum Held {
+    /// Its user has to prove a password; the values of the WWW-Authenticate headers.
+    Asked([String; 2]),
+    /// It gets no answer.
+    Silenced,
 }
 
 /// Whether a call may come in: the name of its user, if it needs one.
@@ -36,7 +45,7 @@ pub(super) fn caller(
     hub: &Hub,
     request: &Transaction,
     from: SocketAddr,
-) -> Result<Option<String>, [String; 2]> {
+) -> Result<Option<String>, Held> {
     let is_proven = message::value(&request.original.headers, "Authorization").is_some();
     let is_ours = || hub.registrars.account_of("", from).is_some();
     // A PBX that we are registered at does not know our users.
@@ -47,8 +56,9 @@ pub(super) fn caller(
     }
     match identify(hub, request, from) {
         Who::User(user) => Ok(Some(user)),
-        Who::Unproven(_) if !is_needed => Ok(None),
-        Who::Unproven(challenges) => Err(challenges),
+        Who::Unproven(_) | Who::Silenced if !is_needed => Ok(None),
+        Who::Unproven(challenges) => Err(Held::Asked(challenges)),
+        Who::Silenced => Err(Held::Silenced),
     }
 }
 

@@ -9,14 +9,15 @@
 //! ```
 //!
 //! What is dropped gets no answer, so nothing here can be used to flood a third party. A source
-//! that has proved a password is not silenced for what anybody could send in its name.
+//! that has proved a password is not silenced for what anybody could send in its name. Many
+//! phones may share one address: a wrong password first silences the name it was for, there.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::peek::Kind;
-use super::sources::{Budget, Limit, Millis, Source, Sources};
+use super::sources::{Budget, Limit, Millis, N_SETS, Source, Sources};
 use crate::base::Network;
 
 /// Why a message is not listened to.
@@ -43,9 +44,9 @@ pub enum Offence {
 
 /// What a source was wrong about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Guess {
-    /// The proof answered a challenge that only this source has seen.
-    Password,
+pub(super) enum Guess<'a> {
+    /// That of the user so named. The proof answered a challenge that only this source has seen.
+    Password(&'a str),
     /// There is no such number; anybody can ask for one in its name.
     Number,
 }
@@ -57,6 +58,8 @@ pub enum Notice {
     Silenced {
         /// Who.
         source: IpAddr,
+        /// Only who names itself so there; `None` is everything that comes from there.
+        user: Option<String>,
         /// What for.
         offence: Offence,
         /// At least so long.
@@ -66,6 +69,8 @@ pub enum Notice {
     Released {
         /// Who.
         source: IpAddr,
+        /// As in `Silenced`.
+        user: Option<String>,
         /// Messages that were dropped in the meantime.
         n_dropped: u64,
     },
@@ -79,6 +84,7 @@ pub(super) struct Guard {
     /// Whom we have spoken to first, and when last.
     friends: BTreeMap<IpAddr, Millis>,
     sources: Sources<Record>,
+    names: Sources<Name>,
     /// For all who are not known.
     strangers: [Budget; 2],
     notices: VecDeque<Notice>,
@@ -100,10 +106,24 @@ struct Record {
     attempts: Budget,
     /// How much beyond the budgets is borne.
     patience: Budget,
-    guesses: Budget,
+    /// Numbers that are not there.
+    numbers: Budget,
+    /// Wrong passwords of all names.
+    passwords: Budget,
+}
+
+/// A user name that was used with a wrong password, at one source.
+struct Name {
+    address: IpAddr,
+    text: String,
+    last: Millis,
+    silence: Option<Silence>,
+    level: u32,
+    passwords: Budget,
 }
 
 struct Silence {
+    offence: Offence,
     until: Millis,
     n_dropped: u64,
     is_told: bool,
@@ -116,7 +136,8 @@ impl Guard {
             began: now,
             allow: Vec::new(),
             friends: BTreeMap::new(),
-            sources: Sources::new(seed),
+            sources: Sources::new(seed, N_SETS),
+            names: Sources::new(seed, N_NAME_SETS),
             strangers: [Budget::full(ALL_CALLS, 0), Budget::full(ALL_OTHERS, 0)],
             notices: VecDeque::new(),
             telling: Budget::full(TELLING, 0),
@@ -145,8 +166,11 @@ impl Guard {
             return Err(Dropped::Silenced);
         }
         let is_known = record.known_until > now;
-        if kind == Kind::Scan && !is_known {
-            self.punish(from, Offence::Scanner, now);
+        if kind == Kind::Scan {
+            // It may sit beside a phone of ours, or use its address.
+            if !is_known {
+                self.punish(from, Offence::Scanner, now);
+            }
             return Err(Dropped::Silenced);
         }
         if !record.has_budget(kind, now) {
@@ -174,23 +198,46 @@ impl Guard {
     }
 
     /// The source was wrong about something that it should know.
-    pub(super) fn guessed(&mut self, from: IpAddr, guess: Guess, now: Instant) {
+    pub(super) fn guessed(&mut self, from: IpAddr, guess: Guess<'_>, now: Instant) {
         let now = self.millis(now);
         if self.is_friend(from, now) {
             return;
         }
         let record = self.record(from, now);
-        if guess == Guess::Number && record.known_until > now {
-            return;
+        let is_known = record.known_until > now;
+        let is_borne = match guess {
+            Guess::Number => is_known || record.numbers.spend(NUMBERS, now),
+            Guess::Password(_) if is_known => record.passwords.spend(PASSWORDS_OF_KNOWN, now),
+            Guess::Password(_) => record.passwords.spend(PASSWORDS, now),
+        };
+        if record.silence.is_none() && !is_borne {
+            return self.punish(from, Offence::Guessing, now);
         }
-        if record.silence.is_none() && !record.guesses.spend(GUESSES, now) {
-            self.punish(from, Offence::Guessing, now);
+        if let Guess::Password(user) = guess {
+            self.guessed_for(from, user, now);
         }
     }
 
-    /// The source has proved a password: what its request cost is given back.
-    pub(super) fn vouch(&mut self, from: IpAddr, now: Instant) {
+    /// Whether nothing that proves to be this user is looked at, when it comes from there.
+    pub(super) fn is_silenced(&mut self, from: IpAddr, user: &str, now: Instant) -> bool {
         let now = self.millis(now);
+        let Some(name) = self.names.find(Source::from(from).named(user)) else {
+            return false;
+        };
+        let Some(silence) = name.silence.as_mut().filter(|s| s.until > now) else {
+            return false;
+        };
+        silence.n_dropped += 1;
+        true
+    }
+
+    /// The source has proved that user's password: what its request cost is given back.
+    pub(super) fn vouch(&mut self, from: IpAddr, user: &str, now: Instant) {
+        let now = self.millis(now);
+        if let Some(name) = self.names.find(Source::from(from).named(user)) {
+            name.passwords = Budget::full(PASSWORDS_OF_NAME, now);
+            name.level = 0;
+        }
         let record = self.record(from, now);
         record.known_until = now + KNOWN_FOR;
         // The request that was challenged, and the one with the proof.
@@ -222,6 +269,7 @@ impl Guard {
         for address in due {
             self.release(address, now);
         }
+        self.release_names(now);
     }
 
     /// What an operator should read.
@@ -247,6 +295,60 @@ impl Guard {
         }
     }
 
+    /// One password more was wrong for that name.
+    fn guessed_for(&mut self, from: IpAddr, user: &str, now: Millis) {
+        let new = || Name {
+            address: from,
+            text: user.chars().take(LONGEST_NAME).collect(),
+            last: now,
+            silence: None,
+            level: 0,
+            passwords: Budget::full(PASSWORDS_OF_NAME, now),
+        };
+        let source = Source::from(from).named(user);
+        let name = self.names.record(source, |name| name.worth(), new);
+        if now.saturating_sub(name.last) > FORGIVE_AFTER {
+            name.level = 0;
+        }
+        name.last = now;
+        if name.silence.is_some() || name.passwords.spend(PASSWORDS_OF_NAME, now) {
+            return;
+        }
+        let length = silence_for(name.level);
+        name.level += 1;
+        let is_told = self.telling.spend(TELLING, now);
+        name.silence = Some(Silence {
+            offence: Offence::Guessing,
+            until: now + length,
+            n_dropped: 0,
+            is_told,
+        });
+        if is_told {
+            self.notices.push_back(Notice::Silenced {
+                source: from,
+                user: Some(name.text.clone()),
+                offence: Offence::Guessing,
+                length: Duration::from_millis(length),
+            });
+        }
+    }
+
+    fn release_names(&mut self, now: Millis) {
+        for name in self.names.each() {
+            let Some(silence) = name.silence.take_if(|silence| silence.until <= now) else {
+                continue;
+            };
+            name.passwords = Budget::full(PASSWORDS_OF_NAME, now);
+            if silence.is_told {
+                self.notices.push_back(Notice::Released {
+                    source: name.address,
+                    user: Some(name.text.clone()),
+                    n_dropped: silence.n_dropped,
+                });
+            }
+        }
+    }
+
     fn punish(&mut self, address: IpAddr, offence: Offence, now: Millis) {
         let is_told = self.telling.spend(TELLING, now);
         let record = self.record(address, now);
@@ -257,6 +359,7 @@ impl Guard {
         record.level += 1;
         record.offended = now;
         record.silence = Some(Silence {
+            offence,
             until: now + length,
             n_dropped: 0,
             is_told,
@@ -264,13 +367,15 @@ impl Guard {
         if is_told {
             self.notices.push_back(Notice::Silenced {
                 source: address,
+                user: None,
                 offence,
                 length: Duration::from_millis(length),
             });
         }
     }
 
-    /// Ends a silence whose time is over; who still sends is silenced on, and longer.
+    /// Ends a silence whose time is over; a machine that still sends is silenced on, and longer.
+    /// Where passwords were wrong, those who still send may be the phones beside the one.
     fn release(&mut self, address: IpAddr, now: Millis) {
         let record = self.record(address, now);
         let Some(silence) = &mut record.silence else {
@@ -279,7 +384,9 @@ impl Guard {
         if silence.until > now {
             return;
         }
-        if silence.n_dropped > 0 && now.saturating_sub(record.last) < STILL_SENDING {
+        let is_machine = silence.offence != Offence::Guessing;
+        let still_sends = silence.n_dropped > 0 && now.saturating_sub(record.last) < STILL_SENDING;
+        if is_machine && still_sends {
             silence.until = now + silence_for(record.level);
             record.level += 1;
             record.offended = now;
@@ -290,10 +397,12 @@ impl Guard {
         record.silence = None;
         record.known_until = 0;
         record.patience = Budget::full(PATIENCE, now);
-        record.guesses = Budget::full(GUESSES, now);
+        record.numbers = Budget::full(NUMBERS, now);
+        record.passwords = Budget::full(PASSWORDS, now);
         if is_told {
             self.notices.push_back(Notice::Released {
                 source: address,
+                user: None,
                 n_dropped,
             });
         }
@@ -325,7 +434,8 @@ impl Record {
             probes: Budget::full(PROBES, now),
             attempts: Budget::full(ATTEMPTS, now),
             patience: Budget::full(PATIENCE, now),
-            guesses: Budget::full(GUESSES, now),
+            numbers: Budget::full(NUMBERS, now),
+            passwords: Budget::full(PASSWORDS, now),
         }
     }
 
@@ -354,6 +464,14 @@ impl Record {
     }
 }
 
+impl Name {
+    /// As for a record: who was told to be silenced is missed most.
+    fn worth(&self) -> u64 {
+        let is_told = self.silence.as_ref().is_some_and(|silence| silence.is_told);
+        u64::from(is_told) << 60 | self.last & ((1 << 60) - 1)
+    }
+}
+
 /// One minute, then four times as long with each silence in a row, four hours at most.
 fn silence_for(level: u32) -> Millis {
     FIRST_SILENCE
@@ -377,8 +495,18 @@ const ATTEMPTS: Limit = limit(20.0, 200.0);
 /// Messages beyond a budget before it is no accident any more.
 const PATIENCE: Limit = limit(5.0, 200.0);
 
-/// A phone with a wrong password tries once a minute; somebody who types has ten tries.
-const GUESSES: Limit = limit(1.0 / 60.0, 10.0);
+/// Somebody who dials has ten tries.
+const NUMBERS: Limit = limit(1.0 / 60.0, 10.0);
+
+/// Somebody who types has ten tries.
+const PASSWORDS_OF_NAME: Limit = limit(1.0 / 60.0, 10.0);
+
+/// A phone with a wrong password tries twice a minute at most, and is not alone behind its
+/// address.
+const PASSWORDS: Limit = limit(4.0 / 60.0, 20.0);
+
+/// Where a phone of ours is there may be a house full of them, all with last year's password.
+const PASSWORDS_OF_KNOWN: Limit = limit(0.5, 100.0);
 
 /// What all who have not proved a password may start together. An attack from invented
 /// addresses meets it; who is known passes by it.
@@ -406,6 +534,12 @@ const KNOWN_FOR: Millis = 3_700_000;
 
 /// A registrar hears from us much more often, and a call that we make is seldom longer.
 const FRIEND_FOR: Millis = 4 * 3_600_000;
+
+/// 1,024 names at their sources.
+const N_NAME_SETS: usize = 256;
+
+/// Characters that an operator needs to know whom it is about.
+const LONGEST_NAME: usize = 64;
 
 /// Registrars and those we call.
 const FRIENDS: usize = 1_024;

@@ -40,6 +40,11 @@ impl Watch {
         }
     }
 
+    fn wrong(&mut self, from: &str, user: &str) {
+        self.guard
+            .guessed(ip(from), Guess::Password(user), self.now);
+    }
+
     fn notices(&mut self) -> Vec<Notice> {
         std::iter::from_fn(|| self.guard.poll()).collect()
     }
@@ -52,6 +57,7 @@ fn ip(text: &str) -> IpAddr {
 fn silenced(from: &str, offence: Offence, seconds: u64) -> Notice {
     Notice::Silenced {
         source: ip(from),
+        user: None,
         offence,
         length: Duration::from_secs(seconds),
     }
@@ -86,6 +92,7 @@ fn a_scanner_that_says_so_is_silenced_at_once_and_longer_each_time() {
         watch.notices(),
         [Notice::Released {
             source: ip("192.0.2.9"),
+            user: None,
             n_dropped: 1
         }]
     );
@@ -118,21 +125,87 @@ fn who_never_stops_is_not_let_in_again() {
     assert_eq!(told, [silenced("192.0.2.9", Offence::Flood, 60)]);
 }
 
-#[test]
-fn passwords_can_be_guessed_ten_times() {
-    let mut watch = Watch::new();
-    for _ in 0..10 {
-        assert_eq!(watch.admit("192.0.2.9", Kind::Attempt), Ok(()));
-        watch
-            .guard
-            .guessed(ip("192.0.2.9"), Guess::Password, watch.now);
+fn user_silenced(from: &str, user: &str, seconds: u64) -> Notice {
+    Notice::Silenced {
+        source: ip(from),
+        user: Some(user.to_owned()),
+        offence: Offence::Guessing,
+        length: Duration::from_secs(seconds),
     }
-    assert_eq!(watch.notices(), []);
-    watch
-        .guard
-        .guessed(ip("192.0.2.9"), Guess::Password, watch.now);
+}
+
+#[test]
+fn a_password_can_be_guessed_ten_times_and_then_its_name_is_silenced_there() {
+    let mut watch = Watch::new();
+    for n in 0..11 {
+        assert_eq!(watch.notices(), [], "{n}");
+        watch.wrong("192.0.2.9", "bob");
+    }
+    let told = watch.notices();
+    assert_eq!(told, [user_silenced("192.0.2.9", "bob", 60)]);
+    let at = |watch: &mut Watch, from, user| watch.guard.is_silenced(ip(from), user, watch.now);
+    assert!(at(&mut watch, "192.0.2.9", "bob"));
+    assert!(!at(&mut watch, "192.0.2.9", "ann") && !at(&mut watch, "192.0.2.8", "bob"));
+    assert_eq!(watch.admit("192.0.2.9", Kind::Attempt), Ok(()));
+    watch.pass(65);
+    assert!(!at(&mut watch, "192.0.2.9", "bob"));
+    assert!(matches!(
+        watch.notices().as_slice(),
+        [Notice::Released { user: Some(user), n_dropped: 1, .. }] if user == "bob"
+    ));
+    for _ in 0..11 {
+        watch.wrong("192.0.2.9", "bob");
+        watch.pass(30);
+    }
+    let told = watch.notices();
+    assert_eq!(told, [], "twice a minute is a phone, not a guesser");
+    for _ in 0..20 {
+        watch.wrong("192.0.2.9", "bob");
+    }
+    assert!(
+        watch
+            .notices()
+            .contains(&user_silenced("192.0.2.9", "bob", 240))
+    );
+}
+
+#[test]
+fn a_machine_that_guesses_is_silenced_whatever_names_it_tries() {
+    let mut watch = Watch::new();
+    for n in 0..21 {
+        watch.wrong("192.0.2.9", &format!("user{n}"));
+    }
     let told = watch.notices();
     assert_eq!(told, [silenced("192.0.2.9", Offence::Guessing, 60)]);
+    assert_eq!(
+        watch.admit("192.0.2.9", Kind::Attempt),
+        Err(Dropped::Silenced)
+    );
+    watch.pass(65);
+    for n in 0..21 {
+        watch.wrong("192.0.2.9", &format!("more{n}"));
+    }
+    assert!(
+        watch
+            .notices()
+            .contains(&silenced("192.0.2.9", Offence::Guessing, 240))
+    );
+}
+
+#[test]
+fn a_phone_with_a_wrong_password_locks_nobody_else_behind_its_address_out() {
+    let mut watch = Watch::new();
+    let mut n_heard = 0;
+    // A day: one phone tries twice a minute with last year's password, the other refreshes.
+    for _ in 0..2_880 {
+        watch.pass(30);
+        if !watch.guard.is_silenced(ip("192.0.2.9"), "old", watch.now) {
+            watch.wrong("192.0.2.9", "old");
+        }
+        n_heard += u32::from(watch.admit("192.0.2.9", Kind::Attempt).is_ok());
+        assert!(!watch.guard.is_silenced(ip("192.0.2.9"), "good", watch.now));
+    }
+    assert_eq!(n_heard, 2_880);
 }
 
 #[test]
@@ -143,7 +216,7 @@ fn a_thousand_phones_behind_one_address_register_without_a_wait() {
         for _ in 0..2 {
             assert_eq!(watch.admit("192.0.2.9", Kind::Attempt), Ok(()));
         }
-        watch.guard.vouch(ip("192.0.2.9"), watch.now);
+        watch.guard.vouch(ip("192.0.2.9"), "bob", watch.now);
     }
     assert_eq!(watch.notices(), []);
 }
@@ -151,7 +224,7 @@ fn a_thousand_phones_behind_one_address_register_without_a_wait() {
 #[test]
 fn nobody_can_silence_a_phone_by_sending_in_its_name() {
     let mut watch = Watch::new();
-    watch.guard.vouch(ip("192.0.2.9"), watch.now);
+    watch.guard.vouch(ip("192.0.2.9"), "bob", watch.now);
     for _ in 0..5_000 {
         let _ = watch.admit("192.0.2.9", Kind::Scan);
         watch
@@ -181,7 +254,7 @@ fn only_allowed_networks_and_those_we_speak_to_are_heard() {
 #[test]
 fn a_flood_from_invented_addresses_neither_drowns_known_phones_nor_fills_the_log() {
     let mut watch = Watch::new();
-    watch.guard.vouch(ip("192.0.2.9"), watch.now);
+    watch.guard.vouch(ip("192.0.2.9"), "bob", watch.now);
     assert!(watch.admit("198.51.100.1", Kind::Scan).is_err());
     let mut n_heard = 0;
     for n in 0..200_000_u32 {
@@ -214,8 +287,8 @@ proptest! {
                 1 => Kind::Call,
                 2 => Kind::Attempt,
                 3 => Kind::Noise,
-                4 => { watch.guard.guessed(address, Guess::Password, watch.now); Kind::Inside }
-                5 => { watch.guard.vouch(address, watch.now); Kind::Probe }
+                4 => { watch.guard.guessed(address, Guess::Password("bob"), watch.now); Kind::Inside }
+                5 => { watch.guard.vouch(address, "bob", watch.now); Kind::Probe }
                 _ => { watch.guard.befriend(address, watch.now); Kind::Answer }
             };
             let heard = watch.guard.admit(address, kind, watch.now);

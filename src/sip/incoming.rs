@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::acks::Fork;
 use super::dialog::Key;
-use super::enrolling;
+use super::enrolling::{self, Held};
 use super::established::{Call, reply};
 use super::flow;
 use super::hub::{Hub, Input};
@@ -177,11 +177,12 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
     };
     let caller = match enrolling::caller(hub, &request, flow.remote) {
         Ok(user) => user,
-        Err(challenges) => {
+        Err(Held::Asked(challenges)) => {
             let hub = hub.clone();
             tokio::spawn(async move { enrolling::ask(&hub, &request, challenges).await });
             return;
         }
+        Err(Held::Silenced) => return,
     };
     let Some(place) = hub.doors.half_open(flow.remote) else {
         tokio::spawn(async move {

@@ -109,7 +109,12 @@ fn keys(line: &mut [u8]) {
             .is_some_and(|part| part.eq_ignore_ascii_case(wanted))
     };
     if is_named(b"a=crypto:") {
-        stars(&mut line[b"a=crypto:".len()..]);
+        let inline = line.windows(INLINE.len());
+        let mut inline = inline.map(|part| part.eq_ignore_ascii_case(INLINE));
+        match inline.position(|is_inline| is_inline) {
+            Some(at) => crosses(&mut line[at + INLINE.len()..]),
+            None => stars(&mut line[b"a=crypto:".len()..]),
+        }
     } else if is_named(b"k=") {
         stars(&mut line[b"k=".len()..]);
     }
@@ -154,6 +159,16 @@ fn stars(text: &mut [u8]) {
         *byte = b'*';
     }
 }
+
+/// Where a key stood has to be what a key can be: Wireshark gives up on stars.
+fn crosses(text: &mut [u8]) {
+    for byte in text.iter_mut().filter(|b| !b"\r\n|:;".contains(b)) {
+        *byte = b'x';
+    }
+}
+
+/// In front of each key of a crypto attribute (RFC 4568 §6.1).
+const INLINE: &[u8] = b"inline:";
 
 const SECRET_HEADERS: [&[u8]; 5] = [
     b"Authorization",
@@ -205,8 +220,12 @@ mod tests {
                 "INVITE sip:b:**@h SIP/2.0\r\nTo: \"x\" <sips:b:*@h>\r\n\r\n",
             ),
             (
-                "X: 1\r\n\r\nv=0\r\nk=clear:abc\r\na=crypto:1 AES inline:x\r\na=b\r\n",
-                "X: 1\r\n\r\nv=0\r\nk=*********\r\na=crypto:**************\r\na=b\r\n",
+                "X: 1\r\n\r\nv=0\r\nk=clear:abc\r\na=crypto:1 AES key:abc\r\na=b\r\n",
+                "X: 1\r\n\r\nv=0\r\nk=*********\r\na=crypto:*************\r\na=b\r\n",
+            ),
+            (
+                "X: 1\r\n\r\na=crypto:1 AES Inline:aB+=|2^20;inline:c/\r\na=b\r\n",
+                "X: 1\r\n\r\na=crypto:1 AES Inline:xxxx|xxxx;xxxxxx:xx\r\na=b\r\n",
             ),
         ];
         for (text, wanted) in table {

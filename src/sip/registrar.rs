@@ -115,9 +115,12 @@ impl Bindings {
         self.retain(|b| b.expires_at > now)
     }
 
-    /// Removes everything of users that are not there any more.
-    pub(super) fn keep_only(&mut self, is_user: impl Fn(&str) -> bool) {
+    /// Removes everything of users that are not there any more, and tells who they were.
+    pub(super) fn keep_only(&mut self, is_user: impl Fn(&str) -> bool) -> Vec<String> {
+        let names = self.0.keys().filter(|user| !is_user(user));
+        let gone: Vec<String> = names.cloned().collect();
         self.0.retain(|user, _| is_user(user));
+        gone
     }
 
     fn retain(&mut self, is_alive: impl Fn(&Binding) -> bool) -> Vec<String> {

@@ -16,6 +16,15 @@ pub(super) type Millis = u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Source(u128);
 
+impl Source {
+    /// One name that is used there.
+    pub(super) fn named(self, name: &str) -> Self {
+        // FNV-1a. Whoever finds two names that meet has gained nothing but their places.
+        let step = |all: u128, byte| (all ^ u128::from(byte)).wrapping_mul(FNV_PRIME);
+        Self(name.bytes().fold(self.0, step))
+    }
+}
+
 impl From<IpAddr> for Source {
     fn from(ip: IpAddr) -> Self {
         match ip {
@@ -68,7 +77,7 @@ impl Budget {
     }
 }
 
-/// All places for records.
+/// All places for records, four in each set.
 pub(super) struct Sources<R> {
     places: Vec<Option<(Source, R)>>,
     /// Secret, so that nobody can choose addresses that meet in one set.
@@ -76,13 +85,21 @@ pub(super) struct Sources<R> {
 }
 
 impl<R> Sources<R> {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, n_sets: usize) -> Self {
         Self {
             places: std::iter::repeat_with(|| None)
-                .take(N_SETS * WAYS)
+                .take(n_sets * WAYS)
                 .collect(),
             seed,
         }
+    }
+
+    /// The record of a source, if there is one.
+    pub(super) fn find(&mut self, source: Source) -> Option<&mut R> {
+        let set = self.set(source);
+        let mut places = self.places[set].iter_mut().flatten();
+        let found = places.find(|(s, _)| *s == source);
+        found.map(|(_, record)| record)
     }
 
     /// The record of a source. If it is new, it takes a free place of its set, or that of the
@@ -122,14 +139,18 @@ impl<R> Sources<R> {
         h = (h ^ (h >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         h = (h ^ (h >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         h ^= h >> 31;
-        let first = (h % N_SETS as u64) as usize * WAYS;
+        let n_sets = self.places.len() / WAYS;
+        let first = (h % n_sets as u64) as usize * WAYS;
         first..first + WAYS
     }
 }
 
 /// 8,192 records of about 200 bytes: more sources than one site talks to, in 1.6 MB.
-const N_SETS: usize = 2_048;
+pub(super) const N_SETS: usize = 2_048;
 const WAYS: usize = 4;
+
+/// Of the FNV hash with 128 bits.
+const FNV_PRIME: u128 = 0x0100_0000_0000_0000_0000_013b;
 
 #[cfg(test)]
 mod tests {
@@ -137,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_record_stays_until_its_place_is_needed_for_a_better_one() {
-        let mut sources = Sources::new(7);
+        let mut sources = Sources::new(7, N_SETS);
         let source = |n: u32| Source::from(IpAddr::from(n.to_be_bytes()));
         *sources.record(source(1), |r| *r, || 0_u64) = 1_000;
         for n in 2..200_000 {

@@ -62,8 +62,13 @@ impl Message {
 
 impl Phone {
     pub fn new(server: SocketAddr) -> Self {
-        let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1", server)
+    }
+
+    /// One whose address is not the usual one.
+    pub fn at(ip: &str, server: SocketAddr) -> Self {
+        let sip = UdpSocket::bind((ip, 0)).unwrap();
+        let rtp = UdpSocket::bind((ip, 0)).unwrap();
         rtp.set_nonblocking(true).unwrap();
         Self {
             sip,

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::parts::{ANSWER, Named, OFFER, Phone, Raw, none_left};
+use crate::parts::{ANSWER, Named, OFFER, Phone, Raw, none_left, on};
 use crate::users::{bob, guarded, proof};
 
 async fn silenced(phone: &mut Phone, ip: &str, wanted: Offence) {
@@ -150,6 +150,31 @@ async fn outside_of_the_allowed_networks_nobody_is_heard() {
     raw.send(raw.request("OPTIONS", Named::first("o2"), "", ""))
         .await;
     assert!(raw.receive().await.starts_with("SIP/2.0 200"));
+}
+
+#[tokio::test]
+async fn allowed_networks_hold_for_ipv6_and_change_while_we_run() {
+    let callers = |allow: &str| Callers {
+        allow: vec![allow.parse().unwrap()],
+        ..Callers::default()
+    };
+    let mut settings = guarded(callers("2001:db8::/32"));
+    settings.listen = vec![on(Transport::Udp, "[::1]:0")];
+    let phone = Phone::start(settings).await;
+    let raw = Raw::at("::1", phone.address(Transport::Udp)).await;
+    let ask = async |call: &str| {
+        raw.send(raw.request("OPTIONS", Named::first(call), "", ""))
+            .await;
+    };
+    ask("o1").await;
+    assert!(!raw.hears_within(Duration::from_millis(200)).await);
+    assert_eq!(phone.endpoint.counts().not_allowed, 1);
+    phone.endpoint.set_callers(callers("::/64"));
+    ask("o2").await;
+    assert!(raw.receive().await.starts_with("SIP/2.0 200"));
+    phone.endpoint.set_callers(callers("127.0.0.0/8"));
+    ask("o3").await;
+    assert!(!raw.hears_within(Duration::from_millis(200)).await);
 }
 
 #[tokio::test]

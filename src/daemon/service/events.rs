@@ -73,9 +73,11 @@ impl Service {
                 self.inputs.extend(words::account(name, state));
             }
             sip::Event::User { name, state } => {
+                self.door.handle_user(&name, state);
                 tracing::info!("sip: {}", words::user(&name, state));
             }
             sip::Event::Guard(notice) => {
+                self.door.handle_notice(&notice);
                 tracing::warn!("sip: {}", words::guard(&notice));
             }
             // The daemon places no calls of its own yet.

@@ -26,6 +26,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::base::{CallId, Db, Pcm, ZoneSet};
 use crate::config::Config;
 use crate::control::{Core, Input, Note, SoundState};
+use crate::daemon::door::Door;
 use crate::daemon::legs::Legs;
 use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
@@ -51,10 +52,13 @@ pub(super) struct Service {
     klaxon: Option<Arc<Pcm>>,
     notify: Notify,
     rest: Rest,
+    door: Door,
     look_after_at: Instant,
     /// Something may have changed since systemd was told.
     is_untold: bool,
     is_ready: bool,
+    /// Every SIP message is written down.
+    is_traced: bool,
     /// The timer stands in for sound hardware that was hoped for.
     is_unheard: bool,
     sip_events: UnboundedReceiver<sip::Event>,
@@ -70,6 +74,8 @@ pub(super) struct Service {
 pub(super) enum Request {
     /// A configuration that was read and checked takes the place of the old one.
     Reconfigure(Box<Config>),
+    /// SIP messages shall be written down, or no longer, whatever the configuration says.
+    TurnTrace,
     Stop,
 }
 
@@ -134,9 +140,11 @@ impl Service {
             klaxon,
             notify: Notify::new(now),
             rest: Rest::default(),
+            door: Door::new(now),
             look_after_at: now,
             is_untold: false,
             is_ready: false,
+            is_traced: config.sip.trace,
             is_unheard: false,
             sip_events,
             net_events,
@@ -167,6 +175,9 @@ impl Service {
             self.settle(now);
         }
         self.notify.stopping();
+        if let Some(report) = self.door.report(&self.endpoint.counts()) {
+            tracing::info!("sip: {report}");
+        }
         self.endpoint.stop().await;
         self.output.stop();
         tracing::info!("stopped");
@@ -208,6 +219,7 @@ impl Service {
             Happening::Output(event) => self.output_event(event),
             Happening::Asked(Request::Stop) => self.inputs.push_back(Input::Shutdown),
             Happening::Asked(Request::Reconfigure(config)) => self.reconfigure(*config),
+            Happening::Asked(Request::TurnTrace) => self.trace(!self.is_traced),
             Happening::Time => self.inputs.push_back(Input::Tick),
         }
     }
@@ -247,8 +259,14 @@ impl Service {
         } else {
             ""
         };
-        self.notify
-            .status(&format!("{}{unheard}", snapshot.summary(now)));
+        self.notify.status(&format!(
+            "{}{}{unheard}",
+            snapshot.summary(now),
+            self.door.summary()
+        ));
+        if let Some(report) = self.door.poll_report(&self.endpoint.counts(), now) {
+            tracing::info!("sip: {report}");
+        }
         self.rest.watch(now);
         let has_sound = matches!(snapshot.sound, SoundState::Up { .. });
         let beats = Beats {

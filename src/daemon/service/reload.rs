@@ -33,10 +33,7 @@ impl Service {
             self.endpoint.set_callers(settings::callers(&self.config));
         }
         if changes.concern(Part::Trace) {
-            let path = settings::trace(&self.config);
-            if let Err(why) = self.endpoint.set_trace(path.as_deref()) {
-                tracing::error!("{why}");
-            }
+            self.trace(self.config.sip.trace);
         }
         if changes.concern(Part::Media) {
             self.legs.configure(settings::legs(&self.config));
@@ -57,6 +54,23 @@ impl Service {
         self.inputs
             .push_back(Input::Configure(settings::policy(&self.config, klaxon)));
         self.notify.reloaded();
+    }
+
+    /// Has SIP messages written down from now on, or not.
+    pub(super) fn trace(&mut self, wanted: bool) {
+        let file = settings::trace_file(&self.config);
+        let path = wanted.then_some(file.as_path());
+        self.is_traced = wanted;
+        match self.endpoint.set_trace(path) {
+            Ok(()) if wanted => {
+                tracing::info!("sip: every message is written to {}", file.display());
+            }
+            Ok(()) => tracing::info!("sip: messages are not written down any more"),
+            Err(why) => {
+                self.is_traced = false;
+                tracing::error!("{why}");
+            }
+        }
     }
 
     /// A new klaxon that cannot be played leaves the old one in place.
