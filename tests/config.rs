@@ -58,7 +58,7 @@ fn three_lines_are_a_configuration() {
     let config = loaded.config.unwrap();
     let account = config.sip.accounts().next().unwrap();
     assert_eq!(account.name, "sip");
-    assert_eq!(account.domain, "pbx.example.com");
+    assert_eq!(account.domain, ["pbx.example.com"]);
     assert_eq!(
         (account.user.as_str(), account.auth_user.as_str()),
         ("100", "100")
@@ -342,7 +342,7 @@ fn files_of_every_generation_are_taken_as_they_are() {
 fn the_jack_generation_means_what_it_meant() {
     let config = file("jack-generation.conf").config.unwrap();
     let account = config.sip.accounts().next().unwrap();
-    assert_eq!(account.domain, "pbx.example.com:5080");
+    assert_eq!(account.domain, ["pbx.example.com:5080"]);
     assert_eq!(account.password.reveal(), "50%of;all");
     assert_eq!(
         config.audio.klaxon.as_deref(),
@@ -390,7 +390,7 @@ fn further_accounts_have_their_own_sections_and_shared_defaults() {
         .map(|a| {
             (
                 a.name.as_str(),
-                a.domain.as_str(),
+                a.domain.join(" "),
                 a.auth_user.as_str(),
                 a.transport,
             )
@@ -399,9 +399,9 @@ fn further_accounts_have_their_own_sections_and_shared_defaults() {
     assert_eq!(
         accounts,
         [
-            ("sip", "pbx", "1", Transport::Udp),
-            ("annex", "other:5080", "3", Transport::Tcp),
-            ("office", "pbx", "two", Transport::Udp),
+            ("sip", "pbx".to_owned(), "1", None),
+            ("annex", "other:5080".to_owned(), "3", Some(Transport::Tcp)),
+            ("office", "pbx".to_owned(), "two", None),
         ]
     );
     assert_eq!(config.place("sip:office", "pass").unwrap().line(), Some(7));
@@ -413,7 +413,7 @@ fn keys_quoted_by_others_are_not_unknown() {
         text("[DEFAULT]\nsite = hall\n[sip]\nhost = pbx\ndomain = %(site)s.%(host)s\nuser = 1");
     assert_eq!(remarks(&loaded), [""; 0]);
     let config = loaded.config.unwrap();
-    assert_eq!(config.sip.accounts().next().unwrap().domain, "hall.pbx");
+    assert_eq!(config.sip.accounts().next().unwrap().domain, ["hall.pbx"]);
 }
 
 #[test]

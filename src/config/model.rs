@@ -109,8 +109,8 @@ impl User {
 pub struct Account {
     /// `sip` for `[sip]`, NAME for `[sip:NAME]`.
     pub name: String,
-    /// The registrar as `host` or `host:port`.
-    pub domain: String,
+    /// The registrars as `host` or `host:port`, the preferred first; it is also our domain.
+    pub domain: Vec<String>,
     /// The user part of our address; may be empty.
     pub user: String,
     /// The digest password; may be empty.
@@ -119,10 +119,10 @@ pub struct Account {
     pub auth_user: String,
     /// Empty for none.
     pub display_name: String,
-    /// As `host` or `host:port`.
-    pub outbound_proxy: Option<String>,
-    /// How the registrar is reached.
-    pub transport: Transport,
+    /// As `host` or `host:port`, the preferred first.
+    pub outbound_proxy: Vec<String>,
+    /// How the registrar is reached; `None` leaves it to the DNS.
+    pub transport: Option<Transport>,
     /// How long a registration shall last.
     pub expires: Duration,
 }
@@ -413,13 +413,13 @@ impl Account {
     pub(super) fn blank(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            domain: String::new(),
+            domain: Vec::new(),
             user: String::new(),
             password: Secret::default(),
             auth_user: String::new(),
             display_name: String::new(),
-            outbound_proxy: None,
-            transport: Transport::Udp,
+            outbound_proxy: Vec::new(),
+            transport: None,
             expires: Duration::ZERO,
         }
     }

@@ -61,6 +61,7 @@ pub(super) fn sip(config: &Config) -> sip::Settings {
             ca: config.sip.tls_ca.clone(),
         },
         callers: callers(config),
+        name_server: None,
         trace: trace(config),
         timing: sip::Timing::default(),
     }
@@ -106,13 +107,14 @@ fn account(from: &config::Account) -> sip::Account {
     let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
     sip::Account {
         name: from.name.clone(),
-        domain: from.domain.clone(),
+        domain: from.domain.first().cloned().unwrap_or_default(),
+        more_domains: from.domain.iter().skip(1).cloned().collect(),
         user: from.user.clone(),
         auth_user: filled(&from.auth_user),
         password: sip::Secret::new(from.password.reveal()),
         display_name: filled(&from.display_name),
-        outbound_proxy: from.outbound_proxy.clone(),
-        transport: transport(from.transport),
+        outbound_proxies: from.outbound_proxy.clone(),
+        transport: from.transport.map(transport),
         expires: from.expires,
         presence: sip::Presence::Registered,
     }

@@ -105,7 +105,7 @@ fn whoever(user: Option<&str>, source: IpAddr) -> String {
 pub(super) fn account(name: String, state: AccountState) -> Option<Input> {
     let (ok, text) = match state {
         AccountState::Registering => return None,
-        AccountState::Registered { .. } => (true, "registered".to_owned()),
+        AccountState::Registered { server, left, .. } => (true, registered(&server, left)),
         AccountState::Refused { status, reason, .. } => {
             let hint = match status {
                 401 | 403 | 407 => "; check user and pass",
@@ -123,6 +123,14 @@ pub(super) fn account(name: String, state: AccountState) -> Option<Input> {
         AccountState::Gone => return Some(Input::AccountGone { name }),
     };
     Some(Input::AccountChanged { name, ok, text })
+}
+
+/// Which server serves, and why not a better one.
+fn registered(server: &str, left: Option<String>) -> String {
+    match left {
+        Some(why) => format!("registered at {server}, because {why}"),
+        None => format!("registered at {server}"),
+    }
 }
 
 /// How a caller's sound arrived, in one line.

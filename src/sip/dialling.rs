@@ -11,14 +11,16 @@ use super::dialog::Dialog;
 use super::early::{self, Earlies};
 use super::established::{Call, Session, reply};
 use super::event::{Event, HowEnded};
+use super::flow::Flow;
 use super::hub::{Command, Hub, Input, Seat};
 use super::message;
-use super::plan::{Dial, Plan, Way};
+use super::plan::{self, Dial, Plan};
 use super::reason::Reason;
 use super::redirect::Redirects;
 use super::renewing::{Begun, Role};
 use super::session_timer;
 use super::transact::{self, Credentials, Invitation, is_challenge};
+use super::ways::{Way, Ways};
 
 /// A call that we make.
 struct Dialling {
@@ -34,8 +36,20 @@ struct Dialling {
     /// A provisional response has come: from now on a CANCEL may be sent (RFC 3261 §9.1).
     heard: bool,
     cancelled: Option<String>,
-    /// When a cancelled INVITE counts as over without an answer.
+    /// When a cancelled INVITE counts as over without an answer, or when a silent server is
+    /// left for the next one.
     due: Option<Instant>,
+    /// Where the INVITE can still go.
+    ways: Ways,
+    /// INVITEs that nothing had come of when another server was tried.
+    left_behind: Vec<LeftBehind>,
+}
+
+/// An INVITE to a server that was given up; it may wake up yet.
+struct LeftBehind {
+    invite: Request,
+    flow: Flow,
+    _invitation: Invitation,
 }
 
 /// Starts the task of an outgoing call; from now on it takes commands.
@@ -46,43 +60,51 @@ pub(super) fn start(hub: &Arc<Hub>, dial: Dial) {
 }
 
 async fn run(hub: Arc<Hub>, dial: Dial, seat: Seat, mut inputs: mpsc::UnboundedReceiver<Input>) {
-    let plan = Plan::of(&hub, &dial);
-    let found = match &plan {
-        Ok(plan) => tokio::select! {
-            biased;
-            () = wants_out(&mut inputs) => {
-                let (call, how) = (dial.call, HowEnded::ByUs);
-                let reason = None;
-                return hub.tell(Event::Ended { call, how, reason });
-            }
-            flow = hub.flow_to(&plan.hop) => flow.map_err(|why| (503, why)),
-        },
-        Err(why) => Err(why.clone()),
+    let plan = match Plan::of(&hub, &dial) {
+        Ok(plan) => plan,
+        Err((status, reason)) => return refuse(&hub, &dial, status, reason),
     };
-    let (plan, flow) = match (plan, found) {
-        (Ok(plan), Ok(flow)) => (plan, flow),
-        (_, Err((status, reason))) | (Err((status, reason)), _) => {
-            return hub.tell(Event::Refused {
-                call: dial.call,
-                status,
-                reason,
-                retry_after: None,
-            });
+    let found = tokio::select! {
+        biased;
+        () = wants_out(&mut inputs) => {
+            let (call, how) = (dial.call, HowEnded::ByUs);
+            let reason = None;
+            return hub.tell(Event::Ended { call, how, reason });
         }
+        found = set_out(&hub, &plan) => found,
     };
-    let invite = plan.invite(&hub, &flow, &dial);
+    let (way, ways) = match found {
+        Ok(found) => found,
+        Err(why) => return refuse(&hub, &dial, 503, why),
+    };
+    let invite = plan.invite(&hub, &way, &dial);
     let call = Call {
         id: dial.call,
         inbox: inputs,
         seat,
-        flow,
+        flow: way.0,
         user: plan.user,
         account: plan.account,
         hub,
     };
-    if let Some(dialling) = Dialling::start(call, invite) {
+    if let Some(dialling) = Dialling::start(call, invite, ways) {
         dialling.run().await;
     }
+}
+
+async fn set_out(hub: &Arc<Hub>, plan: &Plan) -> Result<(Way, Ways), String> {
+    let mut ways = plan.ways(hub).await?;
+    let way = ways.next().await?;
+    Ok((way, ways))
+}
+
+fn refuse(hub: &Hub, dial: &Dial, status: u16, reason: String) {
+    hub.tell(Event::Refused {
+        call: dial.call,
+        status,
+        reason,
+        retry_after: None,
+    });
 }
 
 /// Returns once the application does not want the call any more.
@@ -100,11 +122,13 @@ enum Next {
     Answered(Box<Response>),
     /// Called elsewhere.
     Redirected(String),
+    /// This server does not serve; the next one may.
+    Failed(String),
     Over,
 }
 
 impl Dialling {
-    fn start(call: Call, mut invite: Request) -> Option<Self> {
+    fn start(call: Call, mut invite: Request, ways: Ways) -> Option<Self> {
         let agent = call.hub.stack.user_agent.as_str();
         invite.headers.push(Header::UserAgent(agent.into()));
         let redirects = Redirects::from(&invite.uri.to_string());
@@ -113,6 +137,9 @@ impl Dialling {
             .invite(&call.flow, invite.clone(), call.seat.inbox())
         {
             Ok(invitation) => Some(Self {
+                due: silence_due(&call.hub, &ways),
+                ways,
+                left_behind: Vec::new(),
                 call,
                 invite,
                 invitation,
@@ -122,7 +149,6 @@ impl Dialling {
                 rings: false,
                 heard: false,
                 cancelled: None,
-                due: None,
             }),
             Err(why) => {
                 call.tell_refused(503, why);
@@ -136,24 +162,39 @@ impl Dialling {
             let due = self.due;
             let input = tokio::select! {
                 input = self.call.inbox.recv() => input,
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    if self.cancelled.is_some() {
+                        return;
+                    }
+                    let why = format!("{} does not answer", self.ways.tried());
+                    if !self.move_on(why).await {
+                        return;
+                    }
+                    continue;
+                }
                 () = self.call.flow.gone(), if self.cancelled.is_none() => {
                     let why = "the connection is gone".to_owned();
-                    return self.call.tell_refused(503, why);
+                    if self.heard {
+                        return self.call.tell_refused(503, why);
+                    }
+                    if !self.move_on(why).await {
+                        return;
+                    }
+                    continue;
                 }
             };
             let Some(input) = input else {
                 return;
             };
-            match self.handle(input).await {
-                Next::On => {}
-                Next::Over => return,
+            let goes_on = match self.handle(input).await {
+                Next::On => true,
+                Next::Over => false,
                 Next::Answered(answer) => return self.answered(*answer).await,
-                Next::Redirected(uri) => {
-                    if !self.redirect(uri).await {
-                        return;
-                    }
-                }
+                Next::Redirected(uri) => self.redirect(uri).await,
+                Next::Failed(why) => self.move_on(why).await,
+            };
+            if !goes_on {
+                return;
             }
         }
     }
@@ -164,6 +205,9 @@ impl Dialling {
             Input::Command(Command::Stop) => self.give_up("shutting down"),
             Input::Response(response) => return self.respond(response),
             Input::InviteOver { seq } if seq == message::seq(&self.invite.headers) => {
+                if !self.heard && self.can_move_on() {
+                    return Next::Failed(format!("{} does not answer", self.ways.tried()));
+                }
                 self.refused(408, "no answer".to_owned());
                 return Next::Over;
             }
@@ -184,7 +228,11 @@ impl Dialling {
 
     fn respond(&mut self, response: Box<Response>) -> Next {
         if message::seq(&response.headers) != message::seq(&self.invite.headers) {
+            self.wakes_up(&response);
             return Next::On;
+        }
+        if !self.heard && response.status_code.code() != 503 {
+            self.ways.worked();
         }
         match response.status_code.code() {
             0..200 => {
@@ -194,6 +242,11 @@ impl Dialling {
             200..300 => Next::Answered(response),
             _ if is_challenge(&response) && self.try_again(&response) => Next::On,
             422 if self.last_longer(&response) => Next::On,
+            // RFC 3263 §4.3.
+            503 if self.can_move_on() => {
+                let why = message::complaint(&response);
+                Next::Failed(format!("{}: 503 {why}", self.ways.tried()))
+            }
             status => self.elsewhere(&response).unwrap_or_else(|| {
                 let reason = message::complaint(&response);
                 let retry_after = message::seconds(&response.headers, "Retry-After");
@@ -218,6 +271,9 @@ impl Dialling {
     fn provisional(&mut self, response: &Response) {
         let first = !self.heard;
         self.heard = true;
+        if self.cancelled.is_none() {
+            self.due = None;
+        }
         if let Some(why) = self.cancelled.clone().filter(|_| first) {
             self.send_cancel(&why);
         }
@@ -303,6 +359,7 @@ impl Dialling {
             invite.headers.retain(|header| !is_timer(header));
             invite.headers.extend(timer);
         })
+        .is_some()
     }
 
     /// Calls the next address that there is a way to; false if the call is over.
@@ -315,7 +372,12 @@ impl Dialling {
                     self.call.tell_ended(HowEnded::ByUs);
                     return false;
                 }
-                way = hub.way_to(&uri, &mut self.call.account) => way,
+                way = async {
+                    let mut ways = plan::ways_to(&hub, &uri, &mut self.call.account).await?;
+                    let way = ways.next().await.map_err(|why| (503, why))?;
+                    self.ways = ways;
+                    Ok(way)
+                } => way,
             };
             let Err((status, why)) = way.and_then(|way| self.call_at(&uri, way)) else {
                 return true;
@@ -328,11 +390,82 @@ impl Dialling {
         }
     }
 
+    fn can_move_on(&self) -> bool {
+        self.cancelled.is_none() && self.ways.has_more()
+    }
+
+    /// Tries the next server, with what came of the last one; false if the call is over.
+    async fn move_on(&mut self, why: String) -> bool {
+        tracing::debug!("a call goes on to the next server: {why}");
+        self.ways.failed(why.clone());
+        if !self.ways.has_more() {
+            self.refused(503, why);
+            return false;
+        }
+        let uri = self.invite.uri.to_string();
+        let way = tokio::select! {
+            biased;
+            () = wants_out(&mut self.call.inbox) => {
+                self.call.tell_ended(HowEnded::ByUs);
+                return false;
+            }
+            way = self.ways.next() => way.map_err(|why| (503, why)),
+        };
+        let (invite, flow) = (self.invite.clone(), self.call.flow.clone());
+        match way.and_then(|way| self.call_at_once_more(&uri, way)) {
+            Ok(_invitation) => {
+                self.left_behind.push(LeftBehind {
+                    invite,
+                    flow,
+                    _invitation,
+                });
+                true
+            }
+            Err((status, why)) => {
+                self.refused(status, why);
+                false
+            }
+        }
+    }
+
+    /// A server that was given up has woken up: nobody waits for it any more.
+    fn wakes_up(&self, response: &Response) {
+        let seq = message::seq(&response.headers);
+        let is_it = |left: &&LeftBehind| message::seq(&left.invite.headers) == seq;
+        let Some(left) = self.left_behind.iter().find(is_it) else {
+            return;
+        };
+        let (hub, flow) = (self.call.hub.clone(), left.flow.clone());
+        let why = "answered elsewhere";
+        match response.status_code.code() {
+            0..200 => {
+                let cancel = transact::cancel(&left.invite, why);
+                tokio::spawn(async move { drop(hub.transact(&flow, cancel).await) });
+            }
+            200..300 => {
+                let (invite, answer) = (left.invite.clone(), response.clone());
+                let account = self.call.account.clone();
+                tokio::spawn(async move {
+                    let dialog = Dialog::answered(&invite, &answer);
+                    hub.acknowledge(&invite, &answer, &dialog, &flow).await;
+                    let why = Reason::sip(200, why);
+                    hub.bye(dialog, &flow, account.as_ref(), &why).await;
+                });
+            }
+            _ => {}
+        }
+    }
+
     fn call_at(&mut self, uri: &str, way: Way) -> Result<(), (u16, String)> {
+        self.call_at_once_more(uri, way).map(drop)
+    }
+
+    /// As `call_at`; gives the INVITE that it stands for.
+    fn call_at_once_more(&mut self, uri: &str, way: Way) -> Result<Invitation, (u16, String)> {
         let (flow, route) = way;
         self.call.flow = flow;
         let contact = Header::Contact(self.call.contact().into());
-        let sent = self.ask_again(|invite| {
+        let before = self.ask_again(|invite| {
             let is_old = |h: &Header| matches!(h, Header::Contact(_) | Header::Route(_));
             invite.headers.retain(|header| !is_old(header));
             invite.headers.push(contact);
@@ -341,8 +474,7 @@ impl Dialling {
             }
             invite.uri = message::verbatim(uri);
         });
-        sent.then_some(())
-            .ok_or_else(|| (503, format!("no way to {uri}")))
+        before.ok_or_else(|| (503, format!("no way to {uri}")))
     }
 
     /// Asks again with a password; false if that leads nowhere.
@@ -354,11 +486,12 @@ impl Dialling {
         if !self.credentials.learn(response) || (tried && !self.credentials.is_stale()) {
             return false;
         }
-        self.ask_again(|_| {})
+        self.ask_again(|_| {}).is_some()
     }
 
-    /// Sends the INVITE once more, changed and under the next number.
-    fn ask_again(&mut self, change: impl FnOnce(&mut Request)) -> bool {
+    /// Sends the INVITE once more, changed and under the next number; gives the one that it
+    /// stands for.
+    fn ask_again(&mut self, change: impl FnOnce(&mut Request)) -> Option<Invitation> {
         let seq = message::seq(&self.invite.headers) + 1;
         let mut invite = self.invite.clone();
         invite.headers.retain(|header| !is_proof(header));
@@ -374,17 +507,15 @@ impl Dialling {
             self.credentials.prove(account, &mut invite);
         }
         let call = &self.call;
-        let Ok(invitation) = call
+        let invitation = call
             .hub
             .invite(&call.flow, invite.clone(), call.seat.inbox())
-        else {
-            return false;
-        };
+            .ok()?;
         self.invite = invite;
-        self.invitation = invitation;
         self.earlies = Earlies::default();
         self.heard = false;
-        true
+        self.due = silence_due(&self.call.hub, &self.ways);
+        Some(std::mem::replace(&mut self.invitation, invitation))
     }
 
     /// The application does not want the call any more; it is over for it at once.
@@ -443,6 +574,12 @@ impl Dialling {
         };
         Session::new(call, dialog, None, begun).run().await;
     }
+}
+
+/// When a server that says nothing is left for the next one: four datagrams of ours cannot all
+/// have got lost. Without another one there is time until the transaction ends.
+fn silence_due(hub: &Hub, ways: &Ways) -> Option<Instant> {
+    ways.has_more().then(|| Instant::now() + hub.silent_after())
 }
 
 fn is_proof(header: &Header) -> bool {

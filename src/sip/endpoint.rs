@@ -27,12 +27,14 @@ use super::dialling;
 use super::doors::Doors;
 use super::error::Error;
 use super::event::Event;
-use super::hub::{Calls, Command, Hub, Refusal, Registrars};
+use super::hub::{Calls, Command, Hub, Refusal};
 use super::incoming;
 use super::intake::Intake;
 use super::local;
+use super::names::Names;
 use super::plan::{Dial, Wish};
 use super::registering;
+use super::registrars::Registrars;
 use super::settings::{Account, Callers, Listen, Presence, Settings, Timing, Transport};
 use super::stream::{self, Streams};
 use super::tls::Identity;
@@ -131,6 +133,8 @@ impl Endpoint {
             session_timer: settings.session_timer,
             calls: Calls::default(),
             acks,
+            names: Names::new(settings.name_server),
+            unwell: Mutex::default(),
             registrars: Registrars::default(),
             doors: doors.clone(),
             counters,

@@ -162,6 +162,10 @@ pub enum AccountState {
     Registered {
         /// The life that the registrar granted; it is refreshed in time.
         expires: Duration,
+        /// Who keeps the registration: `host:port`, with its address if the host is a name.
+        server: String,
+        /// Why the servers that come before it are not used.
+        left: Option<String>,
     },
     /// The registrar does not want us: the configuration is wrong, here or there.
     Refused {

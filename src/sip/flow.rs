@@ -6,12 +6,11 @@ use rsipstack::platform::CancellationToken;
 use rsipstack::sip::{HeadersExt, Request, SipMessage};
 use rsipstack::transaction::random_text;
 use rsipstack::transport::{SipAddr, SipConnection};
-use tokio::net::lookup_host;
-use tokio::time::timeout;
 
 use super::address;
 use super::hub::Hub;
 use super::local;
+use super::servers::Server;
 use super::settings::{Account, Transport};
 use super::stream::Stream;
 
@@ -93,15 +92,18 @@ impl Flow {
 pub(super) struct Hop {
     pub(super) host: String,
     pub(super) port: Option<u16>,
-    pub(super) transport: Transport,
+    /// `None` if the DNS may choose.
+    pub(super) transport: Option<Transport>,
+    /// The Route value of requests that go there.
+    pub(super) route: Option<String>,
 }
 
 impl Hop {
-    /// From a SIP URI, or from `host[:port]`.
+    /// From a SIP URI, or from `host[:port]`; `usual` is how to go where it does not say.
     ///
     /// # Errors
     /// A text that names the address and what is wrong with it.
-    pub(super) fn parse(text: &str, default: Transport) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, usual: Option<Transport>) -> Result<Self, String> {
         let scheme = text.split(':').next().unwrap_or_default();
         let is_uri = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips");
         let not_an_address = || format!("\"{text}\" is not a sip address");
@@ -110,50 +112,60 @@ impl Hop {
             return Ok(Self {
                 host: host.to_owned(),
                 port,
-                transport: default,
+                transport: usual,
+                route: None,
             });
         }
         let uri = address::Uri::parse(text).ok_or_else(not_an_address)?;
         let transport = match address::param(uri.params, "transport") {
             // With sips, the parameter could at most say TCP below TLS (RFC 5630 section 4.1.1).
-            _ if uri.scheme.len() > "sip".len() => Transport::Tls,
-            None => default,
-            Some(name) => Transport::from_name(name)
-                .ok_or_else(|| format!("\"{text}\": no transport {name}"))?,
+            _ if uri.scheme.len() > "sip".len() => Some(Transport::Tls),
+            None => usual,
+            Some(name) => Some(
+                Transport::from_name(name)
+                    .ok_or_else(|| format!("\"{text}\": no transport {name}"))?,
+            ),
         };
         let host = address::param(uri.params, "maddr").unwrap_or(uri.host);
         Ok(Self {
             host: host.to_owned(),
             port: uri.port,
             transport,
+            route: None,
         })
     }
 
     /// As a Route value, loose.
-    pub(super) fn route(&self) -> String {
+    fn as_route(&self) -> String {
         let host = match self.host.contains(':') {
             true => format!("[{}]", self.host),
             false => self.host.clone(),
         };
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let transport = self.transport.param();
+        let transport = self.transport.map(Transport::param).unwrap_or_default();
         format!("<sip:{host}{port}{transport};lr>")
     }
 }
 
 impl Account {
-    /// Where requests of the account go first, and the Route value if that is a proxy.
+    /// Where requests of the account may go first, in the order of trying; proxies with the
+    /// Route value that names them.
     ///
     /// # Errors
     /// What is wrong with the domain or the proxy.
-    pub(super) fn first_hop(&self) -> Result<(Hop, Option<String>), String> {
-        let registrar = Hop::parse(&self.domain, self.transport)?;
-        let Some(proxy) = &self.outbound_proxy else {
-            return Ok((registrar, None));
-        };
-        let hop = Hop::parse(proxy, self.transport)?;
-        let route = hop.route();
-        Ok((hop, Some(route)))
+    pub(super) fn hops(&self) -> Result<Vec<Hop>, String> {
+        if self.outbound_proxies.is_empty() {
+            let domains = std::iter::once(&self.domain).chain(&self.more_domains);
+            return domains.map(|it| Hop::parse(it, self.transport)).collect();
+        }
+        let proxies = self.outbound_proxies.iter();
+        proxies
+            .map(|proxy| {
+                let mut hop = Hop::parse(proxy, self.transport)?;
+                hop.route = Some(hop.as_route());
+                Ok(hop)
+            })
+            .collect()
     }
 }
 
@@ -166,20 +178,36 @@ impl Hub {
         self.by_datagram(peer).ok()
     }
 
-    /// A way to a peer that a text names; resolves and connects as needed.
+    /// A way to a peer that a text names; resolves and connects as needed, and tries one
+    /// server after the other (RFC 3263 §4.3).
     ///
     /// # Errors
     /// What went wrong, in words for a log.
     pub(super) async fn flow_to(&self, hop: &Hop) -> Result<Flow, String> {
-        let remote = resolve(hop).await?;
+        let mut whys = Vec::new();
+        for server in self.names.locate(hop).await? {
+            match self.open(&server).await {
+                Ok(flow) => return Ok(flow),
+                Err(why) => whys.push(why),
+            }
+        }
+        Err(whys.join("; "))
+    }
+
+    /// A way to that server.
+    ///
+    /// # Errors
+    /// What went wrong, in words for a log.
+    pub(super) async fn open(&self, server: &Server) -> Result<Flow, String> {
+        let remote = server.address;
         self.doors.befriend(remote.ip());
-        match hop.transport {
+        match server.transport {
             Transport::Udp => {
                 // Better said now than found out by silence.
-                local::towards(remote).map_err(|why| format!("no way to {remote}: {why}"))?;
+                local::towards(remote).map_err(|why| format!("no way to {server}: {why}"))?;
                 self.by_datagram(remote)
             }
-            Transport::Tcp | Transport::Tls => self.by_stream(hop, remote).await,
+            Transport::Tcp | Transport::Tls => self.by_stream(server).await,
         }
     }
 
@@ -205,12 +233,13 @@ impl Hub {
         })
     }
 
-    async fn by_stream(&self, hop: &Hop, remote: SocketAddr) -> Result<Flow, String> {
-        if let Some(stream) = self.streams.towards(remote, hop.transport, &hop.host) {
+    async fn by_stream(&self, server: &Server) -> Result<Flow, String> {
+        let (remote, transport, host) = (server.address, server.transport, &server.host);
+        if let Some(stream) = self.streams.towards(remote, transport, host) {
             return Ok(self.along(stream, remote));
         }
-        let stream = self.streams.connect(remote, hop.transport, &hop.host).await;
-        let stream = stream.map_err(|why| format!("no connection to {remote}: {why}"))?;
+        let stream = self.streams.connect(remote, transport, host).await;
+        let stream = stream.map_err(|why| format!("no connection to {server}: {why}"))?;
         self.stack
             .transport_layer
             .add_connection(stream.connection.clone());
@@ -238,31 +267,10 @@ pub(super) fn source(connection: &SipConnection, request: &Request) -> Option<So
     place.try_into().ok()
 }
 
-/// The first address of a name, IPv4 before IPv6: telephony still lives there.
-async fn resolve(hop: &Hop) -> Result<SocketAddr, String> {
-    let port = hop.port.unwrap_or(hop.transport.default_port());
-    let host = hop.host.as_str();
-    if let Ok(ip) = host.parse() {
-        return Ok(SocketAddr::new(ip, port));
-    }
-    let found = timeout(RESOLVE_FOR, lookup_host((host, port))).await;
-    let found = found.map_err(|_| format!("no answer to who \"{host}\" is"))?;
-    let found: Vec<_> = found
-        .map_err(|why| format!("cannot find \"{host}\": {why}"))?
-        .collect();
-    let chosen = found.iter().find(|a| a.is_ipv4()).or(found.first());
-    chosen
-        .copied()
-        .ok_or_else(|| format!("\"{host}\" has no address"))
-}
-
 /// A branch of ours (RFC 3261 §8.1.1.7).
 pub(super) fn branch() -> String {
     format!("z9hG4bK{}", random_text(BRANCH_LENGTH))
 }
-
-/// How long a name server may take; people wait behind it.
-const RESOLVE_FOR: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Unique with certainty enough, and short.
 const BRANCH_LENGTH: usize = 16;
@@ -273,29 +281,27 @@ mod tests {
 
     #[test]
     fn a_hop_is_read_from_uris_and_from_plain_hosts() {
-        let hop = |text| Hop::parse(text, Transport::Udp);
+        let hop = |text| Hop::parse(text, None);
         let made = |host: &str, port, transport| {
             Ok(Hop {
                 host: host.to_owned(),
                 port,
                 transport,
+                route: None,
             })
         };
-        assert_eq!(hop("pbx"), made("pbx", None, Transport::Udp));
-        assert_eq!(hop("pbx:5070"), made("pbx", Some(5070), Transport::Udp));
-        assert_eq!(
-            hop("sip.pbx:5070"),
-            made("sip.pbx", Some(5070), Transport::Udp)
-        );
-        assert_eq!(hop("::1"), made("::1", None, Transport::Udp));
+        assert_eq!(hop("pbx"), made("pbx", None, None));
+        assert_eq!(hop("pbx:5070"), made("pbx", Some(5070), None));
+        assert_eq!(hop("sip.pbx:5070"), made("sip.pbx", Some(5070), None));
+        assert_eq!(hop("::1"), made("::1", None, None));
         assert_eq!(
             hop("sip:u@pbx:5070;transport=TCP;lr"),
-            made("pbx", Some(5070), Transport::Tcp)
+            made("pbx", Some(5070), Some(Transport::Tcp))
         );
-        assert_eq!(hop("sips:pbx"), made("pbx", None, Transport::Tls));
+        assert_eq!(hop("sips:pbx"), made("pbx", None, Some(Transport::Tls)));
         assert_eq!(
             hop("sip:pbx;transport=tls"),
-            made("pbx", None, Transport::Tls)
+            made("pbx", None, Some(Transport::Tls))
         );
         assert!(hop("sip:pbx;transport=ws").is_err());
         assert!(hop("").is_err() && hop("a b").is_err());

@@ -1,7 +1,7 @@
 //! What do all tasks of the endpoint share?
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,9 +16,12 @@ use super::counts::Counters;
 use super::dialog;
 use super::doors::Doors;
 use super::event::Event;
+use super::names::Names;
 use super::reason::Reason;
+use super::registrars::Registrars;
+use super::servers::Unwell;
 use super::session_timer::SessionTimer;
-use super::settings::{Account, Timing};
+use super::settings::Timing;
 use super::stream::Streams;
 use super::transact::Outcome;
 use super::wires::Wires;
@@ -36,6 +39,8 @@ pub(super) struct Hub {
     pub(super) session_timer: SessionTimer,
     pub(super) calls: Calls,
     pub(super) acks: Arc<Acks>,
+    pub(super) names: Names,
+    pub(super) unwell: Mutex<Unwell>,
     pub(super) registrars: Registrars,
     pub(super) doors: Arc<Doors>,
     pub(super) counters: Arc<Counters>,
@@ -56,6 +61,11 @@ impl Hub {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// 8 × T1: after four datagrams without an answer another server is tried, if there is one.
+    pub(super) fn silent_after(&self) -> std::time::Duration {
+        self.timing.t1 * 8
     }
 
     /// 64 × T1: after that a message counts as lost (RFC 3261 §17.1.1.2).
@@ -228,55 +238,6 @@ impl Drop for Seat {
         if tables.by_call.is_empty() {
             self.emptied.notify_waiters();
         }
-    }
-}
-
-/// The accounts, and where their registrars were last found.
-#[derive(Default)]
-pub(super) struct Registrars(Mutex<BTreeMap<String, Registrar>>);
-
-struct Registrar {
-    account: Account,
-    found_at: Option<SocketAddr>,
-}
-
-impl Registrars {
-    pub(super) fn insert(&self, account: Account) {
-        let registrar = Registrar {
-            account,
-            found_at: None,
-        };
-        lock(&self.0).insert(registrar.account.name.clone(), registrar);
-    }
-
-    pub(super) fn remove(&self, name: &str) {
-        lock(&self.0).remove(name);
-    }
-
-    pub(super) fn found(&self, name: &str, at: SocketAddr) {
-        if let Some(registrar) = lock(&self.0).get_mut(name) {
-            registrar.found_at = Some(at);
-        }
-    }
-
-    pub(super) fn account(&self, name: &str) -> Option<Account> {
-        lock(&self.0)
-            .get(name)
-            .map(|registrar| registrar.account.clone())
-    }
-
-    /// The account that a call to `user` from `source` came by: the user decides between
-    /// several accounts at one registrar.
-    pub(super) fn account_of(&self, user: &str, source: SocketAddr) -> Option<String> {
-        let registrars = lock(&self.0);
-        let at_source = || {
-            let at = |r: &&Registrar| r.found_at.is_some_and(|found| found.ip() == source.ip());
-            registrars.values().filter(at)
-        };
-        let exact = at_source().find(|r| r.account.user == user);
-        exact
-            .or_else(|| at_source().next())
-            .map(|r| r.account.name.clone())
     }
 }
 

@@ -76,7 +76,7 @@ impl Hub {
         if flow.is_stream() && !flow.is_gone() {
             return flow.clone();
         }
-        let Ok(hop) = Hop::parse(dialog.next_hop(), flow.transport) else {
+        let Ok(hop) = Hop::parse(dialog.next_hop(), Some(flow.transport)) else {
             return flow.clone();
         };
         let is_hidden = hop

@@ -1,5 +1,7 @@
 //! Which INVITE has to go where, when we call somebody?
 
+use std::sync::Arc;
+
 use rsipstack::sip::{Header, Method, Request, Version};
 use rsipstack::transaction::random_text;
 
@@ -9,7 +11,8 @@ use super::flow::{Flow, Hop};
 use super::hub::Hub;
 use super::message;
 use super::registrar::Binding;
-use super::settings::{Account, Transport};
+use super::settings::Account;
+use super::ways::{Way, Ways};
 use crate::base::CallId;
 
 /// Whom to call, by which account, with which offer.
@@ -33,10 +36,9 @@ pub enum Wish {
 
 /// An INVITE before the way to the peer is known.
 pub(super) struct Plan {
-    pub(super) hop: Hop,
+    /// Where the address leads to; an account has ways of its own.
+    hop: Option<Hop>,
     uri: String,
-    /// The route that an outbound proxy makes.
-    route: Option<String>,
     pub(super) user: String,
     pub(super) account: Option<Account>,
 }
@@ -62,18 +64,28 @@ impl Plan {
         {
             return Err((416, format!("\"{uri}\" is not a sip address")));
         }
-        let first = match &account {
-            Some(account) => account.first_hop(),
-            None => Hop::parse(&uri, Transport::Udp).map(|hop| (hop, None)),
+        let hop = match &account {
+            Some(_) => None,
+            None => Some(Hop::parse(&uri, None).map_err(|why| (416, why))?),
         };
-        let (hop, route) = first.map_err(|why| (416, why))?;
         Ok(Self {
-            route,
             hop,
             uri,
             user: account.as_ref().map_or(OUR_NAME, |a| &a.user).to_owned(),
             account,
         })
+    }
+
+    /// The servers that the INVITE may be sent to.
+    ///
+    /// # Errors
+    /// What cannot be found.
+    pub(super) async fn ways(&self, hub: &Arc<Hub>) -> Result<Ways, String> {
+        match (&self.account, &self.hop) {
+            (_, Some(hop)) => Ways::to(hub, hop).await,
+            (Some(account), None) => Ways::through(hub, account).await,
+            (None, None) => Err("no account and no address".to_owned()),
+        }
     }
 
     /// Towards a user of ours: back along the way that its registration came.
@@ -84,18 +96,19 @@ impl Plan {
         let hop = Hop {
             host: binding.way.remote.ip().to_string(),
             port: Some(binding.way.remote.port()),
-            transport: binding.way.transport,
+            transport: Some(binding.way.transport),
+            route: (!binding.path.is_empty()).then(|| binding.path.join(", ")),
         };
         Ok(Self {
-            hop,
+            hop: Some(hop),
             uri: binding.uri,
-            route: (!binding.path.is_empty()).then(|| binding.path.join(", ")),
             user: OUR_NAME.to_owned(),
             account: None,
         })
     }
 
-    pub(super) fn invite(&self, hub: &Hub, flow: &Flow, dial: &Dial) -> Request {
+    pub(super) fn invite(&self, hub: &Hub, way: &Way, dial: &Dial) -> Request {
+        let (flow, route): (&Flow, _) = (&way.0, &way.1);
         let from = match &self.account {
             Some(account) => account.address(),
             None => format!("<sip:{}@{}>", self.user, flow.local),
@@ -117,7 +130,7 @@ impl Plan {
         if dial.wish == Wish::PickUp {
             headers.extend(auto_answer::request_headers(&flow.local.to_string()));
         }
-        if let Some(route) = &self.route {
+        if let Some(route) = route {
             headers.push(Header::Route(route.as_str().into()));
         }
         Request {
@@ -130,34 +143,31 @@ impl Plan {
     }
 }
 
-/// The way to an address that a redirection named, and the route that an outbound proxy makes.
-pub(super) type Way = (Flow, Option<String>);
-
-impl Hub {
-    /// Through the account as far as it reaches; strangers get no proof of its password.
-    pub(super) async fn way_to(
-        &self,
-        uri: &str,
-        account: &mut Option<Account>,
-    ) -> Result<Way, (u16, String)> {
-        let hop = Hop::parse(uri, Transport::Udp).map_err(|why| (416, why))?;
-        let reaches = account.as_ref().filter(|account| {
-            let home = address::host_port(&account.domain);
-            let is_home = home.is_some_and(|(host, port)| {
-                host.eq_ignore_ascii_case(&hop.host) && (port == hop.port)
-            });
-            is_home || account.outbound_proxy.is_some()
-        });
-        let (hop, route) = match reaches {
-            Some(account) => account.first_hop().map_err(|why| (416, why))?,
-            None => {
-                *account = None;
-                (hop, None)
-            }
-        };
-        let flow = self.flow_to(&hop).await.map_err(|why| (503, why))?;
-        Ok((flow, route))
-    }
+/// The ways to an address that a redirection named: through the account as far as it reaches;
+/// strangers get no proof of its password.
+///
+/// # Errors
+/// The status that says why there are none, and what is wrong.
+pub(super) async fn ways_to(
+    hub: &Arc<Hub>,
+    uri: &str,
+    account: &mut Option<Account>,
+) -> Result<Ways, (u16, String)> {
+    let hop = Hop::parse(uri, None).map_err(|why| (416, why))?;
+    let reaches = account.as_ref().filter(|account| {
+        let home = address::host_port(&account.domain);
+        let is_home = home
+            .is_some_and(|(host, port)| host.eq_ignore_ascii_case(&hop.host) && (port == hop.port));
+        is_home || !account.outbound_proxies.is_empty()
+    });
+    let ways = match reaches {
+        Some(account) => Ways::through(hub, account).await,
+        None => {
+            *account = None;
+            Ways::to(hub, &hop).await
+        }
+    };
+    ways.map_err(|why| (503, why))
 }
 
 /// A target may be a URI, `user@host`, or only a number at the account's domain.

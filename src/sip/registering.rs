@@ -1,12 +1,15 @@
 //! How does an account stay registered, whatever its registrar does?
 //!
 //! ```text
-//! attempt ─ 2xx ──────────► Registered ── before it ends, or the stream breaks ──► attempt
+//! attempt ─ 2xx ──────────► Registered ── before it ends, or the server is gone ──► attempt
 //!    │ ─── 401/407 ───────► again with the password, once
 //!    │ ─── 423 ───────────► again with the life the registrar wants
+//!    │ ─── no answer, 503 ► the next server
 //!    │ ─── refused ───────► long wait
-//!    └──── no answer, 5xx ► short wait that doubles
+//!    └──── no server left ► short wait that doubles
 //! ```
+//!
+//! Each attempt begins with the first server, so that it is used again once it lives again.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
@@ -24,8 +27,11 @@ use super::event::{AccountState, Event};
 use super::flow::Flow;
 use super::hub::Hub;
 use super::message;
+use super::registrars::Serving;
+use super::servers::Server;
 use super::settings::Account;
 use super::transact::{Credentials, Outcome, is_challenge};
+use super::ways;
 
 /// Keeps an account registered until told to stop; then un-registers it.
 pub(super) async fn keep(hub: Arc<Hub>, account: Account, mut stop: oneshot::Receiver<()>) {
@@ -75,6 +81,10 @@ fn is_same(a: &AccountState, b: &AccountState) -> bool {
         (AccountState::Refused { status: a, .. }, AccountState::Refused { status: b, .. }) => {
             a == b
         }
+        (
+            AccountState::Registered { server: a, .. },
+            AccountState::Registered { server: b, .. },
+        ) => a == b,
         (AccountState::Unreachable { why: a, .. }, AccountState::Unreachable { why: b, .. }) => {
             a == b
         }
@@ -84,13 +94,20 @@ fn is_same(a: &AccountState, b: &AccountState) -> bool {
 
 /// What came of one attempt.
 enum Attempt {
-    Granted(Duration),
+    Granted {
+        life: Duration,
+        server: String,
+        /// What is wrong with the servers before it.
+        left: Option<String>,
+    },
     /// Granted, but for an address of ours that a NAT hides; that binding is taken back.
     Hidden,
     Refused(u16, String),
     Failed {
         why: String,
         retry_after: Option<Duration>,
+        /// Whether another server may do better (RFC 3263 §4.3).
+        try_next: bool,
     },
 }
 
@@ -99,6 +116,7 @@ impl Attempt {
         Self::Failed {
             why: why.into(),
             retry_after: None,
+            try_next: true,
         }
     }
 }
@@ -112,8 +130,8 @@ struct Binding<'a> {
     seq: u32,
     /// The life to ask for; a registrar may have raised it.
     expires: Duration,
-    /// The route that an outbound proxy makes.
-    route: Option<String>,
+    /// The server that was asked last, whose challenge the credentials know.
+    asked: Option<Server>,
     /// The way to the registrar and the Contact that it knows us by.
     bound: Option<(Flow, String)>,
     /// Where the registrar sees us, if that is not where we are.
@@ -133,7 +151,7 @@ impl<'a> Binding<'a> {
             tag: random_text(TAG_LENGTH),
             seq: 0,
             expires: account.wanted_expires(),
-            route: None,
+            asked: None,
             bound: None,
             seen: None,
             has_moved: false,
@@ -146,13 +164,19 @@ impl<'a> Binding<'a> {
         loop {
             match self.register().await {
                 Attempt::Hidden => self.has_moved = true,
-                Attempt::Granted(life) => {
+                Attempt::Granted { life, server, left } => {
                     (n_failed, n_refused) = (0, 0);
                     self.has_moved = false;
-                    state.report(AccountState::Registered { expires: life });
+                    let expires = life;
+                    state.report(AccountState::Registered {
+                        expires,
+                        server,
+                        left,
+                    });
                     self.stay(backoff::refresh_after(life, chance())).await;
                 }
                 Attempt::Refused(status, reason) => {
+                    self.hub.registrars.lost(&self.account.name);
                     // What was learnt may be what is wrong.
                     self.credentials.forget();
                     self.bound = None;
@@ -166,7 +190,10 @@ impl<'a> Binding<'a> {
                     });
                     sleep(retry_in).await;
                 }
-                Attempt::Failed { why, retry_after } => {
+                Attempt::Failed {
+                    why, retry_after, ..
+                } => {
+                    self.hub.registrars.lost(&self.account.name);
                     let (first, longest) = (timing.retry_first, timing.retry_longest);
                     let retry_in = backoff::wait(first, longest, n_failed, chance());
                     let retry_in = retry_in.max(retry_after.unwrap_or_default());
@@ -191,6 +218,7 @@ impl<'a> Binding<'a> {
             tokio::select! {
                 () = &mut refresh => return,
                 _ = beat.tick() => flow.keep_alive().await,
+                () = self.hub.registrars.doubted(&self.account.name) => return,
                 () = flow.gone() => {
                     let (first, longest) = (timing.retry_first, timing.retry_longest);
                     return sleep(backoff::wait(first, longest, 0, chance())).await;
@@ -199,8 +227,57 @@ impl<'a> Binding<'a> {
         }
     }
 
+    /// Registers with the first server that takes us.
     async fn register(&mut self) -> Attempt {
-        let flow = match self.way().await {
+        let (servers, mut whys) = match self.servers().await {
+            Ok(found) => found,
+            Err(why) => return Attempt::failed(why),
+        };
+        let n_servers = servers.len();
+        for (n, server) in servers.into_iter().enumerate() {
+            let has_more = n + 1 < n_servers;
+            let attempt = self.register_at(&server, has_more).await;
+            match attempt {
+                Attempt::Granted {
+                    life, server: name, ..
+                } => {
+                    self.hub.unwell().handle_success(&server);
+                    let left = (!whys.is_empty()).then(|| whys.join("; "));
+                    return Attempt::Granted {
+                        life,
+                        server: name,
+                        left,
+                    };
+                }
+                Attempt::Failed {
+                    why,
+                    retry_after,
+                    try_next,
+                } => {
+                    self.hub.unwell().handle_failure(&server, now());
+                    whys.push(why);
+                    if !(try_next && has_more) {
+                        let why = whys.join("; ");
+                        return Attempt::Failed {
+                            why,
+                            retry_after,
+                            try_next,
+                        };
+                    }
+                }
+                Attempt::Hidden | Attempt::Refused(..) => return attempt,
+            }
+        }
+        Attempt::failed(whys.join("; "))
+    }
+
+    async fn servers(&self) -> Result<(Vec<Server>, Vec<String>), String> {
+        let (found, whys) = self.hub.names.locate_all(&self.account.hops()?).await?;
+        Ok((self.hub.registrars.rank(&self.account.name, found), whys))
+    }
+
+    async fn register_at(&mut self, server: &Server, has_more: bool) -> Attempt {
+        let flow = match self.way(server).await {
             Ok(flow) => flow,
             Err(why) => return Attempt::failed(why),
         };
@@ -210,11 +287,14 @@ impl<'a> Binding<'a> {
         let mut challenged = false;
         for _ in 0..ROUNDS {
             let request = self.request(&flow, &contact, self.expires);
-            let response = match self.hub.transact(&flow, request).await {
+            let answer = self.hub.transact(&flow, request);
+            let outcome = match has_more {
+                true => timeout(self.hub.silent_after(), answer).await,
+                false => Ok(answer.await),
+            };
+            let response = match outcome.unwrap_or(Outcome::TimedOut) {
                 Outcome::Answered(response) => response,
-                Outcome::TimedOut => {
-                    return Attempt::failed(format!("{} does not answer", flow.remote));
-                }
+                Outcome::TimedOut => return Attempt::failed(format!("{server} does not answer")),
                 Outcome::Lost(why) => return Attempt::failed(why),
             };
             match response.status_code.code() {
@@ -224,24 +304,32 @@ impl<'a> Binding<'a> {
                 }
                 200..300 => {
                     let life = granted(&response, &contact).unwrap_or(self.expires);
-                    self.hub.registrars.found(&self.account.name, flow.remote);
-                    return Attempt::Granted(life.max(SHORTEST));
+                    let serving = Serving {
+                        server: server.clone(),
+                        routes: ways::loose(message::values(&response.headers, "Service-Route")),
+                    };
+                    self.hub.registrars.serves(&self.account.name, serving);
+                    return Attempt::Granted {
+                        life: life.max(SHORTEST),
+                        server: server.to_string(),
+                        left: None,
+                    };
                 }
                 _ if is_challenge(&response) => {
                     let learnt = self.credentials.learn(&response);
                     if !learnt || (challenged && !self.credentials.is_stale()) {
-                        return refused(&response);
+                        return refused(&response, server);
                     }
                     challenged = true;
                 }
                 423 => match seconds(&response, "Min-Expires") {
                     Some(least) if least > self.expires => self.expires = least,
-                    Some(_) | None => return refused(&response),
+                    Some(_) | None => return refused(&response, server),
                 },
-                _ => return refused(&response),
+                _ => return refused(&response, server),
             }
         }
-        Attempt::failed(format!("{} asks again and again", flow.remote))
+        Attempt::failed(format!("{server} asks again and again"))
     }
 
     /// Takes the registration back, if there is one.
@@ -262,10 +350,13 @@ impl<'a> Binding<'a> {
         }
     }
 
-    async fn way(&mut self) -> Result<Flow, String> {
-        let (hop, route) = self.account.first_hop()?;
-        self.route = route;
-        let mut flow = self.hub.flow_to(&hop).await?;
+    async fn way(&mut self, server: &Server) -> Result<Flow, String> {
+        if self.asked.as_ref().is_none_or(|asked| !asked.is_at(server)) {
+            // Its nonces mean nothing to another one, which would count them as guesses.
+            self.credentials.forget();
+        }
+        self.asked = Some(server.clone());
+        let mut flow = self.hub.open(server).await?;
         if let Some(seen) = self.seen.filter(|_| !flow.is_stream()) {
             flow.local = seen;
         }
@@ -296,9 +387,11 @@ impl<'a> Binding<'a> {
             Header::Contact(contact.into()),
             Header::Expires(expires.as_secs().to_string().into()),
             Header::Allow(message::ALLOW.into()),
+            // RFC 3327 §5.1: proxies on the way may ask to be gone through.
+            Header::Supported("path".into()),
             Header::UserAgent(self.hub.stack.user_agent.as_str().into()),
         ];
-        if let Some(route) = &self.route {
+        if let Some(route) = self.asked.as_ref().and_then(|server| server.route.as_ref()) {
             headers.push(Header::Route(route.as_str().into()));
         }
         let mut request = Request {
@@ -314,15 +407,16 @@ impl<'a> Binding<'a> {
 }
 
 /// What an answer that is no success means: wait long, or try again soon.
-fn refused(response: &Response) -> Attempt {
+fn refused(response: &Response, server: &Server) -> Attempt {
     let status = response.status_code.code();
     let reason = message::reason(response);
     if !(500..600).contains(&status) {
         return Attempt::Refused(status, reason);
     }
     Attempt::Failed {
-        why: format!("{status} {reason}"),
+        why: format!("{server} says {status} {reason}"),
         retry_after: seconds(response, "Retry-After"),
+        try_next: status == 503,
     }
 }
 
@@ -364,6 +458,10 @@ fn place(contact: &str) -> Option<(String, String, Option<u16>)> {
 
 fn seconds(response: &Response, name: &str) -> Option<Duration> {
     message::seconds(&response.headers, name)
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 /// A number that nobody can foretell.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Who may call and register here.
     pub callers: Callers,
+    /// The name server to ask instead of those of the system.
+    pub name_server: Option<SocketAddr>,
     /// The capture file to write every message to.
     pub trace: Option<PathBuf>,
     /// Timers; the default is right outside of tests.
@@ -132,6 +134,8 @@ pub struct Account {
     pub name: String,
     /// Host or `host:port` of the registrar; also the domain of our address.
     pub domain: String,
+    /// Further registrars, each tried when those before it fail; they must know the domain.
+    pub more_domains: Vec<String>,
     /// The user part of our address.
     pub user: String,
     /// The name to prove the password with, if it is not `user`.
@@ -140,10 +144,12 @@ pub struct Account {
     pub password: Secret,
     /// The name that is shown to those we call.
     pub display_name: Option<String>,
-    /// `host`, `host:port` or a SIP URI to send everything of this account through.
-    pub outbound_proxy: Option<String>,
-    /// How to reach the registrar.
-    pub transport: Transport,
+    /// `host`, `host:port` or a SIP URI to send everything of this account through; each is
+    /// tried when those before it fail.
+    pub outbound_proxies: Vec<String>,
+    /// How to reach the registrar; `None` leaves it to the DNS, which without a word about it
+    /// means UDP.
+    pub transport: Option<Transport>,
     /// The life of a registration that we ask for; zero stands for five minutes.
     pub expires: Duration,
     /// Whether calls to the account shall come to us.

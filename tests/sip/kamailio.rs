@@ -89,7 +89,7 @@ impl Kamailio {
             domain: self.address.to_string(),
             user: user.to_owned(),
             password: Secret::new("s3%cret"),
-            transport,
+            transport: Some(transport),
             ..Account::default()
         }
     }

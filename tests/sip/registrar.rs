@@ -25,6 +25,8 @@ pub(crate) struct Mood {
     /// Answers everything with this.
     pub(crate) refuse: Option<&'static str>,
     pub(crate) silent: bool,
+    /// More header lines of its 200.
+    pub(crate) extra: String,
     /// What it makes of the `;rport;` in our Via: where it sees us.
     pub(crate) seen_at: &'static str,
 }
@@ -38,6 +40,7 @@ impl Default for Mood {
             most_expires: 3_600,
             refuse: None,
             silent: false,
+            extra: String::new(),
             seen_at: ";rport;",
         }
     }
@@ -175,7 +178,8 @@ fn judge(text: &str, mood: &Mood) -> (String, String) {
     let contact = header(text, "Contact").unwrap();
     let granted = expires.min(mood.most_expires);
     let bound = format!(
-        "Contact: <sip:other@192.0.2.1>;expires=7777\r\nContact: {contact};q=0.5;expires={granted}\r\n"
+        "Contact: <sip:other@192.0.2.1>;expires=7777\r\nContact: {contact};q=0.5;expires={granted}\r\n{}",
+        mood.extra
     );
     ("200 OK".to_owned(), bound)
 }

@@ -19,7 +19,7 @@ impl Phone {
 
     async fn registered(&mut self) -> Duration {
         match self.account_state().await {
-            AccountState::Registered { expires } => expires,
+            AccountState::Registered { expires, .. } => expires,
             other => panic!("{other:?}"),
         }
     }
@@ -169,7 +169,7 @@ async fn names_are_looked_up_and_proxies_are_used() {
         registrar.account(),
     );
     proxied.domain = "office.invalid".to_owned();
-    proxied.outbound_proxy = Some(format!("sip:{};lr", registrar.address));
+    proxied.outbound_proxies = vec![format!("sip:{};lr", registrar.address)];
     for (account, uri, routed) in [
         (named.clone(), format!("sip:{}", named.domain), false),
         (proxied, "sip:office.invalid".to_owned(), true),
@@ -216,7 +216,9 @@ async fn a_refusal_of_another_kind_has_its_own_line() {
     }
     registrar.mood(|mood| mood.refuse = Some("503 Booting"));
     match phone.account_state().await {
-        AccountState::Unreachable { why, .. } => assert_eq!(why, "503 Booting"),
+        AccountState::Unreachable { why, .. } => {
+            assert_eq!(why, format!("{} says 503 Booting", registrar.address));
+        }
         other => panic!("{other:?}"),
     }
     registrar.mood(|mood| mood.refuse = None);

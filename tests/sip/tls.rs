@@ -324,7 +324,7 @@ async fn an_account_registers_over_tls_and_asks_for_its_registrar_by_name() {
         name: "pbx".to_owned(),
         domain: format!("localhost:{port}"),
         user: "7".to_owned(),
-        transport: Transport::Tls,
+        transport: Some(Transport::Tls),
         ..Account::default()
     };
     let mut phone = phone(Vec::new(), authority.believer(), vec![account]).await;
@@ -350,7 +350,7 @@ async fn an_account_registers_over_tls_and_asks_for_its_registrar_by_name() {
     loop {
         match phone.event().await {
             Event::Account {
-                state: AccountState::Registered { expires },
+                state: AccountState::Registered { expires, .. },
                 ..
             } => break assert_eq!(expires, Duration::from_secs(60)),
             Event::Account {

@@ -67,7 +67,7 @@ async fn traced(transport: Transport, path: &Path) -> SocketAddr {
         domain: address.to_string(),
         user: "bob".to_owned(),
         password: Secret::new("p:w%"),
-        transport,
+        transport: Some(transport),
         ..Account::default()
     }])
     .await;

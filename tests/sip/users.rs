@@ -39,7 +39,7 @@ fn account(server: &Phone, transport: Transport, password: &str) -> Account {
         domain: server.address(transport).to_string(),
         user: "bob".to_owned(),
         password: Secret::new(password),
-        transport,
+        transport: Some(transport),
         ..Account::default()
     }
 }

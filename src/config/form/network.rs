@@ -7,7 +7,7 @@ use crate::base::{Network, NotANetwork};
 use crate::config::form::{Form, items, one_line, optional};
 use crate::config::model::{Listen, Srtp, Transport};
 
-pub(in crate::config) const TRANSPORT: Form<Transport> = Form {
+const TRANSPORT: Form<Transport> = Form {
     parse: |text| match text.to_ascii_lowercase().as_str() {
         "udp" => Ok(Transport::Udp),
         "tcp" => Ok(Transport::Tcp),
@@ -41,26 +41,56 @@ pub(in crate::config) const SRTP: Form<Srtp> = Form {
     },
 };
 
-/// A registrar, empty for none.
-pub(in crate::config) const DOMAIN: Form<String> = Form {
+/// `TRANSPORT`, or the choice of the DNS.
+pub(in crate::config) const AUTO_TRANSPORT: Form<Option<Transport>> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "" | "auto" => Ok(None),
+        _ => (TRANSPORT.parse)(text)
+            .map(Some)
+            .map_err(|_| "no such transport; write udp, tcp, tls or auto".to_owned()),
+    },
+    show: |transport| match transport {
+        Some(transport) => (TRANSPORT.show)(transport),
+        None => "auto".to_owned(),
+    },
+};
+
+/// Registrars, empty for none.
+pub(in crate::config) const DOMAINS: Form<Vec<String>> = Form {
     parse: |text| {
         if text == "<sip server>" {
             return Err("still the placeholder of the example; \
                         write the address of your PBX, or nothing to go without"
                 .to_owned());
         }
-        Ok(optional(text, host)?.unwrap_or_default())
+        hosts(text)
     },
-    show: String::clone,
+    show: |hosts| hosts.join(" "),
 };
 
-pub(in crate::config) const PROXY: Form<Option<String>> = Form {
+pub(in crate::config) const PROXIES: Form<Vec<String>> = Form {
     parse: |text| {
-        let text = text.strip_prefix("sip:").unwrap_or(text);
-        optional(text.strip_suffix(";lr").unwrap_or(text), host)
+        let bare = items(text).map(|item| {
+            let item = item.strip_prefix("sip:").unwrap_or(item);
+            item.strip_suffix(";lr").unwrap_or(item)
+        });
+        hosts(&bare.collect::<Vec<_>>().join(" "))
     },
-    show: |proxy| proxy.clone().unwrap_or_default(),
+    show: DOMAINS.show,
 };
+
+/// Several, each once.
+fn hosts(text: &str) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for item in items(text) {
+        let host = host(item)?;
+        if all.contains(&host) {
+            return Err(format!("names {host} twice; write each host once"));
+        }
+        all.push(host);
+    }
+    Ok(all)
+}
 
 pub(in crate::config) const USER: Form<String> = Form {
     parse: |text| {

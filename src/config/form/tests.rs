@@ -151,9 +151,11 @@ fn hosts_are_hosts() {
         "[2001:db8::1]:5060",
         "bücher.example",
     ] {
-        reads(&DOMAIN, host, host.to_owned());
+        reads(&DOMAINS, host, vec![host.to_owned()]);
     }
-    reads(&DOMAIN, "", String::new());
+    let two = vec!["pbx".to_owned(), "192.0.2.1:5080".to_owned()];
+    reads(&DOMAINS, "pbx, 192.0.2.1:5080", two);
+    reads(&DOMAINS, "", Vec::new());
     for (text, hint) in [
         ("<sip server>", "placeholder"),
         ("sip:pbx", "scheme"),
@@ -162,17 +164,20 @@ fn hosts_are_hosts() {
         ("pbx:0", "port"),
         ("pbx:99999", "port"),
         ("pbx:sip", "port"),
-        ("a b", "not a host"),
+        ("pbx /b", "not a host"),
         ("2001:db8::1", "not a host"),
         ("[2001:db8::1", "not a host"),
         ("[::1]x", "not a host"),
         ("\"pbx\"", "not a host"),
-        ("pbx\npbx", "not a host"),
+        ("pbx\npbx", "twice"),
     ] {
-        refuses(&DOMAIN, &[text], hint);
+        refuses(&DOMAINS, &[text], hint);
     }
-    reads(&PROXY, "sip:proxy:5060;lr", Some("proxy:5060".to_owned()));
-    reads(&PROXY, "", None);
+    let two = vec!["proxy:5060".to_owned(), "b".to_owned()];
+    reads(&PROXIES, "sip:proxy:5060;lr b", two);
+    reads(&PROXIES, "", Vec::new());
+    reads(&AUTO_TRANSPORT, "TLS", Some(Transport::Tls));
+    reads(&AUTO_TRANSPORT, "auto", None);
     reads(&USER, "100", "100".to_owned());
     refuses(&USER, &["100@pbx", "sip:100", "a b", "<x>"], "before the @");
     refuses(&ADDRESS, &["pbx", "1.2.3"], "not an IP address");

@@ -12,9 +12,11 @@ pub(super) const KEYS: &[Key] = &[
     account!(
         "domain",
         domain,
-        form::DOMAIN,
+        form::DOMAINS,
         "",
-        "The PBX to register at: host or host:port.\n\
+        "The PBX to register at: host or host:port. A host without a port is looked up as\n\
+         RFC 3263 says (NAPTR, SRV). Of several, parted by blanks, each stands in for those\n\
+         before it; the first is the domain of our address.\n\
          Empty: no account; phones can still call this machine directly."
     ),
     account!(
@@ -67,16 +69,17 @@ pub(super) const KEYS: &[Key] = &[
     account!(
         "outbound-proxy",
         outbound_proxy,
-        form::PROXY,
+        form::PROXIES,
         "",
-        "Send everything of this account through this host or host:port."
+        "Send everything of this account through this host or host:port; of several, parted by\n\
+         blanks, each stands in for those before it."
     ),
     account!(
         "transport",
         transport,
-        form::TRANSPORT,
-        "udp",
-        "How to reach the PBX: udp, tcp or tls."
+        form::AUTO_TRANSPORT,
+        "auto",
+        "How to reach the PBX: udp, tcp or tls; auto: as its domain says in the DNS, else udp."
     ),
     account!(
         "expires",

@@ -246,11 +246,11 @@ fn account_of(args: &Call) -> Option<sip::Account> {
     let domain = from.and_then(place).unwrap_or_else(|| target.clone());
     let uri = args.uri.to_ascii_lowercase();
     let (transport, param) = if uri.contains(";transport=tcp") {
-        (sip::Transport::Tcp, ";transport=tcp")
+        (Some(sip::Transport::Tcp), ";transport=tcp")
     } else if uri.contains(";transport=tls") {
-        (sip::Transport::Tls, ";transport=tls")
+        (Some(sip::Transport::Tls), ";transport=tls")
     } else {
-        (sip::Transport::Udp, "")
+        (None, "")
     };
     let proxy = (domain != target).then(|| format!("sip:{target}{param}"));
     Some(sip::Account {
@@ -259,7 +259,7 @@ fn account_of(args: &Call) -> Option<sip::Account> {
         user,
         auth_user: args.user.clone(),
         password: sip::Secret::new(args.pass.as_ref().map_or("", Secret::reveal)),
-        outbound_proxy: proxy,
+        outbound_proxies: proxy.into_iter().collect(),
         transport,
         ..sip::Account::default()
     })
@@ -319,8 +319,8 @@ mod tests {
         let account = account_of(&args).unwrap();
         assert_eq!(account.domain, "[2001:db8::1]:5070");
         assert_eq!(
-            (account.user.as_str(), account.outbound_proxy),
-            ("bob", None)
+            (account.user.as_str(), account.outbound_proxies),
+            ("bob", Vec::new())
         );
         assert_eq!(account.password.reveal(), "x");
     }
@@ -335,10 +335,7 @@ mod tests {
             (account.user.as_str(), account.auth_user.as_deref()),
             ("ann", Some("bob"))
         );
-        assert_eq!(
-            account.outbound_proxy.as_deref(),
-            Some("sip:192.0.2.1;transport=tcp")
-        );
+        assert_eq!(account.outbound_proxies, ["sip:192.0.2.1;transport=tcp"]);
     }
 
     #[test]

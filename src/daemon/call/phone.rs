@@ -153,7 +153,7 @@ impl Phone {
         }
         let by = settings.account.as_ref().map_or_else(
             || settings.target.clone(),
-            |a| a.outbound_proxy.clone().unwrap_or(a.domain.clone()),
+            |a| a.outbound_proxies.first().unwrap_or(&a.domain).clone(),
         );
         let remote = resolve(&by).await?;
         let any: IpAddr = match remote.ip() {

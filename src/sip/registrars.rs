@@ -1,0 +1,124 @@
+//! Which accounts are there, and which server serves each?
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::servers::{self, Server};
+use super::settings::Account;
+
+/// The accounts by name, as all tasks share them.
+#[derive(Default)]
+pub(super) struct Registrars(Mutex<BTreeMap<String, Registrar>>);
+
+struct Registrar {
+    account: Account,
+    /// All that stand for the account, in the order that holds as long as they are the same.
+    servers: Vec<Server>,
+    /// Who has our registration.
+    serving: Option<Serving>,
+    /// Where it or one of its kind was when we registered last: calls come from there.
+    places: Vec<IpAddr>,
+    /// Told when somebody else has found the server silent.
+    doubted: Arc<Notify>,
+}
+
+/// The server that has our registration.
+#[derive(Clone, Debug)]
+pub(super) struct Serving {
+    pub(super) server: Server,
+    /// The Route values that it wants requests of ours to carry (RFC 3608).
+    pub(super) routes: Vec<String>,
+}
+
+impl Registrars {
+    pub(super) fn insert(&self, account: Account) {
+        let name = account.name.clone();
+        let registrar = Registrar {
+            account,
+            servers: Vec::new(),
+            serving: None,
+            places: Vec::new(),
+            doubted: Arc::default(),
+        };
+        self.lock().insert(name, registrar);
+    }
+
+    pub(super) fn remove(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    pub(super) fn account(&self, name: &str) -> Option<Account> {
+        let registrars = self.lock();
+        registrars.get(name).map(|r| r.account.clone())
+    }
+
+    /// Takes what a look-up has found, and gives the order of trying.
+    pub(super) fn rank(&self, name: &str, found: Vec<Server>) -> Vec<Server> {
+        let mut registrars = self.lock();
+        let Some(registrar) = registrars.get_mut(name) else {
+            return found;
+        };
+        registrar.servers = servers::keep_order(&registrar.servers, found);
+        registrar.servers.clone()
+    }
+
+    /// That server has our registration now.
+    pub(super) fn serves(&self, name: &str, serving: Serving) {
+        if let Some(registrar) = self.lock().get_mut(name) {
+            let all = registrar.servers.iter().chain([&serving.server]);
+            registrar.places = all.map(|server| server.address.ip()).collect();
+            registrar.serving = Some(serving);
+        }
+    }
+
+    /// Nobody has our registration any more.
+    pub(super) fn lost(&self, name: &str) {
+        if let Some(registrar) = self.lock().get_mut(name) {
+            registrar.serving = None;
+        }
+    }
+
+    pub(super) fn serving(&self, name: &str) -> Option<Serving> {
+        self.lock().get(name)?.serving.clone()
+    }
+
+    /// A request to that server came to nothing: whoever keeps us registered there shall look.
+    pub(super) fn doubt(&self, name: &str, server: &Server) {
+        let registrars = self.lock();
+        let serving = registrars.get(name).and_then(|r| r.serving.as_ref());
+        if serving.is_some_and(|serving| serving.server.is_at(server)) {
+            registrars[name].doubted.notify_one();
+        }
+    }
+
+    /// Returns once the account's server is doubted; never if there is no such account.
+    pub(super) async fn doubted(&self, name: &str) {
+        let doubted = self.lock().get(name).map(|r| r.doubted.clone());
+        match doubted {
+            Some(doubted) => doubted.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The account that a call to `user` from `source` came by: the user decides between
+    /// several accounts at one registrar.
+    pub(super) fn account_of(&self, user: &str, source: SocketAddr) -> Option<String> {
+        let registrars = self.lock();
+        let at_source = || {
+            let at = |r: &&Registrar| r.places.contains(&source.ip());
+            registrars.values().filter(at)
+        };
+        let exact = at_source().find(|r| r.account.user == user);
+        exact
+            .or_else(|| at_source().next())
+            .map(|r| r.account.name.clone())
+    }
+
+    /// A panic elsewhere must not take the telephone down with it: the table stays usable.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Registrar>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
