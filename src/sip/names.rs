@@ -66,29 +66,33 @@ impl Names {
     /// The NAPTR records of a domain; none if there are none to be had.
     pub(super) async fn naptr(&self, domain: &str) -> Vec<Naptr> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let read = |data: &RData| match data {
-            RData::NAPTR(naptr) => Some(Naptr {
+        let read = |data: &RData| {
+            let RData::NAPTR(naptr) = data else {
+                return None;
+            };
+            Some(Naptr {
                 order: naptr.order,
                 preference: naptr.preference,
                 flags: text(&naptr.flags),
                 services: text(&naptr.services),
                 replacement: naptr.replacement.to_string(),
-            }),
-            _ => None,
+            })
         };
         self.records(domain, RecordType::NAPTR, read).await
     }
 
     /// The SRV records of that name; none if there are none to be had.
     pub(super) async fn srv(&self, name: &str) -> Vec<Srv> {
-        let read = |data: &RData| match data {
-            RData::SRV(srv) => Some(Srv {
+        let read = |data: &RData| {
+            let RData::SRV(srv) = data else {
+                return None;
+            };
+            Some(Srv {
                 priority: srv.priority,
                 weight: srv.weight,
                 port: srv.port,
                 target: srv.target.to_string(),
-            }),
-            _ => None,
+            })
         };
         self.records(name, RecordType::SRV, read).await
     }
