@@ -11,7 +11,7 @@ use super::dialog::Dialog;
 use super::early::{self, Earlies};
 use super::established::{Call, Session, reply};
 use super::event::{Event, HowEnded};
-use super::flow::Flow;
+use super::failover::{LeftBehind, silence_due};
 use super::hub::{Command, Hub, Input, Seat};
 use super::message;
 use super::plan::{self, Dial, Plan};
@@ -23,9 +23,9 @@ use super::transact::{self, Credentials, Invitation, is_challenge};
 use super::ways::{Way, Ways};
 
 /// A call that we make.
-struct Dialling {
-    call: Call,
-    invite: Request,
+pub(super) struct Dialling {
+    pub(super) call: Call,
+    pub(super) invite: Request,
     invitation: Invitation,
     credentials: Credentials,
     /// What the called phones said before an answer.
@@ -35,21 +35,14 @@ struct Dialling {
     rings: bool,
     /// A provisional response has come: from now on a CANCEL may be sent (RFC 3261 §9.1).
     heard: bool,
-    cancelled: Option<String>,
+    pub(super) cancelled: Option<String>,
     /// When a cancelled INVITE counts as over without an answer, or when a silent server is
     /// left for the next one.
     due: Option<Instant>,
     /// Where the INVITE can still go.
-    ways: Ways,
+    pub(super) ways: Ways,
     /// INVITEs that nothing had come of when another server was tried.
-    left_behind: Vec<LeftBehind>,
-}
-
-/// An INVITE to a server that was given up; it may wake up yet.
-struct LeftBehind {
-    invite: Request,
-    flow: Flow,
-    _invitation: Invitation,
+    pub(super) left_behind: Vec<LeftBehind>,
 }
 
 /// Starts the task of an outgoing call; from now on it takes commands.
@@ -108,7 +101,7 @@ fn refuse(hub: &Hub, dial: &Dial, status: u16, reason: String) {
 }
 
 /// Returns once the application does not want the call any more.
-async fn wants_out(inputs: &mut mpsc::UnboundedReceiver<Input>) {
+pub(super) async fn wants_out(inputs: &mut mpsc::UnboundedReceiver<Input>) {
     loop {
         match inputs.recv().await {
             Some(Input::Command(Command::HangUp(_) | Command::Stop)) | None => return,
@@ -390,78 +383,16 @@ impl Dialling {
         }
     }
 
-    fn can_move_on(&self) -> bool {
-        self.cancelled.is_none() && self.ways.has_more()
-    }
-
-    /// Tries the next server, with what came of the last one; false if the call is over.
-    async fn move_on(&mut self, why: String) -> bool {
-        tracing::debug!("a call goes on to the next server: {why}");
-        self.ways.failed(why.clone());
-        if !self.ways.has_more() {
-            self.refused(503, why);
-            return false;
-        }
-        let uri = self.invite.uri.to_string();
-        let way = tokio::select! {
-            biased;
-            () = wants_out(&mut self.call.inbox) => {
-                self.call.tell_ended(HowEnded::ByUs);
-                return false;
-            }
-            way = self.ways.next() => way.map_err(|why| (503, why)),
-        };
-        let (invite, flow) = (self.invite.clone(), self.call.flow.clone());
-        match way.and_then(|way| self.call_at_once_more(&uri, way)) {
-            Ok(_invitation) => {
-                self.left_behind.push(LeftBehind {
-                    invite,
-                    flow,
-                    _invitation,
-                });
-                true
-            }
-            Err((status, why)) => {
-                self.refused(status, why);
-                false
-            }
-        }
-    }
-
-    /// A server that was given up has woken up: nobody waits for it any more.
-    fn wakes_up(&self, response: &Response) {
-        let seq = message::seq(&response.headers);
-        let is_it = |left: &&LeftBehind| message::seq(&left.invite.headers) == seq;
-        let Some(left) = self.left_behind.iter().find(is_it) else {
-            return;
-        };
-        let (hub, flow) = (self.call.hub.clone(), left.flow.clone());
-        let why = "answered elsewhere";
-        match response.status_code.code() {
-            0..200 => {
-                let cancel = transact::cancel(&left.invite, why);
-                tokio::spawn(async move { drop(hub.transact(&flow, cancel).await) });
-            }
-            200..300 => {
-                let (invite, answer) = (left.invite.clone(), response.clone());
-                let account = self.call.account.clone();
-                tokio::spawn(async move {
-                    let dialog = Dialog::answered(&invite, &answer);
-                    hub.acknowledge(&invite, &answer, &dialog, &flow).await;
-                    let why = Reason::sip(200, why);
-                    hub.bye(dialog, &flow, account.as_ref(), &why).await;
-                });
-            }
-            _ => {}
-        }
-    }
-
     fn call_at(&mut self, uri: &str, way: Way) -> Result<(), (u16, String)> {
         self.call_at_once_more(uri, way).map(drop)
     }
 
     /// As `call_at`; gives the INVITE that it stands for.
-    fn call_at_once_more(&mut self, uri: &str, way: Way) -> Result<Invitation, (u16, String)> {
+    pub(super) fn call_at_once_more(
+        &mut self,
+        uri: &str,
+        way: Way,
+    ) -> Result<Invitation, (u16, String)> {
         let (flow, route) = way;
         self.call.flow = flow;
         let contact = Header::Contact(self.call.contact().into());
@@ -538,7 +469,7 @@ impl Dialling {
         tokio::spawn(async move { drop(hub.transact(&flow, cancel).await) });
     }
 
-    fn refused(&self, status: u16, reason: String) {
+    pub(super) fn refused(&self, status: u16, reason: String) {
         if self.cancelled.is_none() {
             self.call.tell_refused(status, reason);
         }
@@ -574,12 +505,6 @@ impl Dialling {
         };
         Session::new(call, dialog, None, begun).run().await;
     }
-}
-
-/// When a server that says nothing is left for the next one: four datagrams of ours cannot all
-/// have got lost. Without another one there is time until the transaction ends.
-fn silence_due(hub: &Hub, ways: &Ways) -> Option<Instant> {
-    ways.has_more().then(|| Instant::now() + hub.silent_after())
 }
 
 fn is_proof(header: &Header) -> bool {

@@ -61,6 +61,7 @@ mod doors;
 mod early;
 mod enrolling;
 mod established;
+mod failover;
 mod incoming;
 mod invited;
 mod merged;
