@@ -1,4 +1,5 @@
 //! What does a running program cost, as the kernel counts it?
+#![allow(dead_code, reason = "each bench uses its own part")]
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! How are figures told, and which of them miss their limit?
+#![allow(dead_code, reason = "each bench tells its own kinds of figures")]
 
 use std::fmt::Display;
 
@@ -62,6 +63,24 @@ impl Report {
             limit: format!(">= {}", with_unit(limit, unit)),
             verdict: verdict(figure >= limit),
             beside: beside.join("; "),
+        });
+    }
+
+    /// A figure that must reach `limit`; `note` stands beside it.
+    pub fn at_least(
+        &mut self,
+        what: &str,
+        figure: f64,
+        limit: f64,
+        unit: &str,
+        note: impl Display,
+    ) {
+        self.rows.push(Row {
+            what: what.into(),
+            figure: with_unit(figure, unit),
+            limit: format!(">= {} {unit}", number(limit)),
+            verdict: verdict(figure >= limit),
+            beside: note.to_string(),
         });
     }
 

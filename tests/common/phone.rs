@@ -306,7 +306,8 @@ impl Phone {
         now
     }
 
-    fn acknowledge(&self, status: u16) {
+    /// Sends the ACK for a final response.
+    pub fn acknowledge(&self, status: u16) {
         let text = self.compose("ACK", "", self.call.sequence, status < 300);
         self.sip.send_to(text.as_bytes(), self.server).unwrap();
     }
