@@ -36,6 +36,7 @@ const SPEED_ROOM: f64 = 1.006;
 
 /// A resampler for one mono voice whose speed is steered. Makes as much as is asked for.
 pub struct Resampler {
+    rates: (SampleRate, SampleRate),
     inner: Async<f32>,
     max_block: usize,
     n_points: usize,
@@ -56,10 +57,16 @@ impl Resampler {
         let inner = Async::new_sinc(ratio, SPEED_ROOM, &sinc, max_block, 1, FixedAsync::Output)
             .expect("a ratio of two sample rates is finite and above zero");
         Self {
+            rates: (from, to),
             inner,
             max_block,
             n_points,
         }
+    }
+
+    /// Whether it was made for these rates: making one takes much longer than using it again.
+    pub fn fits(&self, from: SampleRate, to: SampleRate) -> bool {
+        self.rates == (from, to)
     }
 
     /// Input frames between a sample's arrival and its place in the output.

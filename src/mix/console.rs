@@ -15,7 +15,7 @@ use crate::mix::play::Play;
 use crate::mix::routes::{Routes, Table};
 use crate::mix::sounds::Sounds;
 use crate::mix::vitals::Vitals;
-use crate::mix::voice::Voice;
+use crate::mix::voice::{Used, Voice};
 
 /// The control side's handle on the engine. Nothing here blocks.
 pub struct Console {
@@ -29,6 +29,7 @@ pub struct Console {
     voices: BTreeMap<CallId, Latest>,
     /// Voices that have not come back, those of replaced calls included.
     n_voices: usize,
+    used: Used,
     next_serial: u64,
     plays: BTreeSet<PlayId>,
 }
@@ -70,6 +71,7 @@ impl Console {
             sounds: Sounds::default(),
             voices: BTreeMap::new(),
             n_voices: 0,
+            used: Used::default(),
             next_serial: 0,
             plays: BTreeSet::new(),
         }
@@ -97,7 +99,8 @@ impl Console {
         }
         self.remove_voice(call);
         let (serial, rate) = (self.next_serial, self.vitals.rate());
-        let voice = Voice::new(call, serial, feed, zones, gain.gain(), rate);
+        let (gain, used) = (gain.gain(), &mut self.used);
+        let voice = Voice::new(call, serial, feed, zones, gain, rate, used);
         self.voices.insert(
             call,
             Latest {
@@ -213,7 +216,7 @@ impl Console {
                 self.plays.remove(&play.id);
                 Some(Event::Ended { play: play.id })
             }
-            Spent::Voice(voice) if self.is_over(&voice) => self.bury(&voice),
+            Spent::Voice(voice) if self.is_over(&voice) => self.bury(*voice),
             Spent::Voice(mut voice) => {
                 // The rate changed while it was on its way.
                 voice.set_rate(self.vitals.rate());
@@ -228,16 +231,15 @@ impl Console {
         voice.is_gone() || !self.voices.get(&voice.call).is_some_and(wanted)
     }
 
-    fn bury(&mut self, voice: &Voice) -> Option<Event> {
+    fn bury(&mut self, voice: Voice) -> Option<Event> {
         self.n_voices -= 1;
+        let (call, serial, report) = (voice.call, voice.serial, voice.report());
+        self.used.keep(voice);
         self.voices
-            .get(&voice.call)
-            .filter(|latest| latest.serial == voice.serial)?;
-        self.voices.remove(&voice.call);
-        Some(Event::VoiceGone {
-            call: voice.call,
-            report: voice.report(),
-        })
+            .get(&call)
+            .filter(|latest| latest.serial == serial)?;
+        self.voices.remove(&call);
+        Some(Event::VoiceGone { call, report })
     }
 
     fn send(&mut self, command: Command) {

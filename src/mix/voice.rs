@@ -57,6 +57,32 @@ pub(super) struct Voice {
     counts: Counts,
 }
 
+/// Resamplers of voices that are gone, for those that come: in a rush, making them would take
+/// more time than all else about a short call.
+#[derive(Default)]
+pub(super) struct Used(Vec<Resampler>);
+
+impl Used {
+    fn take(&mut self, from: SampleRate, to: SampleRate) -> Resampler {
+        let Some(at) = self.0.iter().position(|it| it.fits(from, to)) else {
+            return Resampler::new(from, to, MAX_BLOCK);
+        };
+        let mut resampler = self.0.swap_remove(at);
+        resampler.restart();
+        resampler
+    }
+
+    /// Keeps what the next voice can use of one that is gone.
+    pub(super) fn keep(&mut self, voice: Voice) {
+        if self.0.len() < MOST_USED {
+            self.0.push(voice.resampler);
+        }
+    }
+}
+
+/// As many voices as end while a few milliseconds of a rush are worked off; 20 kB each.
+const MOST_USED: usize = 16;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Silent until frames come; this many frames have passed since the first were seen.
@@ -91,8 +117,9 @@ impl Voice {
         zones: ZoneSet,
         gain: f32,
         rate: SampleRate,
+        used: &mut Used,
     ) -> Self {
-        let resampler = Resampler::new(feed.rate(), rate, MAX_BLOCK);
+        let resampler = used.take(feed.rate(), rate);
         let frames = |span| vec![0.0; feed.rate().frames_in(span)];
         Self {
             call,
