@@ -1,7 +1,8 @@
 # Which Debian packages are needed, and how do they get here? Read by the other scripts.
 
 build_packages="gcc libasound2-dev libc6-dev libjack-jackd2-dev pkg-config"
-test_packages="baresip-core espeak-ng jackd2 kamailio linphone-cli sip-tester sipvicious sox tshark"
+test_packages="baresip-core espeak-ng jackd2 kamailio kamailio-tls-modules linphone-cli sip-tester
+    sipvicious sox tshark"
 
 missing_packages() {
     local package

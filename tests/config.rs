@@ -207,6 +207,11 @@ fn settings_that_do_not_fit_together_are_told() {
              max-calls allows 100; write a wider range",
         ),
         (
+            "[sip]\ntls-verify-clients = yes",
+            "paging.conf:2: warning: [sip] tls-verify-clients = yes: nobody could prove anything; \
+             write tls-ca = FILE, the authority of the phones",
+        ),
+        (
             "[sip]\ncodecs = opus pcma g722",
             "paging.conf:2: warning: [sip] codecs = opus pcma g722: the codec opus is not yet in \
              this version, ignored",

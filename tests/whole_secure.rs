@@ -7,9 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::baresip::Baresip;
+use common::certificates::{Authority, NOW, identity};
 use common::daemon::{Conf, Daemon};
+use common::kamailio::Kamailio;
+use common::phone::Phone;
 use common::ports::free_address;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -71,25 +73,11 @@ fn a_phone_without_srtp_is_heard_or_refused_as_configured() {
 
 #[test]
 fn the_test_phone_calls_over_tls_with_srtp() {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let pair = KeyPair::generate().unwrap();
-    let names = vec!["127.0.0.1".to_owned()];
-    let made = CertificateParams::new(names)
-        .unwrap()
-        .signed_by(&pair, &authority)
-        .unwrap();
-    let folder = common::folder::Folder::new("tls");
-    let cert = folder.write("cert.pem", made.pem());
-    let key = folder.write("key.pem", pair.serialize_pem());
-    let ca = folder.write("ca.pem", authority.pem());
+    let authority = Authority::new("test-phone");
+    let files = authority.vouch_for("127.0.0.1", "server", NOW);
     let at = free_address();
-    let conf = Conf::timer().sip(&format!(
-        "listen = tls:{at}\ntls-cert = {}\ntls-key = {}\nsrtp = required",
-        cert.display(),
-        key.display()
-    ));
+    let lines = format!("listen = tls:{at}\nsrtp = required\n{}", identity(&files));
+    let conf = Conf::timer().sip(&lines);
     let daemon = Daemon::start(&conf);
     let call = |ca: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_paging"))
@@ -101,10 +89,101 @@ fn the_test_phone_calls_over_tls_with_srtp() {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.success(), text)
     };
-    let (ok, text) = call(&["--tls-ca", ca.to_str().unwrap()]);
+    let (ok, text) = call(&["--tls-ca", authority.ca.to_str().unwrap()]);
     assert!(ok, "{text}\n{}", daemon.process.log());
     let line = audio_line(&daemon);
     assert!(n_received(&line) > 50 && !line.contains("SRTP"), "{line}");
     let (ok, text) = call(&[]);
     assert!(!ok && text.contains("tls-ca"), "{text}");
+}
+
+#[test]
+fn baresip_calls_over_tls_with_srtp() {
+    let authority = Authority::new("baresip");
+    let files = authority.vouch_for("127.0.0.1", "server", NOW);
+    let at = free_address();
+    let lines = format!("listen = tls:{at}\nsrtp = required\n{}", identity(&files));
+    let daemon = Daemon::start(&Conf::timer().sip(&lines));
+    let mut phone = Baresip::call_secure(at, "100", &tone(), &authority.ca);
+    phone.wait_established(LONG);
+    phone.finish(LONG);
+    let line = audio_line(&daemon);
+    assert!(n_received(&line) > 50, "{line}");
+}
+
+#[test]
+fn kamailio_is_registrar_and_proxy_over_tls() {
+    let authority = Authority::new("kamailio");
+    let files = authority.vouch_for("localhost", "kamailio", NOW);
+    let secure = free_address();
+    let kamailio = Kamailio::start_secure(secure, files, "secret");
+    let daemon = Daemon::start(&Conf::timer().sip(&format!(
+        "domain = localhost:{}\ntransport = tls\nuser = speakers\npass = secret\ntls-ca = {}\n\
+         trace = yes",
+        secure.port(),
+        authority.ca.display()
+    )));
+    kamailio.wait_for("REGISTERED speakers", LONG);
+    // The caller speaks UDP with the proxy, the proxy TLS with us: two Record-Route fields.
+    let mut phone = Phone::new(kamailio.address);
+    let answer = phone.call("speakers", LONG);
+    assert_eq!(
+        answer.text.matches("\nRecord-Route:").count(),
+        2,
+        "{}",
+        answer.text
+    );
+    phone.talk(&tone()[..4_000], |_| Some(Duration::ZERO));
+    phone.hang_up();
+    assert!(n_received(&audio_line(&daemon)) > 20);
+    let trace = std::fs::read(daemon.folder.join("sip-trace.pcap")).unwrap();
+    let text = String::from_utf8_lossy(&trace);
+    assert!(text.contains("SIP/2.0/TLS") && text.contains("BYE sip:speakers@"));
+    assert!(!text.contains("SIP/2.0/UDP 127.0.0.1:5060"));
+}
+
+#[test]
+fn each_bad_certificate_is_one_clear_line_within_seconds() {
+    let (ours, others) = (Authority::new("ours"), Authority::new("others"));
+    let rows = [
+        (
+            "untrusted",
+            others.vouch_for("localhost", "a", NOW),
+            "write the authority's file as tls-ca",
+        ),
+        (
+            "expired",
+            ours.vouch_for("localhost", "b", (2001, 2002)),
+            "has expired",
+        ),
+        (
+            "misnamed",
+            ours.vouch_for("pbx.example.com", "c", NOW),
+            "is for other names",
+        ),
+    ];
+    let mut conf = Conf::timer().sip(&format!("tls-ca = {}", ours.ca.display()));
+    let mut registrars = Vec::new();
+    for (name, files, _) in &rows {
+        let at = free_address();
+        let listen = format!("listen = tls:{at}\n{}", identity(files));
+        registrars.push(Daemon::start(&Conf::timer().sip(&listen)));
+        conf = conf.more(&format!(
+            "[sip:{name}]\ndomain = localhost:{}\ntransport = tls\nuser = {name}",
+            at.port()
+        ));
+    }
+    let daemon = Daemon::start(&conf);
+    for (name, _, wanted) in rows {
+        daemon.process.wait_for(wanted, Duration::from_secs(10));
+        let log = daemon.process.log();
+        let is_told = |line: &&str| line.contains(wanted);
+        let told: Vec<&str> = log.lines().filter(is_told).collect();
+        assert_eq!(told.len(), 1, "{log}");
+        assert!(
+            told[0].contains(name) && told[0].contains("the certificate of"),
+            "{told:?}"
+        );
+    }
+    drop(registrars);
 }

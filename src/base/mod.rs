@@ -1,5 +1,6 @@
 //! The words every floor shares: units, ids, encodings, decoded sound and wait-free rings.
 
+mod dscp;
 mod encoding;
 mod feed;
 mod ids;
@@ -9,6 +10,7 @@ mod ring;
 mod srtp;
 mod units;
 
+pub use dscp::{Dscp, NotADscp};
 pub use encoding::Encoding;
 pub use feed::{FeedRx, FeedTx, feed};
 pub use ids::{CallId, PlayId, ZoneId, ZoneSet};

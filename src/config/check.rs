@@ -82,6 +82,10 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
         let text = "tls: needs a certificate; write tls-cert = FILE and tls-key = FILE";
         warn("sip", "listen", text.to_owned());
     }
+    if config.sip.tls_verify_clients && config.sip.tls_ca.is_none() {
+        let text = "nobody could prove anything; write tls-ca = FILE, the authority of the phones";
+        warn("sip", "tls-verify-clients", text.to_owned());
+    }
     let pairs = form::pairs(&config.sip.rtp_ports);
     let max_calls = config.sip.max_calls;
     if (1..max_calls).contains(&pairs) {

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{Db, Encoding, Network, SampleRate};
+use crate::base::{Db, Dscp, Encoding, Network, SampleRate};
 use crate::config::keys;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
@@ -50,6 +50,10 @@ pub struct Sip {
     pub max_calls: usize,
     /// What peers beyond a NAT see us as.
     pub external_address: Option<IpAddr>,
+    /// The class of signalling in the network.
+    pub sip_dscp: Dscp,
+    /// The class of sound in the network.
+    pub rtp_dscp: Dscp,
     /// How long a call lasts without a sign of life of the peer (RFC 4028); `None` for ever.
     pub session_expires: Option<Duration>,
     /// Whether the sound of calls is protected.
@@ -60,6 +64,8 @@ pub struct Sip {
     pub tls_key: Option<PathBuf>,
     /// Authorities to believe besides those of the system.
     pub tls_ca: Option<PathBuf>,
+    /// Phones need a certificate of `tls_ca`.
+    pub tls_verify_clients: bool,
     /// None stands for all.
     pub allow: Vec<Network>,
     /// Strangers need the password of a user.
@@ -342,11 +348,14 @@ impl Config {
                 rtp_ports: 0..=0,
                 max_calls: 0,
                 external_address: None,
+                sip_dscp: Dscp::CS0,
+                rtp_dscp: Dscp::CS0,
                 session_expires: None,
                 srtp: Srtp::Off,
                 tls_cert: None,
                 tls_key: None,
                 tls_ca: None,
+                tls_verify_clients: false,
                 allow: Vec::new(),
                 require_auth: false,
                 trace: false,

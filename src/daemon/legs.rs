@@ -9,21 +9,25 @@
 //! Ports are taken when a call is answered, not when it arrives: a queue of callers costs nothing.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::base::{CallId, Encoding, FeedRx, feed};
+use crate::base::{CallId, Dscp, Encoding, FeedRx, feed};
 use crate::config;
 use crate::daemon::chance;
 use crate::media::{Receiver, ReceiverSettings, SenderSettings};
 use crate::net::{self, Media, PortPairs, Redirect, Rx, Tx};
 use crate::sdp::{self, Agreed, Ours};
+use crate::sip;
 
 /// What calls may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) ports: RangeInclusive<u16>,
+    /// How packets are marked in the network.
+    pub(super) dscp: Dscp,
     /// Our preference, best first.
     pub(super) encodings: Vec<Encoding>,
     /// Whether sound is protected.
@@ -51,6 +55,8 @@ pub(super) struct Legs {
 
 struct Leg {
     ours: Ours,
+    /// Our address on this machine.
+    bound: IpAddr,
     /// The caller's description, until it is answered; a late offer comes with the ACK.
     offer: Option<String>,
     /// Bound ports, until the media thread has them.
@@ -62,7 +68,7 @@ struct Leg {
 
 impl Legs {
     pub(super) fn new(settings: Settings, media: Media) -> Self {
-        let ports = PortPairs::new(settings.ports.clone());
+        let ports = PortPairs::new(settings.ports.clone()).marked(settings.dscp);
         media.set_timeout(settings.rtp_timeout);
         Self {
             settings,
@@ -79,14 +85,14 @@ impl Legs {
 
     /// New ports and codecs count from the next call on.
     pub(super) fn configure(&mut self, settings: Settings) {
-        if settings.ports != self.settings.ports {
-            self.ports = PortPairs::new(settings.ports.clone());
+        if settings.ports != self.settings.ports || settings.dscp != self.settings.dscp {
+            self.ports = PortPairs::new(settings.ports.clone()).marked(settings.dscp);
         }
         self.media.set_timeout(settings.rtp_timeout);
         self.settings = settings;
     }
 
-    /// A call arrives; its peer shall send to us at `local`.
+    /// A call arrives; its sound comes to where it has reached us.
     ///
     /// # Errors
     /// An offer that we could not answer later, with the status that says so.
@@ -94,10 +100,10 @@ impl Legs {
         &mut self,
         call: CallId,
         offer: Option<String>,
-        local: IpAddr,
+        here: sip::Here,
     ) -> Result<(), Turned> {
         let ours = Ours {
-            address: local,
+            address: here.advertised,
             port: UNBOUND,
             encodings: self.settings.encodings.clone(),
             ptime_ms: PTIME_MS,
@@ -112,6 +118,7 @@ impl Legs {
             call,
             Leg {
                 ours,
+                bound: here.bound,
                 offer,
                 sockets: None,
                 agreed: None,
@@ -128,17 +135,14 @@ impl Legs {
     /// No free ports.
     pub(super) fn answer(&mut self, call: CallId) -> Result<String, Turned> {
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
-        let sockets = self
-            .ports
-            .bind(any_address(leg.ours.address))
-            .map_err(|error| {
-                tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
-                Turned {
-                    status: 503,
-                    reason: "No RTP Ports",
-                    warning: None,
-                }
-            })?;
+        let sockets = bind(&self.ports, leg.bound).map_err(|error| {
+            tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
+            Turned {
+                status: 503,
+                reason: "No RTP Ports",
+                warning: None,
+            }
+        })?;
         leg.ours.port = sockets.rtp_port();
         leg.sockets = Some(sockets);
         let Some(offer) = leg.offer.take() else {
@@ -312,11 +316,16 @@ fn turned(refusal: &sdp::Refusal, ours: &Ours) -> Turned {
     }
 }
 
-/// Media may come by another interface than signalling, so the sockets take all.
-fn any_address(family: IpAddr) -> IpAddr {
-    match family {
+/// Sound leaves from the address that the description names; an address that can no longer be
+/// had must not cost the call.
+fn bind(ports: &PortPairs, ip: IpAddr) -> io::Result<net::PortPair> {
+    let any: IpAddr = match ip {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    match ports.bind(ip) {
+        Err(why) if why.kind() != io::ErrorKind::AddrInUse => ports.bind(any),
+        done => done,
     }
 }
 
@@ -334,3 +343,81 @@ const PTIME_MS: u32 = 20;
 
 /// More than any jitter worth waiting for; the receiver keeps far below.
 const LONGEST_FEED: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A loopback address of this test's own.
+    const HERE: sip::Here = sip::Here {
+        bound: IpAddr::V4(Ipv4Addr::new(127, 80, 79, 84)),
+        advertised: IpAddr::V4(Ipv4Addr::new(127, 80, 79, 84)),
+    };
+    /// Three pairs for six callers: some get none.
+    const PORTS: RangeInclusive<u16> = 30_000..=30_005;
+
+    fn description(format: u8) -> String {
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio 9 RTP/AVP {format}\r\n"
+        )
+    }
+
+    /// Whatever can happen to a call; most of it makes no sense most of the time.
+    fn step(legs: &mut Legs, call: CallId, what: u8) {
+        let (good, bad) = (description(0), description(18));
+        match what {
+            // Ids are never used again.
+            0..=3 if legs.legs.contains_key(&call) => {}
+            0 | 1 => drop(legs.arrive(call, Some(good), HERE)),
+            2 => drop(legs.arrive(call, None, HERE)),
+            3 => drop(legs.arrive(call, Some(bad), HERE)),
+            4..=6 => drop(legs.answer(call)),
+            7 => drop(legs.late_answer(call, &good)),
+            8 => drop(legs.late_answer(call, &bad)),
+            9 => drop(legs.reoffer(call, Some(&good))),
+            10 => drop(legs.reoffer(call, Some(&bad))),
+            11 => drop(legs.reoffer(call, None)),
+            _ => legs.end(call),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn every_port_comes_back_whatever_happens_to_calls(
+            steps in vec((1..7_u64, 0..14_u8), 0..80),
+        ) {
+            let (tell, _events) = tokio::sync::mpsc::unbounded_channel();
+            let settings = Settings {
+                ports: PORTS,
+                dscp: Dscp::EF,
+                encodings: vec![Encoding::Pcmu],
+                srtp: config::Srtp::Off,
+                rtp_timeout: None,
+            };
+            let mut legs = Legs::new(settings, Media::spawn(tell).unwrap());
+            for (call, what) in steps {
+                step(&mut legs, CallId(call), what);
+            }
+            (1..7).for_each(|call| legs.end(CallId(call)));
+            let pairs = PortPairs::new(PORTS);
+            let until = Instant::now() + Duration::from_secs(20);
+            let all = || (0..pairs.capacity()).map(|_| pairs.bind(HERE.bound)).collect();
+            loop {
+                let held: Vec<io::Result<net::PortPair>> = all();
+                if held.iter().all(Result::is_ok) {
+                    break;
+                }
+                prop_assert!(Instant::now() < until, "a port is not free again");
+                drop(held);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+}

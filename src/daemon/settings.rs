@@ -55,10 +55,12 @@ pub(super) fn sip(config: &Config) -> sip::Settings {
             expires: config.sip.session_expires,
             ..sip::SessionTimer::default()
         },
+        dscp: config.sip.sip_dscp,
         tls: sip::Tls {
             cert: config.sip.tls_cert.clone(),
             key: config.sip.tls_key.clone(),
             ca: config.sip.tls_ca.clone(),
+            verify_clients: config.sip.tls_verify_clients,
         },
         callers: callers(config),
         name_server: None,
@@ -138,6 +140,7 @@ fn transport(from: config::Transport) -> sip::Transport {
 pub(super) fn legs(config: &Config) -> legs::Settings {
     legs::Settings {
         ports: config.sip.rtp_ports.clone(),
+        dscp: config.sip.rtp_dscp,
         encodings: config.sip.codecs.clone(),
         srtp: config.sip.srtp,
         rtp_timeout: config.calls.rtp_timeout,

@@ -3,7 +3,8 @@
 //! Behind a NAT the session description may name an address that nobody can reach, so we send to
 //! where valid packets come from (symmetric RTP). A stranger must not take a call over: the
 //! address in the session description beats all others at once, its host beats other hosts, and
-//! an equal gets in only when the present source has fallen silent.
+//! an equal gets in only when the present source has fallen silent. The stream that was there
+//! first, known by its SSRC, which a stranger cannot see, may always come back.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,6 +19,15 @@ pub(super) struct Latch {
     signalled: Option<SocketAddr>,
     /// Where the last accepted packet came from, and when.
     heard: Option<(SocketAddr, Instant)>,
+    /// The stream that was there first, wherever it comes from by now.
+    first: Option<Stream>,
+}
+
+/// What tells a stream from that of a stranger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stream {
+    from: SocketAddr,
+    ssrc: u32,
 }
 
 impl Latch {
@@ -25,6 +35,7 @@ impl Latch {
         Self {
             signalled,
             heard: None,
+            first: None,
         }
     }
 
@@ -36,18 +47,25 @@ impl Latch {
     }
 
     /// Whether a packet from there may be taken now, if it is valid.
-    pub(super) fn admits(&self, from: SocketAddr, now: Instant) -> bool {
+    pub(super) fn admits(&self, from: SocketAddr, ssrc: u32, now: Instant) -> bool {
         let Some((present, at)) = self.heard else {
             return true;
         };
         let silent = now.saturating_duration_since(at) >= RELATCH_AFTER;
-        from == present || silent || self.rank(from) > self.rank(present)
+        let (rank, present_rank) = (self.rank(from), self.rank(present));
+        let is_back = self.first == Some(Stream { from, ssrc }) && rank >= present_rank;
+        from == present || silent || is_back || rank > present_rank
     }
 
     /// A valid packet came from there; true if it is a new source.
-    pub(super) fn accept(&mut self, from: SocketAddr, now: Instant) -> bool {
+    pub(super) fn accept(&mut self, from: SocketAddr, ssrc: u32, now: Instant) -> bool {
         let is_new = self.heard.is_none_or(|(present, _)| present != from);
         self.heard = Some((from, now));
+        // A stream keeps its SSRC when its NAT changes its mind, and its address when it restarts.
+        let is_first = |first: Stream| first.ssrc == ssrc || first.from == from;
+        if self.first.is_none_or(is_first) {
+            self.first = Some(Stream { from, ssrc });
+        }
         is_new
     }
 
@@ -74,6 +92,8 @@ impl Latch {
 mod tests {
     use super::*;
 
+    const SSRC: u32 = 77;
+
     fn at(text: &str) -> SocketAddr {
         text.parse().unwrap()
     }
@@ -85,12 +105,12 @@ mod tests {
         assert_eq!(latch.remote(), Some(at("10.0.0.1:4000")));
 
         let (nat, stranger) = (at("198.51.100.1:999"), at("203.0.113.6:1"));
-        assert!(latch.admits(nat, t0));
-        assert!(latch.accept(nat, t0));
-        assert!(!latch.accept(nat, t0));
+        assert!(latch.admits(nat, SSRC, t0));
+        assert!(latch.accept(nat, SSRC, t0));
+        assert!(!latch.accept(nat, SSRC, t0));
         assert_eq!(latch.remote(), Some(nat));
-        assert!(!latch.admits(stranger, t0 + RELATCH_AFTER / 2));
-        assert!(latch.admits(stranger, t0 + RELATCH_AFTER));
+        assert!(!latch.admits(stranger, SSRC, t0 + RELATCH_AFTER / 2));
+        assert!(latch.admits(stranger, SSRC, t0 + RELATCH_AFTER));
     }
 
     #[test]
@@ -99,13 +119,13 @@ mod tests {
         let signalled = at("10.0.0.1:4000");
         let mut latch = Latch::new(Some(signalled));
         let (stranger, same_host) = (at("203.0.113.6:1"), at("10.0.0.1:4002"));
-        latch.accept(stranger, now);
-        assert!(latch.admits(same_host, now));
-        latch.accept(same_host, now);
-        assert!(!latch.admits(stranger, now));
-        assert!(latch.admits(signalled, now));
-        latch.accept(signalled, now);
-        assert!(!latch.admits(same_host, now));
+        latch.accept(stranger, SSRC, now);
+        assert!(latch.admits(same_host, SSRC, now));
+        latch.accept(same_host, SSRC, now);
+        assert!(!latch.admits(stranger, SSRC, now));
+        assert!(latch.admits(signalled, SSRC, now));
+        latch.accept(signalled, SSRC, now);
+        assert!(!latch.admits(same_host, SSRC, now));
         assert_eq!(latch.remote(), Some(signalled));
     }
 
@@ -118,11 +138,41 @@ mod tests {
             at("10.0.0.2:4000"),
         );
         let mut latch = Latch::new(Some(old));
-        latch.accept(nat, now);
+        latch.accept(nat, SSRC, now);
         latch.redirect(Some(old));
         assert_eq!(latch.remote(), Some(nat));
         latch.redirect(Some(new));
         assert_eq!(latch.remote(), Some(new));
-        assert!(latch.admits(new, now));
+        assert!(latch.admits(new, SSRC, now));
+    }
+
+    #[test]
+    fn the_first_stream_comes_back_at_once_after_a_stranger_used_its_silence() {
+        let t0 = Instant::now();
+        let (nat, stranger) = (at("198.51.100.1:999"), at("203.0.113.6:1"));
+        let mut latch = Latch::new(Some(at("10.0.0.1:4000")));
+        latch.accept(nat, SSRC, t0);
+        let later = t0 + RELATCH_AFTER;
+        assert!(latch.admits(stranger, 4_711, later));
+        latch.accept(stranger, 4_711, later);
+        // Neither the address alone nor the SSRC alone is proof.
+        assert!(!latch.admits(nat, 5, later));
+        assert!(!latch.admits(at("203.0.113.7:1"), SSRC, later));
+        assert!(latch.admits(nat, SSRC, later));
+        latch.accept(nat, SSRC, later);
+        assert!(!latch.admits(stranger, 4_711, later));
+    }
+
+    #[test]
+    fn a_stream_that_moved_is_still_the_first() {
+        let t0 = Instant::now();
+        let (old, new) = (at("198.51.100.1:999"), at("198.51.100.1:1000"));
+        let stranger = at("203.0.113.6:1");
+        let mut latch = Latch::new(Some(at("10.0.0.1:4000")));
+        latch.accept(old, SSRC, t0);
+        latch.accept(new, SSRC, t0 + RELATCH_AFTER);
+        latch.accept(stranger, 4_711, t0 + 2 * RELATCH_AFTER);
+        assert!(!latch.admits(old, SSRC, t0 + 2 * RELATCH_AFTER));
+        assert!(latch.admits(new, SSRC, t0 + 2 * RELATCH_AFTER));
     }
 }

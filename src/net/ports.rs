@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::base::Dscp;
+
 /// The range of ports that calls may use, in pairs of an even and the next odd port (RFC 3550
 /// section 11). Pairs rotate from a random start, so a call seldom meets the late packets of
 /// another.
@@ -15,6 +17,7 @@ pub struct PortPairs {
     first: u32,
     n_pairs: u32,
     next: AtomicU32,
+    dscp: Dscp,
     ports: RangeInclusive<u16>,
 }
 
@@ -27,8 +30,14 @@ impl PortPairs {
             first,
             n_pairs: end.saturating_sub(first) / 2,
             next: AtomicU32::new(RandomState::new().hash_one("first pair") as u32),
+            dscp: Dscp::EF,
             ports,
         }
+    }
+
+    /// The same, with packets of another class than sound usually has.
+    pub fn marked(self, dscp: Dscp) -> Self {
+        Self { dscp, ..self }
     }
 
     /// How many calls the range can carry at once.
@@ -41,7 +50,7 @@ impl PortPairs {
     pub fn bind(&self, ip: IpAddr) -> io::Result<PortPair> {
         for _ in 0..self.n_pairs {
             let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.n_pairs;
-            match PortPair::bind(ip, (self.first + 2 * turn) as u16) {
+            match PortPair::bind(ip, (self.first + 2 * turn) as u16, self.dscp) {
                 Err(e) if e.kind() == io::ErrorKind::AddrInUse => {}
                 done => return done,
             }
@@ -63,10 +72,10 @@ pub struct PortPair {
 }
 
 impl PortPair {
-    fn bind(ip: IpAddr, rtp_port: u16) -> io::Result<Self> {
+    fn bind(ip: IpAddr, rtp_port: u16, dscp: Dscp) -> io::Result<Self> {
         Ok(Self {
-            rtp: socket(SocketAddr::new(ip, rtp_port), RTP_BUFFER)?,
-            rtcp: socket(SocketAddr::new(ip, rtp_port + 1), RTCP_BUFFER)?,
+            rtp: socket(SocketAddr::new(ip, rtp_port), RTP_BUFFER, dscp)?,
+            rtcp: socket(SocketAddr::new(ip, rtp_port + 1), RTCP_BUFFER, dscp)?,
             rtp_port,
         })
     }
@@ -77,7 +86,7 @@ impl PortPair {
     }
 }
 
-fn socket(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
+fn socket(address: SocketAddr, buffer: usize, dscp: Dscp) -> io::Result<UdpSocket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -87,16 +96,14 @@ fn socket(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
     // The two below are a wish: a system that refuses them still carries calls.
     let _ = socket.set_recv_buffer_size(buffer);
     let _ = if address.is_ipv4() {
-        socket.set_tos_v4(EXPEDITED)
+        socket.set_tos_v4(dscp.traffic_class())
     } else {
-        socket.set_tclass_v6(EXPEDITED)
+        socket.set_tclass_v6(dscp.traffic_class())
     };
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
 
-/// DSCP 46, "expedited forwarding" (RFC 3246), above the two ECN bits.
-const EXPEDITED: u32 = 46 << 2;
 /// Room for what a flood brings while its socket is left alone, so that the peer's packets among
 /// it are not lost; the system may grant less.
 const RTP_BUFFER: usize = 256 * 1024;
@@ -191,10 +198,20 @@ mod tests {
     }
 
     #[test]
-    fn packets_are_marked_for_expedited_forwarding() {
+    fn packets_are_marked_for_expedited_forwarding_or_as_configured() {
         let start = free_ports(2);
-        let pair = PortPairs::new(start..=start + 1).bind(LOCALHOST).unwrap();
-        let tos = socket2::SockRef::from(&pair.rtp).tos_v4().unwrap();
-        assert_eq!(tos, 46 << 2);
+        let pairs = || PortPairs::new(start..=start + 1);
+        let class = |pair: &PortPair| {
+            let sockets = [&pair.rtp, &pair.rtcp];
+            sockets.map(|socket| socket2::SockRef::from(socket).tos_v4().unwrap())
+        };
+        assert_eq!(class(&pairs().bind(LOCALHOST).unwrap()), [46 << 2; 2]);
+        let af31 = Dscp::new(26).unwrap();
+        let pair = pairs().marked(af31).bind(LOCALHOST).unwrap();
+        assert_eq!(class(&pair), [26 << 2; 2]);
+        drop(pair);
+        let pair = PortPairs::new(20_000..=29_999).bind("::1".parse().unwrap());
+        let of_ipv6 = socket2::SockRef::from(&pair.unwrap().rtp).tclass_v6();
+        assert_eq!(of_ipv6.unwrap(), 46 << 2);
     }
 }

@@ -115,7 +115,8 @@ impl Running {
         } = self;
         let events = room.events;
         rtp.read(now, room.registry, room.buffer, |datagram, from| {
-            if !latch.admits(from, now) {
+            let ssrc = ssrc_of(datagram);
+            if !latch.admits(from, ssrc, now) {
                 *n_foreign += 1;
                 return;
             }
@@ -132,7 +133,7 @@ impl Running {
             if receiver.report().received == n_before {
                 return;
             }
-            latch.accept(from, now);
+            latch.accept(from, ssrc, now);
             (*quiet_since, *quiet_is_known) = (now, false);
             if !std::mem::replace(has_heard, true) {
                 let first = Event::FirstPacket {
@@ -361,6 +362,13 @@ impl Running {
             .filter(|_| is_watched)
             .map(|timeout| self.quiet_since + timeout)
     }
+}
+
+/// Where RTP has the number of its stream (RFC 3550 section 5.1), protected or not; 0 of what is
+/// too short for it.
+fn ssrc_of(datagram: &[u8]) -> u32 {
+    let field = datagram.get(8..12).and_then(|field| field.try_into().ok());
+    field.map_or(0, u32::from_be_bytes)
 }
 
 /// What a datagram says once its protection is taken off; `None` if that does not hold.

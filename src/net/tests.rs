@@ -422,6 +422,45 @@ fn a_listener_takes_the_sound_in_real_time() {
 }
 
 #[test]
+fn what_arrives_is_marked_for_expedited_forwarding() {
+    use std::os::fd::AsRawFd;
+
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+
+    let rig = Rig::new();
+    for (call, ip) in [(CallId(4), "127.0.0.1"), (CallId(5), "::1")] {
+        let ip: IpAddr = ip.parse().unwrap();
+        let peer = UdpSocket::bind((ip, 0)).unwrap();
+        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        if ip.is_ipv4() {
+            setsockopt(&peer, sockopt::IpRecvTos, &true).unwrap();
+        } else {
+            setsockopt(&peer, sockopt::Ipv6RecvTClass, &true).unwrap();
+        }
+        let (tx, _rx) = feed(SampleRate::HZ_8000, 8_000);
+        rig.media.open(Leg {
+            call,
+            sockets: rig.ports.bind(ip).unwrap(),
+            remote: Some(peer.local_addr().unwrap()),
+            receiver: Receiver::new(RECEIVER),
+            feed: tx,
+            sender: Some(SENDER),
+            srtp: None,
+        });
+        let (mut bytes, mut about) = ([0; 2_048], nix::cmsg_space!(i32));
+        let mut parts = [std::io::IoSliceMut::new(&mut bytes)];
+        let fd = peer.as_raw_fd();
+        let got = recvmsg::<()>(fd, &mut parts, Some(&mut about), MsgFlags::empty()).unwrap();
+        let class = got.cmsgs().unwrap().find_map(|about| match about {
+            ControlMessageOwned::Ipv4Tos(class) => Some(i32::from(class)),
+            ControlMessageOwned::Ipv6TClass(class) => Some(class),
+            _ => None,
+        });
+        assert_eq!(class, Some(46 << 2), "{ip}");
+    }
+}
+
+#[test]
 fn ports_are_free_again_after_the_end() {
     let mut rig = Rig::new();
     let (at, _rx) = rig.open(CALL, None);

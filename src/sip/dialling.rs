@@ -346,7 +346,7 @@ impl Dialling {
         if has_asked || least.is_none() || self.cancelled.is_some() {
             return false;
         }
-        let timer = self.call.hub.session_timer.request_headers(None, least);
+        let timer = self.call.hub.session_timer().request_headers(None, least);
         self.ask_again(|invite| {
             let is_timer = |h: &Header| matches!(h, Header::SessionExpires(_) | Header::MinSE(_));
             invite.headers.retain(|header| !is_timer(header));
@@ -499,7 +499,7 @@ impl Dialling {
         });
         let begun = Begun {
             role: Role::Caller,
-            timer: hub.session_timer.answered(&answer.headers),
+            timer: hub.session_timer().answered(&answer.headers),
             takes_update: message::allows(&answer.headers, &Method::Update),
             sdp: String::from_utf8_lossy(&self.invite.body).into_owned(),
         };

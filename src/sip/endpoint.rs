@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,10 +27,11 @@ use super::dialling;
 use super::doors::Doors;
 use super::error::Error;
 use super::event::Event;
-use super::hub::{Calls, Command, Hub, Refusal};
+use super::hub::{Calls, Command, Hub, Manner, Refusal};
 use super::incoming;
 use super::intake::Intake;
 use super::local;
+use super::mark::Mark;
 use super::names::Names;
 use super::plan::{Dial, Wish};
 use super::registering;
@@ -51,6 +52,8 @@ pub struct Endpoint {
     accounts: Mutex<BTreeMap<String, Keeper>>,
     listening: Vec<Listen>,
     trace: Arc<Trace>,
+    identity: Arc<Identity>,
+    mark: Arc<Mark>,
     listeners: Vec<JoinHandle<()>>,
 }
 
@@ -70,6 +73,7 @@ impl Endpoint {
         settings: Settings,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, Error> {
+        let manner = RwLock::new(Manner::of(&settings));
         let counters = Arc::new(Counters::default());
         let trace = Arc::new(Trace::new(counters.clone()));
         let doors = Arc::new(Doors::new(events.clone(), counters.clone()));
@@ -84,8 +88,9 @@ impl Endpoint {
                 .check()
                 .map_err(|why| Error::Tls(why.to_string()))?;
         }
-        let wires = bind_datagrams(&settings.listen, &doors, &trace, &counters)?;
-        let listeners = bind_streams(&settings.listen)?;
+        let mark = Arc::new(Mark::new(settings.dscp));
+        let wires = bind_datagrams(&settings.listen, &mark, &doors, &trace, &counters)?;
+        let listeners = bind_streams(&settings.listen, &mark)?;
         let listening = listening(&wires, &listeners);
         write_trace(&trace, settings.trace.as_deref())?;
         let closing = CancellationToken::new();
@@ -94,7 +99,8 @@ impl Endpoint {
             trace.clone(),
             counters.clone(),
             closing.clone(),
-            identity,
+            identity.clone(),
+            mark.clone(),
         );
         let (opened, new_streams) = mpsc::unbounded_channel();
         let (fork, forks) = mpsc::unbounded_channel();
@@ -128,9 +134,8 @@ impl Endpoint {
             wires,
             streams: streams.clone(),
             events,
-            external: settings.external_address,
+            manner,
             timing: settings.timing,
-            session_timer: settings.session_timer,
             calls: Calls::default(),
             acks,
             names: Names::new(settings.name_server),
@@ -156,6 +161,8 @@ impl Endpoint {
             accounts: Mutex::default(),
             listening,
             trace,
+            identity,
+            mark,
         };
         endpoint.set_accounts(settings.accounts);
         Ok(endpoint)
@@ -251,6 +258,20 @@ impl Endpoint {
         dialling::start(&self.hub, dial);
     }
 
+    /// Goes on with another external address, session timer, mark and certificates; calls and
+    /// connections that are there keep theirs. Nothing else of the settings counts.
+    pub fn adapt(&self, settings: &Settings) {
+        let has_moved = self.hub.external() != settings.external_address;
+        self.hub.set_manner(Manner::of(settings));
+        if has_moved {
+            self.register_anew();
+        }
+        self.mark.set(settings.dscp);
+        self.hub.wires.mark(&self.mark);
+        let listens = self.listening.iter().any(|l| l.transport == Transport::Tls);
+        self.identity.change(settings.tls.clone(), listens);
+    }
+
     /// Lets others in from now on; calls that are there go on.
     pub fn set_callers(&self, callers: Callers) {
         self.hub.doors.configure(callers);
@@ -281,6 +302,15 @@ impl Endpoint {
         for (name, keeper) in old {
             self.hub.registrars.remove(&name);
             drop(keeper.leave());
+        }
+    }
+
+    /// Registrars must hear of another address of ours.
+    fn register_anew(&self) {
+        let mut keepers = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, keeper) in std::mem::take(&mut *keepers) {
+            let account = keeper.account.clone();
+            keepers.insert(name, self.keep(account, keeper.leave()));
         }
     }
 
@@ -381,22 +411,24 @@ fn write_trace(trace: &Trace, path: Option<&Path>) -> Result<(), Error> {
 
 fn bind_datagrams(
     listen: &[Listen],
+    mark: &Mark,
     doors: &Arc<Doors>,
     trace: &Arc<Trace>,
     counters: &Arc<Counters>,
 ) -> Result<Arc<Wires>, Error> {
     let (doors, trace, counters) = (doors.clone(), trace.clone(), counters.clone());
-    let wires = Wires::bind(&addresses(listen, Transport::Udp), doors, trace, counters);
+    let addresses = addresses(listen, Transport::Udp);
+    let wires = Wires::bind(&addresses, mark, doors, trace, counters);
     let wires = wires.map_err(|(address, why)| Error::listen(Transport::Udp, address, why))?;
     Ok(Arc::new(wires))
 }
 
-fn bind_streams(listen: &[Listen]) -> Result<Vec<(Transport, TcpListener)>, Error> {
+fn bind_streams(listen: &[Listen], mark: &Mark) -> Result<Vec<(Transport, TcpListener)>, Error> {
     let streams = listen.iter().filter(|l| l.transport != Transport::Udp);
     streams
         .map(|listen| {
             let (transport, address) = (listen.transport, listen.address);
-            let listener = stream::bind(address);
+            let listener = stream::bind(address, mark);
             let listener = listener.map_err(|why| Error::listen(transport, address, why))?;
             Ok((transport, listener))
         })

@@ -372,7 +372,11 @@ impl Session {
             return reply(&mut request, StatusCode::ServerInternalError, later).await;
         }
         let before = self.renewing.begun.timer;
-        let asked = self.call.hub.session_timer.asked(&original.headers, before);
+        let asked = self
+            .call
+            .hub
+            .session_timer()
+            .asked(&original.headers, before);
         if let Err(least) = asked {
             let status = StatusCode::SessionIntervalTooSmall;
             return reply(&mut request, status, vec![least]).await;
@@ -395,7 +399,11 @@ impl Session {
     /// The headers of a 2xx to a request of the peer that keeps the session alive.
     fn accepting(&mut self, request: &Request) -> Vec<Header> {
         let before = self.renewing.begun.timer;
-        let asked = self.call.hub.session_timer.asked(&request.headers, before);
+        let asked = self
+            .call
+            .hub
+            .session_timer()
+            .asked(&request.headers, before);
         let timer = asked.unwrap_or(before);
         self.renewing.refreshed(timer, Instant::now());
         let mut headers = vec![

@@ -1,6 +1,6 @@
 //! What does the SIP side tell?
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::guard::Notice;
@@ -26,6 +26,8 @@ pub enum Event {
         user: Option<String>,
         /// The peer of the signalling.
         source: SocketAddr,
+        /// Where the caller has reached us.
+        here: Here,
         /// The SDP offer; `None` if the caller wants ours (late offer).
         offer: Option<String>,
         /// The caller wants to be put through by itself after ringing that long, as to an
@@ -116,6 +118,15 @@ pub enum Event {
     },
     /// Somebody is not listened to any more, or again.
     Guard(Notice),
+}
+
+/// Which of our addresses a call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Here {
+    /// The address of this machine; sound shall come to it and go from it too.
+    pub bound: IpAddr,
+    /// What the peer has to be told: the same, but for an external address.
+    pub advertised: IpAddr,
 }
 
 /// Whether a user of ours can be called.

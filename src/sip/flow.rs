@@ -1,6 +1,6 @@
 //! By which way does a peer hear from us, and what are we called there?
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::{HeadersExt, Request, SipMessage};
@@ -8,6 +8,7 @@ use rsipstack::transaction::random_text;
 use rsipstack::transport::{SipAddr, SipConnection};
 
 use super::address;
+use super::event::Here;
 use super::hub::Hub;
 use super::local;
 use super::servers::Server;
@@ -22,6 +23,8 @@ pub(super) struct Flow {
     pub(super) remote: SocketAddr,
     /// Our address, as the peer has to write it.
     pub(super) local: SocketAddr,
+    /// Our address on this machine.
+    bound: IpAddr,
     /// The end of a stream.
     gone: Option<CancellationToken>,
 }
@@ -43,6 +46,13 @@ impl Flow {
         let at = if user.is_empty() { "" } else { "@" };
         let user = address::escaped(user);
         format!("<sip:{user}{at}{}{}>", self.local, self.transport.param())
+    }
+
+    pub(super) fn here(&self) -> Here {
+        Here {
+            bound: self.bound,
+            advertised: self.local.ip(),
+        }
     }
 
     pub(super) fn sip_addr(&self) -> SipAddr {
@@ -213,7 +223,7 @@ impl Hub {
 
     /// Our address, as `remote` has to write it.
     pub(super) fn advertised(&self, remote: SocketAddr, local: SocketAddr) -> SocketAddr {
-        match self.external {
+        match self.external() {
             Some(ip) if !remote.ip().is_loopback() && ip.is_ipv4() == remote.is_ipv4() => {
                 SocketAddr::new(ip, local.port())
             }
@@ -229,6 +239,7 @@ impl Hub {
             transport: Transport::Udp,
             remote,
             local: self.advertised(remote, local),
+            bound: local.ip(),
             gone: None,
         })
     }
@@ -252,6 +263,7 @@ impl Hub {
             transport: stream.transport,
             remote,
             local: self.advertised(remote, stream.local),
+            bound: stream.local.ip(),
             gone: Some(stream.gone),
         }
     }

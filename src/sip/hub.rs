@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::Response;
@@ -21,7 +21,7 @@ use super::reason::Reason;
 use super::registrars::Registrars;
 use super::servers::Unwell;
 use super::session_timer::SessionTimer;
-use super::settings::Timing;
+use super::settings::{Settings, Timing};
 use super::stream::Streams;
 use super::transact::Outcome;
 use super::wires::Wires;
@@ -34,9 +34,8 @@ pub(super) struct Hub {
     pub(super) wires: Arc<Wires>,
     pub(super) streams: Streams,
     pub(super) events: mpsc::UnboundedSender<Event>,
-    pub(super) external: Option<IpAddr>,
     pub(super) timing: Timing,
-    pub(super) session_timer: SessionTimer,
+    pub(super) manner: RwLock<Manner>,
     pub(super) calls: Calls,
     pub(super) acks: Arc<Acks>,
     pub(super) names: Names,
@@ -49,7 +48,40 @@ pub(super) struct Hub {
     pub(super) last_call: AtomicU64,
 }
 
+/// What may change while calls go on.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    external: Option<IpAddr>,
+    session_timer: SessionTimer,
+}
+
+impl Manner {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            external: settings.external_address,
+            session_timer: settings.session_timer,
+        }
+    }
+}
+
 impl Hub {
+    /// What peers beyond a NAT shall take us for.
+    pub(super) fn external(&self) -> Option<IpAddr> {
+        self.manner().external
+    }
+
+    pub(super) fn session_timer(&self) -> SessionTimer {
+        self.manner().session_timer
+    }
+
+    pub(super) fn set_manner(&self, manner: Manner) {
+        *self.manner.write().unwrap_or_else(PoisonError::into_inner) = manner;
+    }
+
+    fn manner(&self) -> Manner {
+        *self.manner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells the application; nobody listens any more once it is stopping.
     pub(super) fn tell(&self, event: Event) {
         let _ = self.events.send(event);

@@ -158,7 +158,7 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
             return;
         }
     }
-    if let Err(least) = hub.session_timer.asked(&original.headers, None) {
+    if let Err(least) = hub.session_timer().asked(&original.headers, None) {
         tokio::spawn(async move {
             let status = StatusCode::SessionIntervalTooSmall;
             reply(&mut request, status, vec![least]).await;

@@ -62,6 +62,7 @@ impl Invited {
             account: call.account.as_ref().map(|account| account.name.clone()),
             user,
             source: call.flow.remote,
+            here: call.flow.here(),
             offer: asked.offer(),
             auto_answer: auto_answer::wish(&asked.request),
         });
@@ -215,7 +216,7 @@ impl Invited {
             return Next::On;
         }
         let asked = &self.asked.request.headers;
-        let timer = self.call.hub.session_timer.asked(asked, None);
+        let timer = self.call.hub.session_timer().asked(asked, None);
         let timer = timer.unwrap_or_default();
         let mut headers = self.contact();
         headers.extend([

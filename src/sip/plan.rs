@@ -126,7 +126,7 @@ impl Plan {
             Header::Supported(message::SUPPORTED.into()),
             Header::ContentType(message::SDP.into()),
         ];
-        headers.extend(hub.session_timer.request_headers(None, None));
+        headers.extend(hub.session_timer().request_headers(None, None));
         if dial.wish == Wish::PickUp {
             headers.extend(auto_answer::request_headers(&flow.local.to_string()));
         }

@@ -366,7 +366,7 @@ impl<'a> Binding<'a> {
     /// Whether the registrar sees us elsewhere than we say, and calls would not find us
     /// (RFC 3581). What the configuration says of our address counts more.
     fn learns_place(&mut self, flow: &Flow, response: &Response) -> bool {
-        if self.has_moved || flow.is_stream() || self.hub.external.is_some() {
+        if self.has_moved || flow.is_stream() || self.hub.external().is_some() {
             return false;
         }
         let seen = seen(response, flow.local).filter(|seen| *seen != flow.local);

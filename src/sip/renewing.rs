@@ -188,7 +188,7 @@ impl Session {
         headers.push(Header::Supported(message::SUPPORTED.into()));
         headers.push(Header::UserAgent(hub.stack.user_agent.as_str().into()));
         let refresher = self.renewing.begun.timer.map(|timer| timer.refresher);
-        let timer = hub.session_timer;
+        let timer = hub.session_timer();
         headers.extend(timer.request_headers(refresher, self.renewing.least));
         if let Some(body) = body {
             headers.push(Header::ContentType(message::SDP.into()));
@@ -217,7 +217,7 @@ impl Session {
     }
 
     fn accepted(&mut self, sent: Sent, answer: Response) {
-        let timer = self.call.hub.session_timer.answered(&answer.headers);
+        let timer = self.call.hub.session_timer().answered(&answer.headers);
         self.renewing.refreshed(timer, Instant::now());
         self.dialog.retarget(message::contact(&answer.headers));
         if sent.request.method != Method::Invite {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::address;
 use super::session_timer::SessionTimer;
 use super::tls::Tls;
-use crate::base::Network;
+use crate::base::{Dscp, Network};
 
 /// All that an endpoint needs to start.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Settings {
     pub user_agent: String,
     /// How calls end whose peer has vanished.
     pub session_timer: SessionTimer,
+    /// How messages are marked in the network.
+    pub dscp: Dscp,
     /// Certificates for TLS.
     pub tls: Tls,
     /// Who may call and register here.

@@ -21,7 +21,7 @@ use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent, channel::ChannelConnection};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -30,6 +30,7 @@ use super::doors::Doors;
 use super::framing::{self, Frame};
 use super::ingress;
 use super::intake::Intake;
+use super::mark::Mark;
 use super::settings::Transport;
 use super::spelling;
 use super::tls::Identity;
@@ -56,6 +57,7 @@ pub(super) struct Streams {
     counters: Arc<Counters>,
     closing: CancellationToken,
     identity: Arc<Identity>,
+    mark: Arc<Mark>,
     /// Strangers that may be busy proving themselves at the same time.
     handshakes: Arc<Semaphore>,
 }
@@ -67,6 +69,7 @@ impl Streams {
         counters: Arc<Counters>,
         closing: CancellationToken,
         identity: Arc<Identity>,
+        mark: Arc<Mark>,
     ) -> Self {
         Self {
             open: Arc::default(),
@@ -75,6 +78,7 @@ impl Streams {
             counters,
             closing,
             identity,
+            mark,
             handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
         }
     }
@@ -116,7 +120,7 @@ impl Streams {
         transport: Transport,
         host: &str,
     ) -> io::Result<Stream> {
-        let stream = timeout(CONNECT_FOR, TcpStream::connect(remote))
+        let stream = timeout(CONNECT_FOR, self.open_to(remote))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         if transport == Transport::Tls {
@@ -128,9 +132,20 @@ impl Streams {
         self.adopt(stream, end, None).await
     }
 
+    /// A connection that is marked from its first packet on.
+    async fn open_to(&self, remote: SocketAddr) -> io::Result<TcpStream> {
+        let socket = match remote {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        self.mark.put_on((&socket).into(), remote);
+        socket.connect(remote).await
+    }
+
     /// Takes a connection in that somebody has opened to us.
     async fn take_in(&self, stream: TcpStream, transport: Transport) -> io::Result<Stream> {
         let end = End::of(&stream, transport, None)?;
+        self.mark.put_on((&stream).into(), end.local);
         if transport == Transport::Tls {
             let stream = self.identity.accept(stream).await?;
             return self.adopt(stream, end, Some(IDLE_FOR)).await;
@@ -253,7 +268,7 @@ impl End {
 }
 
 /// Binds a listener; `serve` has to be called with it.
-pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn bind(address: SocketAddr, mark: &Mark) -> io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     // A restart must not wait for connections of the last run to time out.
@@ -263,6 +278,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    mark.put_on((&socket).into(), address);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
@@ -305,7 +321,7 @@ pub(super) async fn serve(
             match streams.take_in(stream, transport).await {
                 // Nobody takes it only when the endpoint stops.
                 Ok(stream) => drop(opened.send(stream)),
-                Err(why) => tracing::debug!("a tls connection came to nothing: {why}"),
+                Err(why) => tracing::debug!("tls from {peer} came to nothing: {why}"),
             }
             drop(place);
         });
@@ -361,6 +377,10 @@ impl Reader {
                 (None, Some(longest)) => timeout(longest, more).await.unwrap_or(Ok(0)),
                 (None, None) => more.await,
             };
+            if let Err(why) = &read {
+                // A PBX that wants another certificate of ours says so only now (TLS 1.3).
+                tracing::debug!("the connection with {} broke: {why}", self.remote);
+            }
             if !matches!(read, Ok(n) if n > 0) {
                 return;
             }

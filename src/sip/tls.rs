@@ -5,13 +5,16 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -26,6 +29,8 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// Authorities to believe besides those of the system.
     pub ca: Option<PathBuf>,
+    /// Whether those who connect to us must have a certificate of those authorities.
+    pub verify_clients: bool,
 }
 
 /// Why certificates cannot be used; names the file.
@@ -40,7 +45,7 @@ impl fmt::Display for Unusable {
 
 /// What both sides of TLS are made with.
 pub(super) struct Identity {
-    files: Tls,
+    files: RwLock<Tls>,
     server: Mutex<Option<Read<ServerConfig>>>,
     client: Mutex<Option<Read<ClientConfig>>>,
 }
@@ -48,19 +53,34 @@ pub(super) struct Identity {
 /// What came of files, and what they looked like then.
 struct Read<T> {
     config: Arc<T>,
-    stamps: Vec<Stamp>,
-    looked_at: Instant,
+    stamp: Stamp,
 }
 
-/// A file as far as it can be told apart from a changed one.
-type Stamp = Option<(SystemTime, u64)>;
+/// The files and what they were asked for, as far as changed ones can be told apart.
+#[derive(PartialEq)]
+struct Stamp {
+    files: Tls,
+    looks: Vec<Option<Look>>,
+}
+
+/// When a file was written, its number and its length.
+type Look = (SystemTime, u64, u64);
 
 impl Identity {
     pub(super) fn new(files: Tls) -> Self {
         Self {
-            files,
+            files: RwLock::new(files),
             server: Mutex::default(),
             client: Mutex::default(),
+        }
+    }
+
+    /// Takes other files from the next connection on; until they can be used, the old ones stay.
+    pub(super) fn change(&self, files: Tls, listens: bool) {
+        *self.files.write().unwrap_or_else(PoisonError::into_inner) = files;
+        if listens {
+            // What is wrong with them is told now rather than when somebody connects.
+            let _ = self.server();
         }
     }
 
@@ -106,96 +126,133 @@ impl Identity {
     }
 
     fn server(&self) -> Result<Arc<ServerConfig>, Unusable> {
-        let Tls { cert, key, .. } = &self.files;
-        let (Some(cert), Some(key)) = (cert, key) else {
-            return Err(Unusable(
-                "tls needs both tls-cert and tls-key to listen".to_owned(),
-            ));
-        };
-        current(&self.server, &[cert, key], || server(cert, key))
+        current(&self.server, &self.files(), server)
     }
 
     fn client(&self) -> Result<Arc<ClientConfig>, Unusable> {
-        let ca = self.files.ca.as_deref();
-        let files: Vec<&Path> = ca.into_iter().collect();
-        current(&self.client, &files, || client(ca))
+        current(&self.client, &self.files(), client)
+    }
+
+    fn files(&self) -> Tls {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        files.clone()
     }
 }
 
-/// What was read last, or what `read` makes of the files if they have changed since.
+/// What was read last, or what `read` makes of the files if they have changed since. A look at
+/// them costs far less than the handshake that follows.
 fn current<T>(
     last: &Mutex<Option<Read<T>>>,
-    files: &[&(impl AsRef<Path> + ?Sized)],
-    read: impl Fn() -> Result<T, Unusable>,
+    files: &Tls,
+    read: impl Fn(&Tls) -> Result<T, Unusable>,
 ) -> Result<Arc<T>, Unusable> {
     let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = Instant::now();
-    let fresh = |last: &&mut Read<T>| now.duration_since(last.looked_at) < LOOK_INTERVAL;
-    if let Some(last) = last.as_mut().filter(fresh) {
+    let stamp = Stamp::of(files);
+    if let Some(last) = last.as_ref().filter(|last| last.stamp == stamp) {
         return Ok(last.config.clone());
     }
-    let stamps: Vec<Stamp> = files.iter().map(|file| stamp(file.as_ref())).collect();
-    if let Some(last) = last.as_mut() {
-        last.looked_at = now;
-        if last.stamps == stamps {
-            return Ok(last.config.clone());
-        }
-    }
-    match (read(), last.as_mut()) {
-        (Ok(config), _) => {
+    match (read(files), last.as_mut()) {
+        (Ok(config), before) => {
+            if before.is_some() {
+                tracing::info!("tls: the certificates were read anew");
+            }
             let config = Arc::new(config);
             *last = Some(Read {
                 config: config.clone(),
-                stamps,
-                looked_at: now,
+                stamp,
             });
             Ok(config)
         }
         (Err(why), Some(last)) => {
             // Half written, mostly: told once, and looked at again when it has changed again.
             tracing::error!("tls keeps its old certificates: {why}");
-            last.stamps = stamps;
+            last.stamp = stamp;
             Ok(last.config.clone())
         }
         (Err(why), None) => Err(why),
     }
 }
 
-fn stamp(file: &Path) -> Stamp {
+impl Stamp {
+    fn of(files: &Tls) -> Self {
+        let all = [&files.cert, &files.key, &files.ca];
+        let look = |file: &Option<PathBuf>| look(file.as_deref()?);
+        Self {
+            looks: all.into_iter().map(look).collect(),
+            files: files.clone(),
+        }
+    }
+}
+
+fn look(file: &Path) -> Option<Look> {
     let about = std::fs::metadata(file).ok()?;
-    Some((about.modified().ok()?, about.len()))
+    Some((about.modified().ok()?, about.ino(), about.len()))
 }
 
-fn server(cert: &Path, key: &Path) -> Result<ServerConfig, Unusable> {
-    let chain = certificates(cert)?;
-    let secret =
-        PrivateKeyDer::from_pem_file(key).map_err(|why| unusable(key, "a private key", &why))?;
-    ServerConfig::builder_with_provider(provider())
+fn server(files: &Tls) -> Result<ServerConfig, Unusable> {
+    let (Some(cert), Some(key)) = (&files.cert, &files.key) else {
+        return Err(Unusable(
+            "tls needs both tls-cert and tls-key to listen".to_owned(),
+        ));
+    };
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|why| Unusable(why.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .map_err(|why| {
-            let (cert, key) = (cert.display(), key.display());
-            Unusable(format!("\"{cert}\" and \"{key}\" do not fit: {why}"))
-        })
+        .map_err(|why| Unusable(why.to_string()))?;
+    let builder = match &files.ca {
+        _ if !files.verify_clients => builder.with_no_client_auth(),
+        Some(ca) => builder.with_client_cert_verifier(verifier(ca)?),
+        None => {
+            return Err(Unusable(
+                "tls-verify-clients needs tls-ca, the authority of the phones".to_owned(),
+            ));
+        }
+    };
+    let (chain, secret) = (certificates(cert)?, secret(key)?);
+    let made = builder.with_single_cert(chain, secret);
+    made.map_err(|why| do_not_fit(cert, key, &why))
 }
 
-fn client(ca: Option<&Path>) -> Result<ClientConfig, Unusable> {
+/// Believes none but those authorities: everybody can have a certificate of the system's.
+fn verifier(ca: &Path) -> Result<Arc<dyn ClientCertVerifier>, Unusable> {
+    let mut roots = RootCertStore::empty();
+    add(&mut roots, ca)?;
+    let made = WebPkiClientVerifier::builder_with_provider(roots.into(), provider()).build();
+    made.map_err(|why| unusable(ca, "certificates", &why))
+}
+
+fn client(files: &Tls) -> Result<ClientConfig, Unusable> {
     let mut roots = RootCertStore::empty();
     // A system without a store is one where tls-ca is needed; the handshake will say so.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(ca) = ca {
-        for authority in certificates(ca)? {
-            roots
-                .add(authority)
-                .map_err(|why| unusable(ca, "certificates", &why))?;
-        }
+    if let Some(ca) = &files.ca {
+        add(&mut roots, ca)?;
     }
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|why| Unusable(why.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        .map_err(|why| Unusable(why.to_string()))?
+        .with_root_certificates(roots);
+    let (Some(cert), Some(key)) = (&files.cert, &files.key) else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let made = builder.with_client_auth_cert(certificates(cert)?, secret(key)?);
+    made.map_err(|why| do_not_fit(cert, key, &why))
+}
+
+fn add(roots: &mut RootCertStore, ca: &Path) -> Result<(), Unusable> {
+    for authority in certificates(ca)? {
+        let added = roots.add(authority);
+        added.map_err(|why| unusable(ca, "certificates", &why))?;
+    }
+    Ok(())
+}
+
+fn secret(key: &Path) -> Result<PrivateKeyDer<'static>, Unusable> {
+    PrivateKeyDer::from_pem_file(key).map_err(|why| unusable(key, "a private key", &why))
+}
+
+fn do_not_fit(cert: &Path, key: &Path, why: &rustls::Error) -> Unusable {
+    let (cert, key) = (cert.display(), key.display());
+    Unusable(format!("\"{cert}\" and \"{key}\" do not fit: {why}"))
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
@@ -225,6 +282,8 @@ fn explained(why: &io::Error, host: &str) -> String {
             .to_owned()
     } else if is_expired(wrong) {
         "has expired".to_owned()
+    } else if is_early(wrong) {
+        "counts only later; is the clock of this machine right?".to_owned()
     } else if is_of_others(wrong) {
         format!("is for other names: {wrong}")
     } else {
@@ -237,6 +296,13 @@ fn is_expired(wrong: &CertificateError) -> bool {
     matches!(
         wrong,
         CertificateError::Expired | CertificateError::ExpiredContext { .. }
+    )
+}
+
+fn is_early(wrong: &CertificateError) -> bool {
+    matches!(
+        wrong,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }
     )
 }
 
@@ -253,6 +319,3 @@ fn provider() -> Arc<CryptoProvider> {
 
 /// A handshake is three round trips at most; people wait behind ours, and strangers' cost.
 const HANDSHAKE_FOR: Duration = Duration::from_secs(5);
-
-/// How long a look at the files counts: a rush of connections must not be one of file look-ups.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
 //! How do datagrams reach the stack and leave it?
 //!
 //! The stack sees one socket to send on. Behind it stand as many as there are addresses to
-//! listen on; a datagram leaves by the one that its receiver was last heard on, or that the
-//! route takes. What arrives goes past that socket, whose buffer would cut long datagrams:
+//! listen on; a datagram leaves by the one that its receiver was last heard on, from the address
+//! that was asked there, or else by the one that the route takes. What arrives goes past that socket, whose buffer would cut long datagrams:
 //!
 //! ```text
 //! sockets ─► ingress ─► intake ─► stack
@@ -13,21 +13,23 @@
 use std::collections::HashMap;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use rsipstack::platform::CancellationToken;
 use rsipstack::platform::net::UdpSocket as Socket;
-use tokio::io::ReadBuf;
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::counts::Counters;
+use super::datagram::{self, Arrived, Scratch};
 use super::doors::Doors;
 use super::ingress::{self, Verdict};
 use super::intake::Intake;
 use super::local;
+use super::mark::Mark;
 use super::settings::Transport;
 use super::spelling;
 use super::trace::{Direction, Trace};
@@ -35,9 +37,9 @@ use super::trace::{Direction, Trace};
 pub(super) struct Wires {
     /// Emptied when the endpoint stops, so that the ports are free at once.
     sockets: RwLock<Vec<Arc<Wire>>>,
-    /// The socket that each peer was last heard on; only kept if there are several.
-    heard: Mutex<HashMap<SocketAddr, Arc<Wire>>>,
-    scratch: Mutex<Vec<u8>>,
+    /// How each peer was last heard; only kept if there are several ways.
+    heard: Mutex<Heard>,
+    scratch: Mutex<Scratch>,
     doors: Arc<Doors>,
     trace: Arc<Trace>,
     counters: Arc<Counters>,
@@ -48,6 +50,21 @@ struct Wire {
     bound: SocketAddr,
 }
 
+/// A socket, and which of its addresses if it has several.
+#[derive(Clone)]
+struct Way {
+    wire: Arc<Wire>,
+    ours: Option<IpAddr>,
+}
+
+/// The ways to the peers that were heard last. Those that are still heard survive when there
+/// are too many.
+#[derive(Default)]
+struct Heard {
+    young: HashMap<SocketAddr, Way>,
+    old: HashMap<SocketAddr, Way>,
+}
+
 impl Wires {
     /// Binds every address, in order; none means one on a free port.
     ///
@@ -55,6 +72,7 @@ impl Wires {
     /// The address that could not be had, and why.
     pub(super) fn bind(
         addresses: &[SocketAddr],
+        mark: &Mark,
         doors: Arc<Doors>,
         trace: Arc<Trace>,
         counters: Arc<Counters>,
@@ -67,12 +85,12 @@ impl Wires {
         };
         let sockets = addresses
             .iter()
-            .map(|&address| Wire::bind(address).map_err(|why| (address, why)))
+            .map(|&address| Wire::bind(address, mark).map_err(|why| (address, why)))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             sockets: RwLock::new(sockets.into_iter().map(Arc::new).collect()),
             heard: Mutex::default(),
-            scratch: Mutex::new(vec![0; LONGEST]),
+            scratch: Mutex::new(Scratch::new()),
             doors,
             trace,
             counters,
@@ -84,13 +102,15 @@ impl Wires {
     /// # Errors
     /// There is no way to the peer, or no socket of its family.
     pub(super) fn local(&self, remote: SocketAddr) -> io::Result<SocketAddr> {
-        let wire = self.wire_to(remote).ok_or_else(|| {
+        let Way { wire, ours } = self.way_to(remote).ok_or_else(|| {
             io::Error::new(io::ErrorKind::Unsupported, "no udp address of that family")
         })?;
-        if wire.bound.ip().is_unspecified() {
-            return Ok(SocketAddr::new(local::towards(remote)?, wire.bound.port()));
-        }
-        Ok(wire.bound)
+        let ip = match ours {
+            Some(ip) => ip,
+            None if wire.is_any() => local::towards(remote)?,
+            None => wire.bound.ip(),
+        };
+        Ok(SocketAddr::new(ip, wire.bound.port()))
     }
 
     /// The addresses that are listened on, with their real ports.
@@ -99,34 +119,41 @@ impl Wires {
         sockets.iter().map(|wire| wire.bound).collect()
     }
 
+    /// Marks what is sent from now on.
+    pub(super) fn mark(&self, mark: &Mark) {
+        let sockets = self.sockets.read().unwrap_or_else(PoisonError::into_inner);
+        for wire in sockets.iter() {
+            mark.put_on((&wire.socket).into(), wire.bound);
+        }
+    }
+
     /// Gives the ports back; what is still sent goes nowhere.
     pub(super) fn close(&self) {
         self.sockets
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
-        self.heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Heard::default();
     }
 
-    fn wire_to(&self, remote: SocketAddr) -> Option<Arc<Wire>> {
+    fn way_to(&self, remote: SocketAddr) -> Option<Way> {
         let sockets = self.sockets.read().unwrap_or_else(PoisonError::into_inner);
-        if let [only] = sockets.as_slice() {
-            return only.reaches(remote).then(|| only.clone());
-        }
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(wire) = heard.get(&remote) {
-            return Some(wire.clone());
+        if let Some(way) = heard.get(&remote) {
+            return Some(way);
         }
-        let ip = local::towards(remote).ok();
         let of_family = || sockets.iter().filter(|wire| wire.reaches(remote));
-        of_family()
-            .find(|wire| Some(wire.bound.ip()) == ip)
-            .or_else(|| of_family().find(|wire| wire.bound.ip().is_unspecified()))
-            .or_else(|| of_family().next())
-            .cloned()
+        let first = of_family().next();
+        let wire = if sockets.len() == 1 {
+            first
+        } else {
+            let ip = local::towards(remote).ok();
+            of_family()
+                .find(|wire| Some(wire.bound.ip()) == ip)
+                .or_else(|| of_family().find(|wire| wire.is_any()))
+                .or(first)
+        };
+        wire.cloned().map(|wire| Way { wire, ours: None })
     }
 
     /// Takes datagrams until `closing`.
@@ -146,21 +173,21 @@ impl Wires {
             return Poll::Ready(());
         }
         for _ in 0..BATCH {
-            let Some((wire, length, from)) = poll_any(&sockets, cx, &mut scratch) else {
+            let Some((wire, arrived)) = poll_any(&sockets, cx, &mut scratch) else {
                 return Poll::Pending;
             };
-            let raw = &scratch[..length];
+            let (from, raw) = (arrived.from, scratch.of(&arrived));
             if !self.doors.admits(from.ip(), raw) {
                 continue;
             }
             self.saw(Direction::Received, wire, from, raw);
             let verdict = ingress::datagram(raw);
-            if sockets.len() > 1 && matches!(verdict, Verdict::Deliver(_)) {
-                self.remember(from, wire);
+            if (sockets.len() > 1 || wire.is_any()) && matches!(verdict, Verdict::Deliver(_)) {
+                self.remember(from, wire, arrived.to);
             }
             if let Some(answer) = intake.take(verdict, from) {
                 self.saw(Direction::Sent, wire, from, &answer);
-                if wire.socket.try_send_to(&answer, from).is_err() {
+                if wire.try_send(&answer, from, arrived.to).is_err() {
                     self.counters.unsent();
                 }
             }
@@ -174,12 +201,24 @@ impl Wires {
             .saw(direction, Transport::Udp, wire.bound, peer, message);
     }
 
-    fn remember(&self, peer: SocketAddr, wire: &Arc<Wire>) {
+    fn remember(&self, peer: SocketAddr, wire: &Arc<Wire>, ours: Option<IpAddr>) {
+        let wire = wire.clone();
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.len() >= PEERS {
-            heard.clear();
+        heard.insert(peer, Way { wire, ours });
+    }
+}
+
+impl Heard {
+    fn get(&self, peer: &SocketAddr) -> Option<Way> {
+        let way = self.young.get(peer).or_else(|| self.old.get(peer));
+        way.cloned()
+    }
+
+    fn insert(&mut self, peer: SocketAddr, way: Way) {
+        if self.young.len() >= PEERS {
+            self.old = std::mem::take(&mut self.young);
         }
-        heard.insert(peer, wire.clone());
+        self.young.insert(peer, way);
     }
 }
 
@@ -187,12 +226,10 @@ impl Wires {
 fn poll_any<'a>(
     sockets: &'a [Arc<Wire>],
     cx: &mut Context<'_>,
-    scratch: &mut [u8],
-) -> Option<(&'a Arc<Wire>, usize, SocketAddr)> {
-    sockets.iter().find_map(|wire| {
-        let (length, from) = wire.poll(cx, scratch)?;
-        Some((wire, length, from))
-    })
+    scratch: &mut Scratch,
+) -> Option<(&'a Arc<Wire>, Arrived)> {
+    let mut all = sockets.iter();
+    all.find_map(|wire| Some((wire, wire.poll(cx, scratch)?)))
 }
 
 #[async_trait]
@@ -206,10 +243,10 @@ impl Socket for Wires {
     /// lost, and it sends again.
     async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> rsipstack::Result<usize> {
         let message = spelling::without_stand_in(bytes);
-        let sent = match self.wire_to(to) {
-            Some(wire) => {
+        let sent = match self.way_to(to) {
+            Some(Way { wire, ours }) => {
                 self.saw(Direction::Sent, &wire, to, &message);
-                wire.socket.send_to(&message, to).await.is_ok()
+                wire.send(&message, to, ours).await.is_ok()
             }
             None => false,
         };
@@ -226,16 +263,20 @@ impl Socket for Wires {
 }
 
 impl Wire {
-    fn bind(address: SocketAddr) -> io::Result<Self> {
+    fn bind(address: SocketAddr, mark: &Mark) -> io::Result<Self> {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
         if address.is_ipv6() {
             // IPv4 peers shall look like IPv4 peers; they have a socket of their own.
             socket.set_only_v6(true)?;
         }
+        if address.ip().is_unspecified() {
+            datagram::tell_addresses(&socket, address.is_ipv4())?;
+        }
         socket.set_nonblocking(true)?;
         // As much as the system grants: a burst must fit while other tasks have their turn.
         let _ = socket.set_recv_buffer_size(BUFFER);
+        mark.put_on((&socket).into(), address);
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         let bound = socket.local_addr()?;
@@ -243,16 +284,42 @@ impl Wire {
     }
 
     /// The next datagram, if there is one.
-    fn poll(&self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        loop {
-            let mut buffer = ReadBuf::new(scratch);
-            match self.socket.poll_recv_from(cx, &mut buffer) {
-                Poll::Ready(Ok(from)) => return Some((buffer.filled().len(), from)),
-                // One that a peer caused (ICMP); the next datagram is not affected.
-                Poll::Ready(Err(_)) => {}
-                Poll::Pending => return None,
+    fn poll(&self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Option<Arrived> {
+        while let Poll::Ready(Ok(())) = self.socket.poll_recv_ready(cx) {
+            let take = || datagram::receive(&self.socket, scratch);
+            // An error is one that a peer caused (ICMP), which does not affect the next datagram,
+            // or that there is none; then the socket is no longer ready.
+            if let Ok(arrived) = self.socket.try_io(Interest::READABLE, take) {
+                return Some(arrived);
             }
         }
+        None
+    }
+
+    async fn send(&self, bytes: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
+        let put = || self.put(bytes, to, from);
+        self.socket.async_io(Interest::WRITABLE, put).await
+    }
+
+    /// As `send`, but without waiting for room.
+    fn try_send(&self, bytes: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
+        let put = || self.put(bytes, to, from);
+        self.socket.try_io(Interest::WRITABLE, put)
+    }
+
+    /// From an address that is ours no longer, nothing leaves: then the route decides.
+    fn put(&self, bytes: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
+        match datagram::send(&self.socket, bytes, to, from) {
+            Err(why) if from.is_some() && why.kind() != io::ErrorKind::WouldBlock => {
+                datagram::send(&self.socket, bytes, to, None)
+            }
+            done => done,
+        }
+    }
+
+    /// Whether it stands for all addresses of the machine.
+    fn is_any(&self) -> bool {
+        self.bound.ip().is_unspecified()
     }
 
     fn reaches(&self, remote: SocketAddr) -> bool {
@@ -263,12 +330,9 @@ impl Wire {
 /// About a thousand INVITEs.
 const BUFFER: usize = 2 << 20;
 
-/// The longest UDP payload.
-const LONGEST: usize = 65_535;
-
 /// Datagrams looked at before other tasks get their turn, so that a flood of garbage cannot
 /// hold the thread.
 const BATCH: usize = 64;
 
-/// Peers remembered before the memory starts over; more is a scan of the address space.
-const PEERS: usize = 4_096;
+/// Peers remembered before the oldest are forgotten; more is a scan of the address space.
+const PEERS: usize = 8_192;

@@ -1,6 +1,7 @@
 //! How does a phone that others wrote call the daemon?
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use super::folder::Folder;
@@ -28,24 +29,51 @@ impl Baresip {
         seconds: u32,
         protection: &str,
     ) -> Self {
+        let uri = format!("sip:{user}@{server}");
+        Self::dial(&uri, server, sound, seconds, protection, "")
+    }
+
+    /// As `call`, but over TLS with SRTP; believes the authority in that file.
+    pub fn call_secure(server: SocketAddr, user: &str, sound: &[f32], ca: &Path) -> Self {
+        let uri = format!("sip:{user}@{server};transport=tls");
+        let more = format!("sip_cafile {}\nsip_verify_server yes\n", ca.display());
+        Self::dial(&uri, server, sound, 3, "srtp-mand", &more)
+    }
+
+    fn dial(
+        uri: &str,
+        server: SocketAddr,
+        sound: &[f32],
+        seconds: u32,
+        protection: &str,
+        more: &str,
+    ) -> Self {
         let folder = Folder::new("baresip");
         let wav = folder.join("sound.wav");
         write_wav(&wav, 8_000, &[sound]);
-        folder.write("config", config(wav.to_str().unwrap()));
+        let host = if server.is_ipv4() {
+            "127.0.0.1"
+        } else {
+            "[::1]"
+        };
+        folder.write("config", config(host, wav.to_str().unwrap()) + more);
         let protection = match protection {
             "" => String::new(),
             name => format!(";mediaenc={name}"),
         };
         folder.write(
             "accounts",
-            format!("<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1{protection}\n"),
+            format!("<sip:caller@{host}>;regint=0;audio_codecs=PCMU/8000/1{protection}\n"),
         );
         folder.write("contacts", "");
         let process = Process::spawn("baresip", |command| {
+            if server.is_ipv6() {
+                command.arg("-6");
+            }
             command
                 .arg("-f")
                 .arg(folder.path())
-                .args(["-e", &format!("/dial sip:{user}@{server}")])
+                .args(["-e", &format!("/dial {uri}")])
                 .args(["-t", &seconds.to_string()])
                 .current_dir(folder.path());
         });
@@ -65,8 +93,8 @@ impl Baresip {
     }
 }
 
-fn config(wav: &str) -> String {
-    let sip = free_address();
+fn config(host: &str, wav: &str) -> String {
+    let sip = format!("{host}:{}", free_address().port());
     format!(
         "poll_method epoll\nsip_listen {sip}\naudio_player aufile,/dev/null\n\
          audio_source aufile,{wav}\naudio_alert aufile,/dev/null\nausrc_srate 8000\n\

@@ -1,6 +1,7 @@
 //! How does a test get a registrar and proxy with digest?
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::folder::{Folder, in_repository};
@@ -11,6 +12,8 @@ use super::process::Process;
 /// Kamailio that registers anyone who knows the password, and relays calls to who is registered.
 pub struct Kamailio {
     pub address: SocketAddr,
+    /// Where it also listens, for TLS, and its certificate and key.
+    secure: Option<(SocketAddr, (PathBuf, PathBuf))>,
     algorithm: &'static str,
     password: String,
     process: Process,
@@ -20,10 +23,25 @@ pub struct Kamailio {
 impl Kamailio {
     /// `algorithm` is `MD5` or `SHA-256`; every user has the same `password`.
     pub fn start(algorithm: &'static str, password: &str) -> Self {
-        let (address, folder) = (free_address(), Folder::new("kamailio"));
-        let process = serve(address, algorithm, password, &folder);
+        Self::start_at(free_address(), None, algorithm, password)
+    }
+
+    /// As `start`, and listens for TLS at `secure` with that certificate and key.
+    pub fn start_secure(secure: SocketAddr, files: (PathBuf, PathBuf), password: &str) -> Self {
+        Self::start_at(free_address(), Some((secure, files)), "SHA-256", password)
+    }
+
+    fn start_at(
+        address: SocketAddr,
+        secure: Option<(SocketAddr, (PathBuf, PathBuf))>,
+        algorithm: &'static str,
+        password: &str,
+    ) -> Self {
+        let folder = Folder::new("kamailio");
+        let process = serve(address, secure.as_ref(), algorithm, password, &folder);
         Self {
             address,
+            secure,
             algorithm,
             password: password.into(),
             process,
@@ -51,7 +69,14 @@ impl Kamailio {
         while std::net::TcpListener::bind(self.address).is_err() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(20));
         }
-        self.process = serve(self.address, self.algorithm, &self.password, &self.folder);
+        let secure = self.secure.as_ref();
+        self.process = serve(
+            self.address,
+            secure,
+            self.algorithm,
+            &self.password,
+            &self.folder,
+        );
     }
 
     pub fn log(&self) -> String {
@@ -70,9 +95,18 @@ impl Drop for Kamailio {
     }
 }
 
-fn serve(address: SocketAddr, algorithm: &str, password: &str, folder: &Folder) -> Process {
+fn serve(
+    address: SocketAddr,
+    secure: Option<&(SocketAddr, (PathBuf, PathBuf))>,
+    algorithm: &str,
+    password: &str,
+    folder: &Folder,
+) -> Process {
+    let (listen, load) = secure.map(tls_lines).unwrap_or_default();
     let template = std::fs::read_to_string(in_repository("tests/data/kamailio.cfg")).unwrap();
     let text = template
+        .replace("@LISTEN_TLS@", &listen)
+        .replace("@LOAD_TLS@", &load)
         .replace("@ADDRESS@", &address.to_string())
         .replace("@ALGORITHM@", algorithm)
         .replace("@PASSWORD@", password);
@@ -97,4 +131,17 @@ fn serve(address: SocketAddr, algorithm: &str, password: &str, folder: &Folder) 
         );
     }
     process
+}
+
+/// What its configuration says about TLS, before the modules and among them.
+fn tls_lines((at, (cert, key)): &(SocketAddr, (PathBuf, PathBuf))) -> (String, String) {
+    let (cert, key) = (cert.display(), key.display());
+    (
+        format!("enable_tls=yes\nlisten=tls:{at}"),
+        format!(
+            "loadmodule \"tls.so\"\nmodparam(\"tls\", \"certificate\", \"{cert}\")\n\
+             modparam(\"tls\", \"private_key\", \"{key}\")\n\
+             modparam(\"tls\", \"tls_method\", \"TLSv1.2+\")"
+        ),
+    )
 }

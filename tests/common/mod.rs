@@ -17,6 +17,7 @@
 #![allow(clippy::unwrap_used, reason = "a broken bench shall stop the test")]
 
 pub mod baresip;
+pub mod certificates;
 pub mod daemon;
 pub mod folder;
 pub mod jack_client;

@@ -1,6 +1,7 @@
 //! How does a test call the daemon when every packet counts? A small SIP phone over UDP that
 //! shares no code with the program.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
@@ -26,6 +27,8 @@ struct Call {
     to: String,
     branch: String,
     sequence: u32,
+    /// Once proxies want to stay in between: where the other side is, and the way to it.
+    way: Option<(String, Vec<String>)>,
     media: Option<SocketAddr>,
 }
 
@@ -33,6 +36,7 @@ struct Call {
 #[derive(Clone, Debug)]
 pub struct Message {
     pub at: Instant,
+    pub from: SocketAddr,
     pub text: String,
 }
 
@@ -89,6 +93,12 @@ impl Phone {
         self.send("INVITE", &offer)
     }
 
+    /// As `invite`, with a session description of the test's.
+    pub fn invite_with(&mut self, offer: &str) -> Instant {
+        self.call = self.new_call("100");
+        self.send("INVITE", offer)
+    }
+
     /// A re-INVITE that changes the direction, `sendonly` for hold and `sendrecv` back.
     pub fn reinvite(&mut self, direction: &str) -> Message {
         let offer = self.offer(direction);
@@ -136,6 +146,7 @@ impl Phone {
         let answer = self.expect_final(longest);
         assert_eq!(answer.status(), 200, "{}", answer.text);
         self.call.media = Some(media_address(answer.body()));
+        self.call.way = way(&answer);
         self.acknowledge(200);
         answer
     }
@@ -273,6 +284,13 @@ impl Phone {
         std::iter::from_fn(|| self.rtp.recv_from(&mut buffer).ok()).count()
     }
 
+    /// Where the RTP packets came from that came in since the last look.
+    pub fn heard_from(&self) -> BTreeSet<SocketAddr> {
+        let mut buffer = [0; 2_048];
+        let next = || self.rtp.recv_from(&mut buffer).ok().map(|(_, from)| from);
+        std::iter::from_fn(next).collect()
+    }
+
     /// Payload types of the RTP packets that came in since the last look.
     pub fn heard_formats(&self) -> Vec<u8> {
         let mut buffer = [0; 2_048];
@@ -326,13 +344,18 @@ impl Phone {
         } else {
             "Content-Type: application/sdp\r\n"
         };
+        let (target, route) = match &call.way {
+            Some((target, hops)) if method != "CANCEL" => {
+                let line = |hop: &String| format!("Route: {hop}\r\n");
+                (target.clone(), hops.iter().map(line).collect())
+            }
+            _ => (format!("sip:{}@{}", call.user, self.server), String::new()),
+        };
         format!(
-            "{method} sip:{}@{} SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch={}{branch};rport\r\n\
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch={}{branch};rport\r\n\
              Max-Forwards: 70\r\nFrom: \"Test\" <sip:tester@{me}>;tag={}\r\nTo: {to}\r\n\
              Call-ID: {}\r\nCSeq: {sequence} {method}\r\nContact: <sip:tester@{me}>\r\n\
-             {kind}Content-Length: {}\r\n\r\n{body}",
-            call.user,
-            self.server,
+             {route}{kind}Content-Length: {}\r\n\r\n{body}",
             call.branch,
             call.tag,
             call.id,
@@ -352,7 +375,7 @@ impl Phone {
             };
             let at = Instant::now();
             let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
-            let message = Message { at, text };
+            let message = Message { at, from, text };
             if message.header("Call-ID") != self.call.id {
                 continue;
             }
@@ -377,6 +400,17 @@ impl Phone {
 
 /// RFC 3261 section 17.1.1.2.
 const TIMER_1: Duration = Duration::from_millis(500);
+
+/// What an answer tells about the way of later requests (RFC 3261 section 12.1.2), if there is
+/// any proxy on it.
+fn way(answer: &Message) -> Option<(String, Vec<String>)> {
+    let lines = answer.text.lines();
+    let routes = lines.filter_map(|line| line.strip_prefix("Record-Route:"));
+    let hops: Vec<String> = routes.map(|hop| hop.trim().to_owned()).rev().collect();
+    let contact = answer.header("Contact");
+    let target = contact.split(['<', '>']).nth(1).unwrap_or(contact);
+    (!hops.is_empty()).then(|| (target.to_owned(), hops))
+}
 
 /// Where an SDP body wants its audio.
 fn media_address(sdp: &str) -> SocketAddr {

@@ -14,6 +14,7 @@ mod finding;
 mod guarding;
 mod kamailio;
 mod nameserver;
+mod networks;
 mod oddities;
 mod parts;
 mod registrar;

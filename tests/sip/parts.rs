@@ -152,11 +152,25 @@ impl Raw {
         self.socket.send_to(bytes.as_ref(), self.to).await.unwrap();
     }
 
+    /// To another address than usual.
+    pub(crate) async fn send_to(&self, bytes: impl AsRef<[u8]>, to: SocketAddr) {
+        self.socket.send_to(bytes.as_ref(), to).await.unwrap();
+    }
+
     pub(crate) async fn receive(&self) -> String {
         let mut buffer = vec![0; 65_535];
         let received = timeout(PATIENCE, self.socket.recv_from(&mut buffer)).await;
         let (length, _) = received.expect("a message in time").unwrap();
         String::from_utf8(buffer[..length].to_vec()).unwrap()
+    }
+
+    /// The next message, and the address that it came from.
+    pub(crate) async fn receive_from(&self) -> (String, SocketAddr) {
+        let mut buffer = vec![0; 65_535];
+        let received = timeout(PATIENCE, self.socket.recv_from(&mut buffer)).await;
+        let (length, from) = received.expect("a message in time").unwrap();
+        let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        (text, from)
     }
 
     /// Whether anything comes within that time.

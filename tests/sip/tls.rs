@@ -44,13 +44,25 @@ impl Authority {
             cert: Some(cert),
             key: Some(key),
             ca: Some(self.folder.join("ca.pem")),
+            verify_clients: false,
         }
     }
 
     fn write(&self, names: &[&str], cert: &PathBuf, key: &PathBuf) {
+        self.write_as(names, cert, key, |_| {});
+    }
+
+    fn write_as(
+        &self,
+        names: &[&str],
+        cert: &PathBuf,
+        key: &PathBuf,
+        change: impl Fn(&mut CertificateParams),
+    ) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let pair = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names).unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        change(&mut params);
         let made = params.signed_by(&pair, &self.issuer).unwrap();
         std::fs::write(cert, made.pem()).unwrap();
         std::fs::write(key, pair.serialize_pem()).unwrap();
@@ -165,6 +177,52 @@ async fn a_bad_certificate_is_told_in_words_and_at_once() {
 }
 
 #[tokio::test]
+async fn a_certificate_out_of_its_time_is_told_in_words() {
+    let authority = Authority::new("times");
+    let files = authority.vouch_for(&["127.0.0.1"]);
+    let called = listening(files.clone()).await;
+    let port = called.address(Transport::Tls).port();
+    let (cert, key) = (files.cert.unwrap(), files.key.unwrap());
+    for (from, to, wanted) in [(2001, 2002, "has expired"), (3001, 3002, "the clock")] {
+        authority.write_as(&["127.0.0.1"], &cert, &key, |params| {
+            params.not_before = rcgen::date_time_ymd(from, 1, 1);
+            params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        });
+        let mut caller = phone(Vec::new(), authority.believer(), Vec::new()).await;
+        let (reason, took) = refusal(&mut caller, "127.0.0.1", port).await;
+        assert!(reason.contains(wanted), "{reason}");
+        assert!(took < Duration::from_secs(3), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn phones_prove_who_they_are_if_they_have_to() {
+    let (ours, others) = (Authority::new("phones"), Authority::new("nobody"));
+    let strict = Tls {
+        verify_clients: true,
+        ..ours.vouch_for(&["127.0.0.1"])
+    };
+    let mut called = listening(strict).await;
+    let at = called.address(Transport::Tls);
+    // What the other side's authority signed is shown all the same, and does not count.
+    let forged = Tls {
+        ca: ours.believer().ca,
+        ..others.vouch_for(&["phone"])
+    };
+    for wrong in [ours.believer(), forged] {
+        let mut caller = phone(Vec::new(), wrong, Vec::new()).await;
+        let begun = Instant::now();
+        caller.dial(Transport::Tls, at);
+        assert!(matches!(caller.event().await, Event::Refused { .. }));
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+    assert!(called.event_at_hand().is_none());
+    let known = phone(Vec::new(), ours.vouch_for(&["phone"]), Vec::new()).await;
+    known.dial(Transport::Tls, at);
+    called.incoming().await;
+}
+
+#[tokio::test]
 async fn a_peer_that_speaks_no_tls_is_told_in_seconds() {
     let authority = Authority::new("mute");
     let mut caller = phone(Vec::new(), authority.believer(), Vec::new()).await;
@@ -200,12 +258,17 @@ async fn a_renewed_certificate_counts_without_a_restart_and_a_broken_one_does_no
 
     let (cert, key) = (files.cert.unwrap(), files.key.unwrap());
     new.write(&["127.0.0.1"], &cert, &key);
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
     caller.dial(Transport::Tls, called.address(Transport::Tls));
     called.incoming().await;
 
+    // At once, and again: a renewal writes two files, one after the other.
+    new.write(&["127.0.0.1"], &cert, &key);
+    let mut again = phone(Vec::new(), new.believer(), Vec::new()).await;
+    again.dial(Transport::Tls, called.address(Transport::Tls));
+    called.incoming().await;
+    assert!(again.event_at_hand().is_none());
+
     std::fs::write(&cert, "half a certif").unwrap();
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let mut another = phone(Vec::new(), new.believer(), Vec::new()).await;
     another.dial(Transport::Tls, called.address(Transport::Tls));
     called.incoming().await;
@@ -302,6 +365,33 @@ async fn tls_1_2_and_1_3_are_spoken() {
         let mut pong = [0; 2];
         stream.read_exact(&mut pong).await.unwrap();
         assert_eq!(&pong, b"\r\n");
+    }
+}
+
+#[tokio::test]
+async fn we_call_who_speaks_only_one_version() {
+    let authority = Authority::new("one-version");
+    let files = authority.vouch_for(&["127.0.0.1"]);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let chain = CertificateDer::from_pem_file(files.cert.as_ref().unwrap()).unwrap();
+        let key = PrivateKeyDer::from_pem_file(files.key.as_ref().unwrap()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let caller = phone(Vec::new(), authority.believer(), Vec::new()).await;
+        caller.dial(Transport::Tls, listener.local_addr().unwrap());
+        let (stream, _) = listener.accept().await.unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        let spoken = stream.get_ref().1.protocol_version();
+        assert_eq!(spoken, Some(version.version));
+        let request = head(&mut stream).await;
+        assert!(request.starts_with("INVITE "), "{request}");
     }
 }
 

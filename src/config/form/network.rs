@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use crate::base::{Network, NotANetwork};
+use crate::base::{Dscp, Network, NotANetwork};
 use crate::config::form::{Form, items, one_line, optional};
 use crate::config::model::{Listen, Srtp, Transport};
 
@@ -122,6 +122,14 @@ pub(in crate::config) const ADDRESS: Form<Option<IpAddr>> = Form {
 pub(in crate::config) const PORTS: Form<RangeInclusive<u16>> = Form {
     parse: ports,
     show: |ports| format!("{}-{}", ports.start(), ports.end()),
+};
+
+pub(in crate::config) const DSCP: Form<Dscp> = Form {
+    parse: |text| {
+        text.parse()
+            .map_err(|_| "no such class; write e.g. cs3, ef, af31 or a number up to 63".to_owned())
+    },
+    show: Dscp::to_string,
 };
 
 pub(in crate::config) const NETWORKS: Form<Vec<Network>> = Form {

@@ -46,8 +46,10 @@ pub enum Part {
     Callers,
     /// Whether and where SIP messages are written down.
     Trace,
-    /// The SIP sockets and the addresses that we tell.
+    /// The SIP sockets; a change needs a restart.
     Listen,
+    /// Certificates, timers and what we tell of ourselves; holds from the next call on.
+    Signalling,
     /// Codecs, RTP ports and the RTP timeout; holds from the next call on.
     Media,
     /// The sound backend, its device and its connections.

@@ -103,7 +103,7 @@ pub(super) const KEYS: &[Key] = &[
         "sip",
         LISTENING,
         "external-address",
-        Listen,
+        Signalling,
         sip.external_address,
         form::ADDRESS,
         "",
@@ -112,8 +112,18 @@ pub(super) const KEYS: &[Key] = &[
     whole!(
         "sip",
         LISTENING,
+        "sip-dscp",
+        Signalling,
+        sip.sip_dscp,
+        form::DSCP,
+        "cs3",
+        "How urgent switches and routers take our SIP messages to be (DSCP): a name or a number."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
         "tls-cert",
-        Listen,
+        Signalling,
         sip.tls_cert,
         form::PATH,
         "",
@@ -124,7 +134,7 @@ pub(super) const KEYS: &[Key] = &[
         "sip",
         LISTENING,
         "tls-key",
-        Listen,
+        Signalling,
         sip.tls_key,
         form::PATH,
         "",
@@ -134,11 +144,22 @@ pub(super) const KEYS: &[Key] = &[
         "sip",
         LISTENING,
         "tls-ca",
-        Listen,
+        Signalling,
         sip.tls_ca,
         form::PATH,
         "",
-        "Authorities in PEM that may vouch for a PBX reached by tls, besides the system's own."
+        "Authorities in PEM that may vouch for a PBX reached by tls, besides the system's own.\n\
+         A PBX that asks for a certificate of ours gets tls-cert."
+    ),
+    whole!(
+        "sip",
+        LISTENING,
+        "tls-verify-clients",
+        Signalling,
+        sip.tls_verify_clients,
+        form::BOOL,
+        "no",
+        "Phones that connect by tls: need a certificate that an authority in tls-ca vouches for."
     ),
     Key {
         slot: Slot::Whole(Access {
@@ -172,6 +193,16 @@ pub(super) const KEYS: &[Key] = &[
     whole!(
         "sip",
         CALLS,
+        "rtp-dscp",
+        Media,
+        sip.rtp_dscp,
+        form::DSCP,
+        "ef",
+        "How urgent switches and routers take our sound to be (DSCP): a name or a number."
+    ),
+    whole!(
+        "sip",
+        CALLS,
         "srtp",
         Media,
         sip.srtp,
@@ -195,7 +226,7 @@ pub(super) const KEYS: &[Key] = &[
         "sip",
         CALLS,
         "session-expires",
-        Listen,
+        Signalling,
         sip.session_expires,
         form::SESSION,
         "1800.0",

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::base::{CallId, Encoding, Pcm};
+use crate::base::{CallId, Dscp, Encoding, Pcm};
 use crate::daemon::call::talk::Talk;
 use crate::daemon::chance;
 use crate::daemon::legs::protection;
@@ -169,6 +169,7 @@ impl Phone {
             }],
             accounts: settings.account.iter().cloned().collect(),
             user_agent: concat!("paging-call/", env!("CARGO_PKG_VERSION")).to_owned(),
+            dscp: Dscp::CS3,
             tls: sip::Tls {
                 ca: settings.tls_ca,
                 ..sip::Tls::default()

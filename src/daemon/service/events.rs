@@ -18,7 +18,8 @@ impl Service {
                 call,
                 caller,
                 dialled,
-                source,
+                source: _,
+                here,
                 offer,
                 auto_answer,
                 account: _,
@@ -26,8 +27,7 @@ impl Service {
             } => {
                 let caller = words::caller(&caller);
                 let dialled = words::dialled(&dialled);
-                let local = self.endpoint.address_for(source);
-                match self.legs.arrive(call, offer, local) {
+                match self.legs.arrive(call, offer, here) {
                     Ok(()) => self.inputs.push_back(Input::CallArrived {
                         call,
                         caller,

@@ -29,6 +29,9 @@ impl Service {
         if changes.concern(Part::Accounts) {
             self.endpoint.set_accounts(settings::accounts(&self.config));
         }
+        if changes.concern(Part::Signalling) {
+            self.endpoint.adapt(&settings::sip(&self.config));
+        }
         if changes.concern(Part::Callers) {
             self.endpoint.set_callers(settings::callers(&self.config));
         }

@@ -1,0 +1,32 @@
+//! How are our messages marked for the routers on their way?
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use socket2::SockRef;
+
+use crate::base::Dscp;
+
+/// The class that sockets are given; may change at any time.
+pub(super) struct Mark(AtomicU32);
+
+impl Mark {
+    pub(super) fn new(dscp: Dscp) -> Self {
+        Self(dscp.traffic_class().into())
+    }
+
+    /// For sockets that are marked from now on.
+    pub(super) fn set(&self, dscp: Dscp) {
+        self.0.store(dscp.traffic_class(), Ordering::Relaxed);
+    }
+
+    /// Marks all that a socket of ours will send. Only a wish: a system that refuses still
+    /// carries messages.
+    pub(super) fn put_on(&self, socket: SockRef<'_>, ours: SocketAddr) {
+        let class = self.0.load(Ordering::Relaxed);
+        let _ = match ours {
+            SocketAddr::V4(_) => socket.set_tos_v4(class),
+            SocketAddr::V6(_) => socket.set_tclass_v6(class),
+        };
+    }
+}
