@@ -451,10 +451,14 @@ fn what_arrives_is_marked_for_expedited_forwarding() {
         let mut parts = [std::io::IoSliceMut::new(&mut bytes)];
         let fd = peer.as_raw_fd();
         let got = recvmsg::<()>(fd, &mut parts, Some(&mut about), MsgFlags::empty()).unwrap();
-        let class = got.cmsgs().unwrap().find_map(|about| match about {
-            ControlMessageOwned::Ipv4Tos(class) => Some(i32::from(class)),
-            ControlMessageOwned::Ipv6TClass(class) => Some(class),
-            _ => None,
+        let class = got.cmsgs().unwrap().find_map(|about| {
+            if let ControlMessageOwned::Ipv4Tos(class) = about {
+                return Some(i32::from(class));
+            }
+            if let ControlMessageOwned::Ipv6TClass(class) = about {
+                return Some(class);
+            }
+            None
         });
         assert_eq!(class, Some(46 << 2), "{ip}");
     }

@@ -116,13 +116,13 @@ fn peer(address: &SockaddrStorage) -> Option<SocketAddr> {
 }
 
 fn ours(about: &ControlMessageOwned) -> Option<IpAddr> {
-    let ip: IpAddr = match about {
+    let ip: IpAddr = if let ControlMessageOwned::Ipv4PacketInfo(info) = about {
         // Of a broadcast this is the address to answer from.
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr)).into()
-        }
-        ControlMessageOwned::Ipv6PacketInfo(info) => Ipv6Addr::from(info.ipi6_addr.s6_addr).into(),
-        _ => return None,
+        Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr)).into()
+    } else if let ControlMessageOwned::Ipv6PacketInfo(info) = about {
+        Ipv6Addr::from(info.ipi6_addr.s6_addr).into()
+    } else {
+        return None;
     };
     (!ip.is_multicast() && !ip.is_unspecified()).then_some(ip)
 }
