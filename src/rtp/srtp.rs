@@ -113,15 +113,23 @@ impl Srtp {
     }
 }
 
-/// The receiving side: a context for each source that has proved itself, and one for strangers
-/// to prove themselves on, which is thrown away when too many have failed.
+/// The receiving side.
 struct Opener {
     key: SrtpKey,
     mki_len: usize,
-    /// In the order in which they did so.
-    sources: Vec<(u32, Context)>,
+    rtp: Sources,
+    rtcp: Sources,
+}
+
+/// A context for each source that has proved itself, and one for strangers to prove themselves
+/// on. That is thrown away when one fails: a context remembers where a source began even if that
+/// was forged, and would then take the true one for a replay. For the same reason sound and
+/// reports have contexts of their own.
+struct Sources {
+    key: SrtpKey,
+    /// In the order in which they proved themselves.
+    proved: Vec<(u32, Context)>,
     trial: Context,
-    n_failed: usize,
 }
 
 impl Opener {
@@ -129,9 +137,8 @@ impl Opener {
         Ok(Self {
             key: keys.rx,
             mki_len: keys.rx_mki_len,
-            sources: Vec::new(),
-            trial: context(&keys.rx, provider)?,
-            n_failed: 0,
+            rtp: Sources::new(keys.rx, provider)?,
+            rtcp: Sources::new(keys.rx, provider)?,
         })
     }
 
@@ -142,7 +149,7 @@ impl Opener {
         if datagram.len() < header_len + tag_len + gcm_len(self.key.suite()) {
             return None;
         }
-        self.by_source(header.ssrc, provider, |context| {
+        self.rtp.open(header.ssrc, provider, |context| {
             context.decrypt_rtp_with_header(&datagram, &header).ok()
         })
     }
@@ -157,35 +164,37 @@ impl Opener {
         if !is_encrypted {
             return None;
         }
-        self.by_source(ssrc, provider, |context| {
+        self.rtcp.open(ssrc, provider, |context| {
             context.decrypt_rtcp(&datagram).ok()
         })
     }
+}
 
-    fn by_source(
+impl Sources {
+    fn new(key: SrtpKey, provider: &dyn RTCCryptoProvider) -> Result<Self, Unusable> {
+        Ok(Self {
+            key,
+            proved: Vec::new(),
+            trial: context(&key, provider)?,
+        })
+    }
+
+    fn open(
         &mut self,
         ssrc: u32,
         provider: &dyn RTCCryptoProvider,
         open: impl Fn(&mut Context) -> Option<BytesMut>,
     ) -> Option<BytesMut> {
-        if let Some((_, known)) = self.sources.iter_mut().find(|(s, _)| *s == ssrc) {
+        if let Some((_, known)) = self.proved.iter_mut().find(|(s, _)| *s == ssrc) {
             return open(known);
         }
-        let Some(packet) = open(&mut self.trial) else {
-            self.n_failed += 1;
-            if self.n_failed >= MOST_FAILED {
-                self.trial = context(&self.key, provider).ok()?;
-                self.n_failed = 0;
-            }
-            return None;
-        };
-        let fresh = context(&self.key, provider).ok()?;
-        if self.sources.len() >= MOST_SOURCES {
-            self.sources.remove(0);
+        let opened = open(&mut self.trial);
+        let tried = std::mem::replace(&mut self.trial, context(&self.key, provider).ok()?);
+        let packet = opened?;
+        if self.proved.len() >= MOST_SOURCES {
+            self.proved.remove(0);
         }
-        let proved = std::mem::replace(&mut self.trial, fresh);
-        self.sources.push((ssrc, proved));
-        self.n_failed = 0;
+        self.proved.push((ssrc, tried));
         Some(packet)
     }
 }
@@ -288,9 +297,6 @@ const WINDOW: usize = 128;
 
 /// Sources of one peer: a phone, its music on hold, its conference.
 const MOST_SOURCES: usize = 4;
-
-/// Made-up sources that are remembered before that memory starts over.
-const MOST_FAILED: usize = 256;
 
 #[cfg(test)]
 mod tests;
