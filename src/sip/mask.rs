@@ -5,25 +5,44 @@
 /// Replaces passwords, proofs, nonces and media keys by stars.
 pub(super) fn mask(message: &[u8]) -> Vec<u8> {
     let mut out = message.to_vec();
-    let mut at = 0;
+    // What stands in front of a message is not looked at by anybody.
+    let padding = message.iter().position(|b| !b"\r\n \t\0".contains(b));
+    let mut rest = &mut out[padding.unwrap_or(message.len())..];
     let mut is_head = true;
-    let mut is_proof = false;
-    for line in message.split_inclusive(|&b| b == b'\n') {
-        let here = &mut out[at..at + line.len()];
-        at += line.len();
+    while !rest.is_empty() {
+        let end = if is_head {
+            end_of_header(rest)
+        } else {
+            end_of_line(rest)
+        };
+        let (here, behind) = rest.split_at_mut(end);
+        rest = behind;
         if is_head {
-            let is_folded = line.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
-            is_proof = is_secret_header(line) || (is_folded && is_proof);
-            if is_proof {
-                proofs(here);
+            is_head = !here.iter().all(|b| b"\r\n".contains(b));
+            if is_secret_header(here) {
+                let name = here.iter().position(|&b| b == b':');
+                proofs(&mut here[name.map_or(0, |colon| colon + 1)..]);
             }
-            is_head = at == line.len() || !line.trim_ascii().is_empty();
         } else {
             keys(here);
         }
         uri_passwords(here);
     }
     out
+}
+
+/// Behind a header and the lines that it goes on in.
+fn end_of_header(text: &[u8]) -> usize {
+    let mut end = end_of_line(text);
+    while matches!(text.get(end), Some(b' ' | b'\t')) {
+        end += end_of_line(&text[end..]);
+    }
+    end
+}
+
+fn end_of_line(text: &[u8]) -> usize {
+    let end = text.iter().position(|&b| b == b'\n');
+    end.map_or(text.len(), |end| end + 1)
 }
 
 fn is_secret_header(line: &[u8]) -> bool {
@@ -35,15 +54,16 @@ fn is_secret_header(line: &[u8]) -> bool {
 
 /// Of a challenge or proof, only what tells nobody anything is left: all but the known names.
 fn proofs(line: &mut [u8]) {
-    let mut at = line
-        .iter()
-        .position(|&b| b == b':')
-        .map_or(0, |colon| colon + 1);
+    let mut at = 0;
     while at < line.len() {
         let end = end_of_field(line, at);
         let field = &mut line[at..end];
         match field.iter().position(|&b| b == b'=') {
-            Some(equals) if is_harmless(&field[..equals]) => {}
+            Some(equals) if is_harmless(&field[..equals]) => {
+                let value = &mut field[equals + 1..];
+                let end = end_of_value(value);
+                stars(&mut value[end..]);
+            }
             Some(equals) if words(&field[..equals]).next().is_none_or(is_digest) => {
                 stars(&mut field[equals + 1..]);
             }
@@ -54,7 +74,7 @@ fn proofs(line: &mut [u8]) {
             Some(_) | None => {
                 let word = field.iter().position(|b| !b.is_ascii_whitespace());
                 let blank = word.and_then(|word| {
-                    let end = field[word..].iter().position(|&b| b == b' ');
+                    let end = field[word..].iter().position(u8::is_ascii_whitespace);
                     end.map(|end| word + end)
                 });
                 if let Some(blank) = blank {
@@ -80,6 +100,24 @@ fn end_of_field(line: &[u8], start: usize) -> usize {
         at += 1;
     }
     line.len()
+}
+
+/// Behind a value, which ends with its quotes or its word. Who forgets a comma goes on there.
+fn end_of_value(text: &[u8]) -> usize {
+    let blanks = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    let word = &text[blanks..];
+    if word.first() != Some(&b'"') {
+        let end = word.iter().position(u8::is_ascii_whitespace);
+        return blanks + end.unwrap_or(word.len());
+    }
+    let mut is_escaped = false;
+    let mut ends = |&b: &u8| {
+        let is_end = b == b'"' && !is_escaped;
+        is_escaped = b == b'\\' && !is_escaped;
+        is_end
+    };
+    let end = word[1..].iter().position(&mut ends);
+    end.map_or(text.len(), |end| blanks + end + 2)
 }
 
 /// Whether a field's name, the last word before the equals sign, is one of those to keep.
@@ -125,11 +163,14 @@ fn uri_passwords(line: &mut [u8]) {
     let mut at = 0;
     while let Some(scheme) = find_scheme(&line[at..]) {
         let start = at + scheme;
-        let ends = |b: &u8| b"<>\" \t,".contains(b);
-        let end = line[start..]
-            .iter()
-            .position(ends)
-            .unwrap_or(line.len() - start);
+        let mut is_past_user = false;
+        // Before the host a comma is part of the name or password (RFC 3261 §25.1).
+        let mut ends = |b: &u8| {
+            is_past_user |= *b == b'@';
+            b"<>\" \t".contains(b) || (*b == b',' && is_past_user)
+        };
+        let end = line[start..].iter().position(&mut ends);
+        let end = end.unwrap_or(line.len() - start);
         let uri = &mut line[start..start + end];
         if let Some(sign) = uri.iter().rposition(|&b| b == b'@')
             && let Some(colon) = uri[..sign].iter().position(|&b| b == b':')
@@ -212,12 +253,28 @@ mod tests {
                 "X: 1\r\nproxy-authorization : Digest nonce=***,\r\n response=**\r\nY: a=b\r\n",
             ),
             (
+                "X: 1\r\nAuthorization: Digest realm=\"r\",\r\n nonce=\"n\", uri=\"sip:h\"\r\n",
+                "X: 1\r\nAuthorization: Digest realm=\"r\",\r\n nonce=***, uri=\"sip:h\"\r\n",
+            ),
+            (
+                "X: 1\r\nAuthorization: Digest realm=\"a\\\"b\" response=ab, qop=auth nonce=n\r\n",
+                "X: 1\r\nAuthorization: Digest realm=\"a\\\"b\"************, qop=auth********\r\n",
+            ),
+            (
+                "X: 1\r\nAuthorization: Basic\r\n\tZm9v\r\n",
+                "X: 1\r\nAuthorization: Basic\r\n*****\r\n",
+            ),
+            (
                 "X: 1\r\nAuthorization: Basic Zm9v\r\n",
                 "X: 1\r\nAuthorization: Basic*****\r\n",
             ),
             (
                 "INVITE sip:b:pw@h SIP/2.0\r\nTo: \"x\" <sips:b:p@h>\r\n\r\n",
                 "INVITE sip:b:**@h SIP/2.0\r\nTo: \"x\" <sips:b:*@h>\r\n\r\n",
+            ),
+            (
+                "INVITE sip:b,c:p,w@h SIP/2.0\r\nm: sip:a@h:5060,sip:b:p@h\r\n\r\n",
+                "INVITE sip:b,c:***@h SIP/2.0\r\nm: sip:a@h:5060,sip:b:*@h\r\n\r\n",
             ),
             (
                 "X: 1\r\n\r\nv=0\r\nk=clear:abc\r\na=crypto:1 AES key:abc\r\na=b\r\n",
@@ -231,6 +288,10 @@ mod tests {
         for (text, wanted) in table {
             assert_eq!(masked(text), wanted);
         }
+        // Neither what stands in front nor a line without text ends the header.
+        let odd =
+            "\0\r\n\r\nX: 1\r\nAuthorization: Digest realm=\"a\r\n \r\n b\", nonce=\"n1\"\r\n";
+        assert!(!masked(odd).contains("n1"));
         // Its padding looks like a field without a value.
         assert!(!masked("X: 1\r\nAuthorization: Basic Zm9v=\r\n").contains("Zm9v"));
     }
