@@ -47,9 +47,11 @@ impl Answer<'_> {
         let Fault { status, reason, .. } = self.fault;
         let mut out = format!("SIP/2.0 {status} {reason}\r\n");
         for (n, via) in self.head.values(VIA).enumerate() {
-            let via = one_line(via);
-            let via = if n == 0 { received(&via, peer) } else { via };
-            line(&mut out, "Via", &via);
+            if n == 0 {
+                line(&mut out, "Via", &received(via, peer));
+            } else {
+                line(&mut out, "Via", via);
+            }
         }
         for (name, key) in [
             ("From", FROM),
@@ -57,13 +59,13 @@ impl Answer<'_> {
             ("Call-ID", CALL_ID),
             ("CSeq", CSEQ),
         ] {
-            let Some(value) = self.head.value(key).map(one_line) else {
+            let Some(value) = self.head.value(key) else {
                 continue;
             };
-            if key == TO && needs_tag(&value) {
+            if key == TO && needs_tag(value) {
                 line(&mut out, name, &format!("{value};tag={:x}", self.tag()));
             } else {
-                line(&mut out, name, &value);
+                line(&mut out, name, value);
             }
         }
         if let Some((name, value)) = hint {
@@ -87,11 +89,6 @@ impl Answer<'_> {
 fn line(out: &mut String, name: &str, value: &str) {
     // A String takes all that is written to it.
     let _ = write!(out, "{name}: {value}\r\n");
-}
-
-/// A stray CR in a value would end the line for some.
-fn one_line(value: &str) -> String {
-    value.replace('\r', " ")
 }
 
 fn needs_tag(to: &str) -> bool {

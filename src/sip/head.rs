@@ -52,11 +52,11 @@ impl<'a> Head<'a> {
             is_plain &= line.is_some();
             line.unwrap_or_else(|| trim_cr(l.strip_suffix(b"\n").unwrap_or(l)))
         });
-        let start = text(lines.next().unwrap_or_default());
+        let start = one_line(lines.next().unwrap_or_default());
         let mut fields: Vec<Field<'a>> = Vec::with_capacity(USUAL_FIELDS);
         let (mut is_folded, mut is_utf8) = (false, matches!(start, Cow::Borrowed(_)));
         for line in lines {
-            let line = text(line);
+            let line = one_line(line);
             is_utf8 &= matches!(line, Cow::Borrowed(_));
             if line.starts_with([' ', '\t']) {
                 is_folded = true;
@@ -111,11 +111,11 @@ impl<'a> Field<'a> {
     }
 
     fn unfold(&mut self, line: &str) {
-        let value = self.value.to_mut();
-        if !value.is_empty() {
+        let (value, more) = (self.value.to_mut(), line.trim());
+        if !value.is_empty() && !more.is_empty() {
             value.push(' ');
         }
-        value.push_str(line.trim());
+        value.push_str(more);
     }
 }
 
@@ -162,6 +162,15 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// A stray CR would end the line for some.
+fn one_line(line: &[u8]) -> Cow<'_, str> {
+    let line = text(line);
+    match line.contains('\r') {
+        true => Cow::Owned(line.replace('\r', " ")),
+        false => line,
+    }
+}
+
 fn trim_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
@@ -187,7 +196,7 @@ mod tests {
 
     #[test]
     fn folded_lines_are_one_value() {
-        let head = read(b"X\r\nTo:\r\n <a>\r\n\t;b\r\nFrom: c\r\n\r\n");
+        let head = read(b"X\r\nTo:\r\n <a>\r\n\t;b\r\n \r\nFrom: c\r\n\r\n");
         assert_eq!(head.value(TO), Some("<a> ;b"));
         assert!(!head.is_plain);
     }
@@ -199,9 +208,11 @@ mod tests {
             b"X\r\nTo: \xfc\r\n\r\n",
             b"X\r\nno field\r\n\r\n",
             b"X\xfc\r\n\r\n",
+            b"X\r\nTo: a\rb: c\r\n\r\n",
         ] {
             assert!(!read(raw).is_plain, "{raw:?}");
         }
         assert_eq!(read(b"X\r\nTo: \xfc\r\n\r\n").value(TO), Some("ü"));
+        assert_eq!(read(b"X\r\nTo: a\rb: c\r\n\r\n").value(TO), Some("a b: c"));
     }
 }

@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 
-use super::head::{CALL_ID, CONTENT_LENGTH, CSEQ, Extent, FROM, Head, VIA};
+use super::head::{CALL_ID, CONTENT_LENGTH, CSEQ, Extent, FROM, Field, Head, VIA};
 use super::judge::{self, Asking, Fault, Line};
 use super::spelling;
 
@@ -157,7 +157,9 @@ fn repaired<'a>(raw: &'a [u8], extent: Extent, head: &Head<'a>) -> Cow<'a, [u8]>
         out.extend_from_slice(b"\r\n");
     };
     line([&start, "", ""]);
-    for field in &head.fields {
+    // One that is no number would contradict the one below.
+    let is_kept = |field: &&Field<'_>| length.is_some() || !field.is(CONTENT_LENGTH);
+    for field in head.fields.iter().filter(is_kept) {
         line([&field.name, ": ", &spelling::respelt(field)]);
     }
     if length.is_none() {

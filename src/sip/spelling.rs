@@ -127,7 +127,7 @@ fn party(value: &str) -> Cow<'_, str> {
 
 fn tagged(value: Cow<'_, str>) -> Cow<'_, str> {
     let needs_tag = NameAddr::parse(&value).is_some_and(|from| from.tag().is_none());
-    if needs_tag {
+    if needs_tag && !value.ends_with(NO_TAG) {
         return Cow::Owned(format!("{value}{NO_TAG}"));
     }
     value
@@ -203,6 +203,8 @@ mod tests {
     fn a_caller_without_a_tag_gets_one_that_never_leaves() {
         let from = spelt("From", "<sip:a@b>");
         assert_eq!(from, format!("<sip:a@b>{NO_TAG}"));
+        let empty = spelt("From", "<sip:a@b>;tag");
+        assert_eq!(spelt("From", &empty), empty);
         let twice = format!("x{from}y{from}");
         assert_eq!(
             &*without_stand_in(twice.as_bytes()),

@@ -85,6 +85,17 @@ fn sins_of_phones_are_repaired() {
 }
 
 #[test]
+fn an_answer_has_one_length() {
+    let answer = |length: &str| {
+        format!(
+            "SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>;tag=2\r\nCall-ID: x\r\nCSeq: 7 INVITE\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    assert_eq!(delivered(answer("none")), answer("0"));
+}
+
+#[test]
 fn what_is_no_sip_is_ignored() {
     let table: [(&[u8], Ignored); 12] = [
         (b"", Ignored::KeepAlive),
