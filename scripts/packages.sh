@@ -3,6 +3,7 @@
 build_packages="gcc libasound2-dev libc6-dev libjack-jackd2-dev pkg-config"
 test_packages="baresip-core espeak-ng jackd2 kamailio kamailio-tls-modules linphone-cli sip-tester
     sipvicious sox tshark"
+fuzz_packages="g++"
 
 missing_packages() {
     local package

@@ -44,6 +44,9 @@
 //! | 4 | [`config`] | what does the person who installed us want? |
 //! | 5 | [`daemon`] | how do the parts become one program? |
 //!
+//! Beside them stands `fuzzing`, which is no part of the program: it says what must hold for any
+//! bytes that a stranger may send. `fuzz/` and the tests use it.
+//!
 //! Floors 0 to 3 are pure: no clock, socket, file, thread or environment. The time is an
 //! argument, so hours of paging run in milliseconds of test.
 //!
@@ -84,3 +87,7 @@ pub mod sip;
 pub mod sounds;
 
 pub mod daemon;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -36,6 +36,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("api", &["base", "control", "config", "store"]),
     (
+        // No part of the program.
+        "fuzzing",
+        &["base", "rtp", "sdp", "media", "sip", "config"],
+    ),
+    (
         "daemon",
         &[
             "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "control", "sip", "net",

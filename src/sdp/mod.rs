@@ -14,6 +14,8 @@ mod formats;
 mod lenient;
 mod terms;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
 

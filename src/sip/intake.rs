@@ -37,7 +37,7 @@ impl Intake {
                 self.counters.refused(bytes.is_some());
                 bytes
             }
-            Verdict::Deliver(bytes) => match self.understood(&bytes, peer) {
+            Verdict::Deliver(bytes) => match understood(&bytes, peer, self.transport) {
                 Some(message) => {
                     self.deliver(message, peer, matches!(bytes, Cow::Owned(_)));
                     None
@@ -52,20 +52,6 @@ impl Intake {
         !self.to_stack.is_closed()
     }
 
-    fn understood(&self, bytes: &[u8], peer: SocketAddr) -> Option<SipMessage> {
-        let message = SipMessage::try_from(bytes).ok()?;
-        let message = SipConnection::update_msg_received(message, peer, self.transport).ok()?;
-        let key = match &message {
-            SipMessage::Request(request) => {
-                TransactionKey::from_request(request, TransactionRole::Server)
-            }
-            SipMessage::Response(response) => {
-                TransactionKey::from_response(response, TransactionRole::Client)
-            }
-        };
-        key.is_ok().then_some(message)
-    }
-
     fn deliver(&self, message: SipMessage, peer: SocketAddr, repaired: bool) {
         self.counters.delivered(repaired);
         let from = SipAddr {
@@ -76,4 +62,23 @@ impl Intake {
         // A stack that has stopped listens no more.
         let _ = self.to_stack.send(event);
     }
+}
+
+/// The message, if the stack can tell what it belongs to.
+pub(super) fn understood(
+    bytes: &[u8],
+    peer: SocketAddr,
+    transport: Transport,
+) -> Option<SipMessage> {
+    let message = SipMessage::try_from(bytes).ok()?;
+    let message = SipConnection::update_msg_received(message, peer, transport).ok()?;
+    let key = match &message {
+        SipMessage::Request(request) => {
+            TransactionKey::from_request(request, TransactionRole::Server)
+        }
+        SipMessage::Response(response) => {
+            TransactionKey::from_response(response, TransactionRole::Client)
+        }
+    };
+    key.is_ok().then_some(message)
 }

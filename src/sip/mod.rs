@@ -79,6 +79,9 @@ mod session_timer;
 
 mod endpoint;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+
 pub use counts::Counts;
 pub use endpoint::Endpoint;
 pub use error::Error;
