@@ -131,6 +131,8 @@ pub struct Account {
     pub transport: Option<Transport>,
     /// How long a registration shall last.
     pub expires: Duration,
+    /// The time between two signs of life; zero for never.
+    pub keep_alive: Duration,
 }
 
 /// What carries SIP messages.
@@ -430,6 +432,7 @@ impl Account {
             outbound_proxy: Vec::new(),
             transport: None,
             expires: Duration::ZERO,
+            keep_alive: Duration::ZERO,
         }
     }
 }

@@ -118,6 +118,7 @@ fn account(from: &config::Account) -> sip::Account {
         outbound_proxies: from.outbound_proxy.clone(),
         transport: from.transport.map(transport),
         expires: from.expires,
+        keep_alive: Some(from.keep_alive),
         presence: sip::Presence::Registered,
     }
 }

@@ -100,7 +100,8 @@ pub(super) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
 
 /// The value of a parameter; empty for one without value.
 pub(super) fn param<'a>(params: &'a str, name: &str) -> Option<&'a str> {
-    params.split(';').skip(1).find_map(|part| {
+    // Quoted values may hold URIs with parameters of their own (RFC 5627).
+    split(params, ';').into_iter().skip(1).find_map(|part| {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
     })
@@ -367,6 +368,13 @@ mod tests {
         for text in ["", "100", "sip:", "sip:a@", "sip:h:99999", "sip:a b@c d"] {
             assert_eq!(Uri::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_quoted_value_hides_its_own_parameters() {
+        let params = r#";a="<sip:x;expires=9>";pub-gruu="sip:y;expires=8";expires=7"#;
+        assert_eq!(param(params, "expires"), Some("7"));
+        assert_eq!(param(params, "a"), Some(r#""<sip:x;expires=9>""#));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! By which way does a peer hear from us, and what are we called there?
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use rsipstack::platform::CancellationToken;
 use rsipstack::sip::{HeadersExt, Request, SipMessage};
 use rsipstack::transaction::random_text;
 use rsipstack::transport::{SipAddr, SipConnection};
+use tokio::time::timeout;
 
 use super::address;
 use super::event::Here;
@@ -25,8 +26,7 @@ pub(super) struct Flow {
     pub(super) local: SocketAddr,
     /// Our address on this machine.
     bound: IpAddr,
-    /// The end of a stream.
-    gone: Option<CancellationToken>,
+    stream: Option<Stream>,
 }
 
 impl Flow {
@@ -63,9 +63,8 @@ impl Flow {
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        self.gone
-            .as_ref()
-            .is_some_and(CancellationToken::is_cancelled)
+        let stream = self.stream.as_ref();
+        stream.is_some_and(|stream| stream.gone.is_cancelled())
     }
 
     pub(super) fn is_stream(&self) -> bool {
@@ -74,19 +73,37 @@ impl Flow {
 
     /// Returns once the stream is closed; never for datagrams.
     pub(super) async fn gone(&self) {
-        match &self.gone {
-            Some(gone) => gone.cancelled().await,
+        match &self.stream {
+            Some(stream) => stream.gone.cancelled().await,
             None => std::future::pending().await,
         }
     }
 
     /// Sends what keeps a NAT's mapping alive (RFC 5626 §3.5.1 has it for streams, and every
-    /// registrar takes it over UDP); streams have probes of the system.
+    /// registrar takes it over UDP).
     pub(super) async fn keep_alive(&self) {
-        if let SipConnection::Udp(datagrams) = &self.connection {
+        if let Some(stream) = &self.stream {
+            stream.ping();
+        } else if let SipConnection::Udp(datagrams) = &self.connection {
             // The next one will do as well.
             let _ = datagrams.send_raw(b"\r\n\r\n", &self.sip_addr()).await;
         }
+    }
+
+    /// Gives a stream up; datagrams have nothing to give up.
+    pub(super) fn close(&self) {
+        if let Some(stream) = &self.stream {
+            stream.gone.cancel();
+        }
+    }
+
+    /// Whether the other end of a stream answers a keep-alive in time.
+    pub(super) async fn ping(&self, within: Duration) -> bool {
+        let Some(stream) = &self.stream else {
+            return false;
+        };
+        stream.ping();
+        timeout(within, stream.pong.heard()).await.is_ok()
     }
 
     /// Sends a request outside of any transaction: an ACK.
@@ -240,7 +257,7 @@ impl Hub {
             remote,
             local: self.advertised(remote, local),
             bound: local.ip(),
-            gone: None,
+            stream: None,
         })
     }
 
@@ -259,12 +276,12 @@ impl Hub {
 
     fn along(&self, stream: Stream, remote: SocketAddr) -> Flow {
         Flow {
-            connection: stream.connection,
+            connection: stream.connection.clone(),
             transport: stream.transport,
             remote,
             local: self.advertised(remote, stream.local),
             bound: stream.local.ip(),
-            gone: Some(stream.gone),
+            stream: Some(stream),
         }
     }
 }

@@ -266,6 +266,8 @@ mod tests {
         for (uri, wanted) in [
             ("sip:a;b=c%40d@h", "a;b=c@d"),
             ("sip:h", ""),
+            // RFC 5627 §3.1: a GRUU of ours.
+            ("sip:7@h;gr=urn:uuid:1", "7"),
             ("tel:+4930123;phone-context=x", "+4930123"),
         ] {
             odd.uri = Uri::try_from(uri).unwrap();

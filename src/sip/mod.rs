@@ -31,6 +31,8 @@ mod mark;
 mod mask;
 mod pcap;
 mod peek;
+mod pong;
+mod pulse;
 mod registrar;
 mod servers;
 mod settings;
@@ -76,6 +78,7 @@ mod reliable;
 mod renewing;
 mod replaces;
 mod session_timer;
+mod staying;
 
 mod endpoint;
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use rsipstack::sip::{Header, Method, Request, Response, Version};
 use rsipstack::transaction::random_text;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::address::{self, NameAddr};
 use super::backoff;
@@ -27,9 +27,11 @@ use super::event::{AccountState, Event};
 use super::flow::Flow;
 use super::hub::Hub;
 use super::message;
+use super::pulse::Pulse;
 use super::registrars::Serving;
 use super::servers::Server;
-use super::settings::Account;
+use super::settings::{Account, Transport};
+use super::staying::Stay;
 use super::transact::{Credentials, Outcome, is_challenge};
 use super::ways;
 
@@ -132,6 +134,7 @@ struct Binding<'a> {
     expires: Duration,
     /// The server that was asked last, whose challenge the credentials know.
     asked: Option<Server>,
+    pulse: Pulse,
     /// The way to the registrar and the Contact that it knows us by.
     bound: Option<(Flow, String)>,
     /// Where the registrar sees us, if that is not where we are.
@@ -152,6 +155,7 @@ impl<'a> Binding<'a> {
             seq: 0,
             expires: account.wanted_expires(),
             asked: None,
+            pulse: Pulse::new(false),
             bound: None,
             seen: None,
             has_moved: false,
@@ -205,26 +209,19 @@ impl<'a> Binding<'a> {
         }
     }
 
-    /// Waits for the time to refresh, or for the end of the stream that calls come along.
-    async fn stay(&self, refresh_after: Duration) {
-        let timing = self.hub.timing;
-        let Some((flow, _)) = &self.bound else {
+    /// Waits until the registration has to be renewed.
+    async fn stay(&mut self, refresh_after: Duration) {
+        let (Some((flow, contact)), Some(server)) = (&self.bound, &self.asked) else {
             return sleep(refresh_after).await;
         };
-        let mut beat = interval_at(Instant::now() + timing.keep_alive, timing.keep_alive);
-        let refresh = sleep(refresh_after);
-        tokio::pin!(refresh);
-        loop {
-            tokio::select! {
-                () = &mut refresh => return,
-                _ = beat.tick() => flow.keep_alive().await,
-                () = self.hub.registrars.doubted(&self.account.name) => return,
-                () = flow.gone() => {
-                    let (first, longest) = (timing.retry_first, timing.retry_longest);
-                    return sleep(backoff::wait(first, longest, 0, chance())).await;
-                }
-            }
-        }
+        let stay = Stay {
+            hub: self.hub,
+            account: self.account,
+            flow,
+            contact,
+            route: server.route.as_deref(),
+        };
+        stay.hold(refresh_after, &mut self.pulse).await;
     }
 
     /// Registers with the first server that takes us.
@@ -354,6 +351,7 @@ impl<'a> Binding<'a> {
         if self.asked.as_ref().is_none_or(|asked| !asked.is_at(server)) {
             // Its nonces mean nothing to another one, which would count them as guesses.
             self.credentials.forget();
+            self.pulse = Pulse::new(server.transport != Transport::Udp);
         }
         self.asked = Some(server.clone());
         let mut flow = self.hub.open(server).await?;
@@ -501,6 +499,12 @@ mod tests {
                 40,
             ),
             ("Contact: <sip:7@1.2.3.4:5060>\r\nExpires: 50\r\n", 50),
+            (
+                "Contact: <sip:7@1.2.3.4:5060>;+sip.instance=\"<urn:uuid:1>\";\
+                 pub-gruu=\"sip:7@h;gr=urn:uuid:1;expires=9\";temp-gruu=\"sip:t,x@h;gr\";\
+                 expires=45\r\n",
+                45,
+            ),
             ("Expires: 60\r\n", 60),
         ];
         for (headers, wanted) in table {

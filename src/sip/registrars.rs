@@ -122,3 +122,52 @@ impl Registrars {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::Transport;
+
+    fn server(address: &str) -> Server {
+        Server {
+            host: "pbx".to_owned(),
+            target: "pbx".to_owned(),
+            transport: Transport::Udp,
+            address: address.parse().unwrap(),
+            route: None,
+        }
+    }
+
+    fn one() -> Registrars {
+        let registrars = Registrars::default();
+        registrars.insert(Account {
+            name: "pbx".to_owned(),
+            user: "7".to_owned(),
+            ..Account::default()
+        });
+        registrars
+    }
+
+    #[test]
+    fn calls_of_an_account_come_from_any_of_its_servers() {
+        let (registrars, a, b) = (one(), server("192.0.2.1:1"), server("192.0.2.2:1"));
+        registrars.rank("pbx", vec![a.clone(), b]);
+        let from_b = "192.0.2.2:5070".parse().unwrap();
+        assert_eq!(registrars.account_of("7", from_b), None);
+        let routes = vec!["<sip:p;lr>".to_owned()];
+        registrars.serves("pbx", Serving { server: a, routes });
+        assert_eq!(registrars.account_of("x", from_b).as_deref(), Some("pbx"));
+        registrars.lost("pbx");
+        assert!(registrars.serving("pbx").is_none());
+        assert_eq!(registrars.account_of("7", from_b).as_deref(), Some("pbx"));
+    }
+
+    #[test]
+    fn the_order_holds_until_there_are_other_servers() {
+        let (registrars, a, b) = (one(), server("192.0.2.1:1"), server("192.0.2.2:1"));
+        let first = registrars.rank("pbx", vec![b.clone(), a.clone()]);
+        assert_eq!(first, [b.clone(), a.clone()]);
+        assert_eq!(registrars.rank("pbx", vec![a.clone(), b]), first);
+        assert_eq!(registrars.rank("pbx", vec![a.clone()]), [a]);
+    }
+}

@@ -154,6 +154,10 @@ pub struct Account {
     pub transport: Option<Transport>,
     /// The life of a registration that we ask for; zero stands for five minutes.
     pub expires: Duration,
+    /// How often the registrar hears from us between refreshes, so that a NAT in between keeps
+    /// the way back open and its silence is noticed; zero for never, `None` for
+    /// `Timing::keep_alive`.
+    pub keep_alive: Option<Duration>,
     /// Whether calls to the account shall come to us.
     pub presence: Presence,
 }
@@ -224,8 +228,7 @@ pub struct Timing {
     pub retry_first: Duration,
     /// The longest wait for a registrar that does not answer.
     pub retry_longest: Duration,
-    /// How often a registrar hears from us over UDP while nothing else is said, so that a NAT
-    /// in between keeps the way back open.
+    /// `Account::keep_alive` of accounts that do not say.
     pub keep_alive: Duration,
     /// The wait after a registrar refused us; doubles from there. Long, because guards against
     /// password guessing shut out who tries often.

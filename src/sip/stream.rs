@@ -31,6 +31,7 @@ use super::framing::{self, Frame};
 use super::ingress;
 use super::intake::Intake;
 use super::mark::Mark;
+use super::pong::Pong;
 use super::settings::Transport;
 use super::spelling;
 use super::tls::Identity;
@@ -46,6 +47,18 @@ pub(super) struct Stream {
     proved: Option<String>,
     /// Cancelled once the connection is gone; cancelling it closes the connection.
     pub(super) gone: CancellationToken,
+    /// Tells whether the peer answers keep-alives.
+    pub(super) pong: Pong,
+    aside: mpsc::Sender<Aside>,
+}
+
+impl Stream {
+    /// Sends a keep-alive that wants an answer.
+    pub(super) fn ping(&self) {
+        self.pong.expect();
+        // One that does not fit follows much else.
+        let _ = self.aside.try_send(Aside::More(b"\r\n\r\n".to_vec()));
+    }
 }
 
 /// All connections, by the peer's address.
@@ -181,12 +194,15 @@ impl Streams {
         )
         .await
         .map_err(io::Error::other)?;
+        let (aside, asides) = mpsc::channel(ASIDES);
         let open = Stream {
             connection: SipConnection::Channel(channel),
             local,
             transport,
             proved,
             gone,
+            pong: Pong::default(),
+            aside: aside.clone(),
         };
         let witness = Witness {
             trace: self.trace.clone(),
@@ -195,7 +211,6 @@ impl Streams {
             remote,
         };
         let (read, writer) = tokio::io::split(stream);
-        let (aside, asides) = mpsc::channel(ASIDES);
         let reader = Reader {
             intake: Intake {
                 connection: open.connection.clone(),
@@ -205,6 +220,7 @@ impl Streams {
             },
             remote,
             aside,
+            pong: open.pong.clone(),
             doors: self.doors.clone(),
             witness: witness.clone(),
             idle_for,
@@ -353,6 +369,7 @@ struct Reader {
     intake: Intake,
     remote: SocketAddr,
     aside: mpsc::Sender<Aside>,
+    pong: Pong,
     doors: Arc<Doors>,
     witness: Witness,
     idle_for: Option<Duration>,
@@ -395,7 +412,8 @@ impl Reader {
                 }
             }
             due = match buffer.len() {
-                0 => None,
+                // Line ends are nothing that has begun.
+                _ if buffer.iter().all(|b| b"\r\n".contains(b)) => None,
                 left if left < came => Some(Instant::now() + WHOLE_FOR),
                 _ => due.or_else(|| Some(Instant::now() + WHOLE_FOR)),
             };
@@ -407,12 +425,21 @@ impl Reader {
         let mut at = 0;
         let going = loop {
             match framing::next(&buffer[at..]) {
-                Frame::Wait => break Going::On,
+                Frame::Wait => {
+                    // What may begin a ping is the answer to ours, if there was one.
+                    if &buffer[at..] == b"\r\n" && self.pong.take() {
+                        at += 2;
+                    }
+                    break Going::On;
+                }
                 Frame::Broken(n) => {
                     let verdict = ingress::last_words(&buffer[at..at + n]);
                     break Going::Off(self.intake.take(verdict, self.remote));
                 }
-                Frame::Skip(n) => at += n,
+                Frame::Skip(n) => {
+                    self.pong.take();
+                    at += n;
+                }
                 Frame::Ping(n) => {
                     at += n;
                     self.intake.counters.ignored(ingress::Ignored::KeepAlive);

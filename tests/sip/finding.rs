@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use paging::sip::{Account, AccountState, Event, Settings, Timing, Transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::nameserver::{NameServer, Record};
 use crate::parts::{OFFER, Phone, Raw, answer, header, on, seq};
@@ -18,7 +20,7 @@ const PATIENT: Timing = Timing {
     refused_longest: Duration::from_secs(60),
 };
 
-async fn phone(names: &NameServer, accounts: Vec<Account>) -> Phone {
+pub(crate) async fn phone(names: &NameServer, accounts: Vec<Account>) -> Phone {
     Phone::start(Settings {
         listen: vec![
             on(Transport::Udp, "127.0.0.1:0"),
@@ -319,4 +321,123 @@ async fn a_call_goes_on_to_the_next_server_when_one_is_silent_or_overloaded() {
     phone.endpoint.dial(call, target, None, OFFER.to_owned());
     let invite = alive.receive_that("INVITE sip:1@pbx.test ").await;
     assert_eq!(seq(&invite), 1);
+}
+
+#[tokio::test]
+async fn a_registrar_that_falls_silent_between_refreshes_is_noticed_and_left() {
+    let names = NameServer::start().await;
+    let (first, second) = (open(300).await, open(300).await);
+    first.mood(|mood| mood.takes_options = true);
+    let account = Account {
+        more_domains: vec![second.address.to_string()],
+        keep_alive: Some(Duration::from_millis(100)),
+        ..first.account()
+    };
+    let mut phone = phone(&names, vec![account]).await;
+    assert_eq!(
+        phone.registered_at().await,
+        (first.address.to_string(), None)
+    );
+    // Time for some questions, which are answered.
+    phone.quiet_for(Duration::from_millis(700)).await;
+    assert_eq!(first.seen().len(), 1);
+    first.mood(|mood| mood.silent = true);
+    let why = format!("{} does not answer", first.address);
+    let wanted = (second.address.to_string(), Some(why));
+    assert_eq!(phone.registered_at().await, wanted);
+    // The second has never answered such a question: its silence means nothing.
+    phone.quiet_for(Duration::from_millis(2_000)).await;
+    assert_eq!(second.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_whose_keep_alives_are_not_answered_any_more_is_replaced() {
+    let names = NameServer::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let account = Account {
+        name: "pbx".to_owned(),
+        domain: listener.local_addr().unwrap().to_string(),
+        user: "7".to_owned(),
+        transport: Some(Transport::Tcp),
+        keep_alive: Some(Duration::from_millis(100)),
+        ..Account::default()
+    };
+    let mut phone = phone(&names, vec![account]).await;
+    let (mut stream, _) = listener.accept().await.unwrap();
+    take_registration(&mut stream).await;
+    phone.registered_at().await;
+    for _ in 0..3 {
+        let mut ping = [0; 4];
+        stream.read_exact(&mut ping).await.unwrap();
+        assert_eq!(&ping, b"\r\n\r\n");
+        stream.write_all(b"\r\n").await.unwrap();
+    }
+    let (mut next, _) = listener.accept().await.unwrap();
+    take_registration(&mut next).await;
+    // The same server: nobody needs to hear of it.
+    phone.quiet_for(Duration::from_millis(100)).await;
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, b"\r\n\r\n", "one more ping, and the end");
+}
+
+/// Reads a REGISTER and lets it in.
+async fn take_registration(stream: &mut TcpStream) {
+    let mut text = String::new();
+    while !text.ends_with("\r\n\r\n") || text.trim().is_empty() {
+        text.push(stream.read_u8().await.unwrap().into());
+    }
+    assert!(text.starts_with("REGISTER "), "{text}");
+    let contact = format!("Contact: {}\r\n", header(&text, "Contact").unwrap());
+    let answer = answer(&text, "200 OK", "t", &contact, "");
+    stream.write_all(answer.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_take_the_service_route_that_the_registrar_gave() {
+    let names = NameServer::start().await;
+    let registrar = open(300).await;
+    let mut phone = phone(&names, Vec::new()).await;
+    let edge = Raw::towards(phone.address(Transport::Udp)).await;
+    let route = format!("<sip:{};lr>", edge.local());
+    let more = "<sip:core.test;lr>, <sip:strict.test>";
+    let extra = format!("Service-Route: {route}, {more}\r\nPath: <sip:p.test;lr>\r\n");
+    registrar.mood(|mood| mood.extra = extra);
+    phone.endpoint.set_accounts(vec![registrar.account()]);
+    phone.registered_at().await;
+    let call = phone.endpoint.new_call();
+    phone
+        .endpoint
+        .dial(call, "100", Some("pbx"), OFFER.to_owned());
+    let invite = edge.receive_that("INVITE ").await;
+    assert!(invite.starts_with(&format!("INVITE sip:100@{} ", registrar.address)));
+    let wanted = format!("{route}, <sip:core.test;lr>");
+    assert_eq!(header(&invite, "Route"), Some(wanted.as_str()));
+    assert_eq!(registrar.seen()[0].route, None);
+}
+
+#[tokio::test]
+async fn a_call_that_finds_the_registrar_silent_goes_on_and_has_it_looked_at() {
+    let names = NameServer::start().await;
+    // It registers us and hears nothing of calls.
+    let registrar = open(300).await;
+    let mut phone = phone(&names, Vec::new()).await;
+    let other = Raw::towards(phone.address(Transport::Udp)).await;
+    let account = Account {
+        more_domains: vec![other.local().to_string()],
+        ..registrar.account()
+    };
+    phone.endpoint.set_accounts(vec![account]);
+    phone.registered_at().await;
+    let call = phone.endpoint.new_call();
+    phone
+        .endpoint
+        .dial(call, "100", Some("pbx"), OFFER.to_owned());
+    let invite = other.receive_that("INVITE ").await;
+    assert!(invite.starts_with(&format!("INVITE sip:100@{} ", registrar.address)));
+    let patience = Instant::now() + Duration::from_secs(10);
+    while registrar.seen().len() < 2 {
+        assert!(Instant::now() < patience, "it registers anew");
+        phone.quiet_for(Duration::from_millis(20)).await;
+    }
 }

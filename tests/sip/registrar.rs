@@ -11,7 +11,7 @@ use paging::sip::{Account, Secret};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
-use crate::parts::header;
+use crate::parts::{answer, header};
 
 /// How the registrar behaves from now on.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Mood {
     /// Answers everything with this.
     pub(crate) refuse: Option<&'static str>,
     pub(crate) silent: bool,
+    /// Answers an OPTIONS, too.
+    pub(crate) takes_options: bool,
     /// More header lines of its 200.
     pub(crate) extra: String,
     /// What it makes of the `;rport;` in our Via: where it sees us.
@@ -40,6 +42,7 @@ impl Default for Mood {
             most_expires: 3_600,
             refuse: None,
             silent: false,
+            takes_options: false,
             extra: String::new(),
             seen_at: ";rport;",
         }
@@ -127,7 +130,14 @@ async fn serve(
         if text == "\r\n\r\n" {
             n_beats.fetch_add(1, Ordering::Relaxed);
         }
-        if mood.silent || !text.starts_with("REGISTER ") {
+        if mood.silent {
+            continue;
+        }
+        if mood.takes_options && text.starts_with("OPTIONS ") {
+            let answer = answer(&text, "200 OK", "opt", "", "");
+            socket.send_to(answer.as_bytes(), from).await.unwrap();
+        }
+        if !text.starts_with("REGISTER ") {
             continue;
         }
         let (status, extra) = judge(&text, &mood);
@@ -178,7 +188,7 @@ fn judge(text: &str, mood: &Mood) -> (String, String) {
     let contact = header(text, "Contact").unwrap();
     let granted = expires.min(mood.most_expires);
     let bound = format!(
-        "Contact: <sip:other@192.0.2.1>;expires=7777\r\nContact: {contact};q=0.5;expires={granted}\r\n{}",
+        "Contact: <sip:other@192.0.2.1>;expires=7777\r\nContact: {contact};q=0.5;{GRUU};expires={granted}\r\n{}",
         mood.extra
     );
     ("200 OK".to_owned(), bound)
@@ -212,3 +222,7 @@ fn is_right(proof: &str, password: &str) -> bool {
 
 /// With quotes, which have to be escaped on the way and not in the proof.
 const REALM: &str = "the \"house\"";
+
+/// What a registrar of RFC 5627 adds, as nasty as it may be.
+const GRUU: &str = "+sip.instance=\"<urn:uuid:1>\";pub-gruu=\"sip:7@h;gr=urn:uuid:1;expires=1\";\
+    temp-gruu=\"sip:t,<x>@h;gr\"";

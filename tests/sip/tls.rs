@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use crate::nameserver::{NameServer, Record};
 use crate::parts::{ANSWER, OFFER, Phone, header, on};
 
 /// An authority and a folder for its files.
@@ -447,6 +448,41 @@ async fn an_account_registers_over_tls_and_asks_for_its_registrar_by_name() {
                 state: AccountState::Registering,
                 ..
             } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_must_name_the_domain_and_not_the_server_that_the_dns_names() {
+    let authority = Authority::new("domains");
+    let names = NameServer::start().await;
+    names.set("one.pbx.test", 60, vec![Record::A([127, 0, 0, 1].into())]);
+    for (named, is_right) in [("pbx.test", true), ("one.pbx.test", false)] {
+        let mut called = listening(authority.vouch_for(&[named])).await;
+        let port = called.address(Transport::Tls).port();
+        let srv = vec![Record::Srv(1, 1, port, "one.pbx.test")];
+        names.set("_sips._tcp.pbx.test", 0, srv);
+        let mut caller = Phone::start(Settings {
+            tls: authority.believer(),
+            name_server: Some(names.address),
+            ..Settings::default()
+        })
+        .await;
+        let call = caller.endpoint.new_call();
+        let target = "sip:100@pbx.test;transport=tls";
+        caller.endpoint.dial(call, target, None, OFFER.to_owned());
+        if is_right {
+            called.incoming().await;
+            continue;
+        }
+        match caller.event().await {
+            Event::Refused { status, reason, .. } => {
+                assert_eq!(status, 503);
+                let wrong = "the certificate of \"pbx.test\" is for other names";
+                assert!(reason.contains(wrong), "{reason}");
+                assert!(reason.contains("one.pbx.test:"), "{reason}");
+            }
             other => panic!("{other:?}"),
         }
     }

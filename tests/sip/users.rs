@@ -202,3 +202,39 @@ async fn the_registrar_answers_as_the_rfc_says() {
         "{gone}"
     );
 }
+
+#[tokio::test]
+async fn a_user_is_called_along_the_path_that_its_registration_came() {
+    let server = Phone::start(guarded(bob())).await;
+    let proxy = Raw::towards(server.address(Transport::Udp)).await;
+    let path = "<sip:edge.test;lr>, <sip:access.test;lr>";
+    let register = async |seq, auth: &str| {
+        let named = Named {
+            call: "path",
+            seq,
+            to_tag: None,
+        };
+        let gruu = "+sip.instance=\"<urn:uuid:1>\";pub-gruu=\"sip:bob@h;gr=urn:uuid:1\"";
+        let extra = format!("Contact: <sip:bob@192.0.2.7>;{gruu};expires=90\r\nPath: {path}\r\n");
+        let text = proxy.request("REGISTER", named, &format!("{auth}{extra}"), "");
+        let text = text.replace("To: <sip:100@", "To: <sip:bob@");
+        let own = format!("Contact: <sip:raw@{}>\r\n", proxy.local());
+        proxy.send(text.replace(&own, "")).await;
+        proxy.receive().await
+    };
+    let challenge = register(1, "").await;
+    let bound = register(2, &proof(&challenge, "p:w%", "REGISTER", 1)).await;
+    assert!(bound.starts_with("SIP/2.0 200"), "{bound}");
+    let echoed: Vec<_> = bound
+        .lines()
+        .filter_map(|l| l.strip_prefix("Path: "))
+        .collect();
+    assert_eq!(echoed.join(", "), path);
+    let again = register(3, &proof(&challenge, "p:w%", "REGISTER", 2)).await;
+    assert_eq!(again.matches("Contact:").count(), 1, "{again}");
+
+    let call = server.endpoint.new_call();
+    server.endpoint.dial(call, "bob", None, OFFER.to_owned());
+    let invite = proxy.receive_that("INVITE sip:bob@192.0.2.7 ").await;
+    assert_eq!(header(&invite, "Route"), Some(path));
+}

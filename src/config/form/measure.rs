@@ -48,6 +48,19 @@ pub(in crate::config) const EXPIRES: Form<Duration> = Form {
     show: |span| seconds_text(*span),
 };
 
+/// At least every five seconds is a flood, and no NAT waits an hour; zero is never.
+pub(in crate::config) const KEEP_ALIVE: Form<Duration> = Form {
+    parse: |text| {
+        let span = (SECONDS.parse)(text)?;
+        let sensible = Duration::from_secs(5)..=Duration::from_secs(3_600);
+        if !span.is_zero() && !sensible.contains(&span) {
+            return Err("out of range; write 5 to 3600 seconds, or 0 for never".to_owned());
+        }
+        Ok(span)
+    },
+    show: SECONDS.show,
+};
+
 /// From the shortest that RFC 4028 allows to a day; zero is no limit.
 pub(in crate::config) const SESSION: Form<Option<Duration>> = Form {
     parse: |text| {

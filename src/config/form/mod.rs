@@ -14,7 +14,8 @@ use crate::config::pattern::Pattern;
 use crate::config::secret::Secret;
 
 pub(super) use measure::{
-    DUCK, EXPIRES, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION, SIGNED_SECONDS, VOLUME,
+    DUCK, EXPIRES, KEEP_ALIVE, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION,
+    SIGNED_SECONDS, VOLUME,
 };
 pub(super) use network::{
     ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, PORTS, PROXIES, SRTP, USER, pairs,

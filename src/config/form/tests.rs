@@ -137,6 +137,9 @@ fn numbers_are_whole_and_in_range() {
     reads(&PERIOD, "256", Some(256));
     refuses(&PERIOD, &["8", "10000", "x"], "whole number");
     assert_eq!((SAMPLE_RATE.parse)("48000").unwrap().unwrap().hz(), 48_000);
+    reads(&KEEP_ALIVE, "0", Duration::ZERO);
+    reads(&KEEP_ALIVE, "30s", Duration::from_secs(30));
+    refuses(&KEEP_ALIVE, &["1", "2h"], "5 to 3600");
     refuses(&SAMPLE_RATE, &["48", "48k"], "whole number");
 }
 

@@ -88,6 +88,14 @@ pub(super) const KEYS: &[Key] = &[
         "300.0",
         "Seconds that a registration lasts; it is renewed in time."
     ),
+    account!(
+        "keep-alive",
+        keep_alive,
+        form::KEEP_ALIVE,
+        "20.0",
+        "Seconds between two signs of life to the PBX while nothing else is said: a NAT router\n\
+         keeps the way back open, and a PBX that is gone is noticed. 5 to 3600; 0: never."
+    ),
     whole!(
         "sip",
         LISTENING,
