@@ -37,10 +37,11 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row(
         "sip",
         "outbound-proxy",
-        &["proxy.example.com", "sip:192.0.2.9:5062;lr"],
+        &["proxy.example.com", "sip:192.0.2.9:5062;lr", "a, b:5080"],
     ),
-    row("sip", "transport", &["tcp", "tls"]),
+    row("sip", "transport", &["tcp", "tls", "udp"]),
     row("sip", "expires", &["60", "1h", "90.5"]),
+    row("sip", "keep-alive", &["0", "5", "1h"]),
     row(
         "sip",
         "listen",

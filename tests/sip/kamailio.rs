@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use paging::sip::{Account, AccountState, Event, HowEnded, Secret, Transport};
 
+use crate::finding;
+use crate::nameserver::NameServer;
 use crate::parts::{ANSWER, OFFER, Phone, Raw};
 
 /// A kamailio of this test's own, on its own port and in its own directory.
@@ -254,6 +256,51 @@ async fn a_reboot_of_the_registrar_is_survived() {
         }
         kamailio.return_to_life().await;
         wait_registered(&mut alice).await;
+    }
+}
+
+#[tokio::test]
+async fn another_registrar_takes_over_with_its_calls_until_the_first_is_back() {
+    let names = NameServer::start().await;
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (mut first, second) = (Kamailio::start("MD5").await, Kamailio::start("MD5").await);
+        let places = [first.address.to_string(), second.address.to_string()];
+        let account = |user: &str| Account {
+            more_domains: vec![places[1].clone()],
+            expires: Duration::from_secs(3),
+            keep_alive: Some(Duration::from_millis(200)),
+            ..first.account(user, transport)
+        };
+        let mut alice = finding::phone(&names, vec![account("alice")]).await;
+        let mut bob = finding::phone(&names, vec![account("bob")]).await;
+        until_at(&mut alice, &places[0]).await;
+        until_at(&mut bob, &places[0]).await;
+        first.die();
+        until_at(&mut alice, &places[1]).await;
+        until_at(&mut bob, &places[1]).await;
+        let call = alice.endpoint.new_call();
+        let offer = OFFER.to_owned();
+        alice.endpoint.dial(call, "bob", Some("alice"), offer);
+        let (theirs, _) = bob.incoming().await;
+        bob.endpoint.answer(theirs, ANSWER.to_owned());
+        while !matches!(alice.event().await, Event::Answered { .. }) {}
+        first.return_to_life().await;
+        until_at(&mut alice, &places[0]).await;
+        until_at(&mut bob, &places[0]).await;
+    }
+}
+
+/// Waits until the account is registered there.
+async fn until_at(phone: &mut Phone, place: &str) {
+    loop {
+        match phone.event().await {
+            Event::Account {
+                state: AccountState::Registered { server, .. },
+                ..
+            } if server == place => return,
+            Event::Account { .. } | Event::Confirmed { .. } => {}
+            other => panic!("{other:?}"),
+        }
     }
 }
 
