@@ -219,7 +219,22 @@ impl Endpoint {
     /// Answers an `Event::Reoffer`: the SDP for a 200, or a status such as 488, after which the
     /// old session goes on.
     pub fn answer_offer(&self, call: CallId, answer: Result<String, u16>) {
-        let command = Command::AnswerOffer(answer);
+        let refusal = |status| Refusal {
+            status,
+            ..Refusal::default()
+        };
+        let command = Command::AnswerOffer(answer.map_err(refusal));
+        self.hub.calls.command(call, command);
+    }
+
+    /// Refuses an `Event::Reoffer` with a Warning that tells people why, as `refuse` has it.
+    pub fn refuse_offer(&self, call: CallId, status: u16, warning: Option<String>) {
+        let refusal = Refusal {
+            status,
+            warning,
+            ..Refusal::default()
+        };
+        let command = Command::AnswerOffer(Err(refusal));
         self.hub.calls.command(call, command);
     }
 

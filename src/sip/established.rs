@@ -16,7 +16,7 @@ use super::dialog::Dialog;
 use super::doors::HalfOpen;
 use super::event::{Event, HowEnded};
 use super::flow::{self, Flow};
-use super::hub::{Command, Hub, Input, Seat};
+use super::hub::{Command, Hub, Input, Refusal, Seat};
 use super::message;
 use super::reason::{self, Reason};
 use super::renewing::{Begun, Renewing, Role};
@@ -201,7 +201,11 @@ impl Session {
             .as_ref()
             .is_some_and(|reoffer| reoffer.due() <= now)
         {
-            self.answer_offer(Err(500)).await;
+            let late = Refusal {
+                status: 500,
+                ..Refusal::default()
+            };
+            self.answer_offer(Err(late)).await;
         }
         if let Some(seq) = self
             .unacked
@@ -464,20 +468,25 @@ impl Session {
         });
     }
 
-    async fn answer_offer(&mut self, answer: Result<String, u16>) {
+    async fn answer_offer(&mut self, answer: Result<String, Refusal>) {
         let Some(reoffer) = self.reoffer.take() else {
             return;
         };
+        let mut headers = Vec::new();
         let (status, body) = match answer {
             Ok(sdp) => (StatusCode::OK, Some(sdp)),
-            Err(status) => (StatusCode::from(status), None),
+            Err(refusal) => {
+                let host = self.call.flow.local.to_string();
+                let warning = refusal.warning.as_deref();
+                headers.extend(warning.map(|text| message::warning(&host, text)));
+                (StatusCode::from(refusal.status), None)
+            }
         };
         let request = match &reoffer {
             Reoffer::Invite(asked, _) => &asked.request,
             Reoffer::Update(request, _) => &request.original,
             Reoffer::Replace(successor, _) => &successor.asked.request,
         };
-        let mut headers = Vec::new();
         if let Some(sdp) = &body {
             if let Reoffer::Replace(successor, _) = &reoffer {
                 self.succeed(successor);

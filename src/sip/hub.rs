@@ -152,7 +152,7 @@ pub(super) enum Command {
     Offer(String),
     Refuse(Refusal),
     HangUp(String),
-    AnswerOffer(Result<String, u16>),
+    AnswerOffer(Result<String, Refusal>),
     /// The endpoint stops.
     Stop,
 }

@@ -187,9 +187,8 @@ impl Session {
         headers.push(Header::Allow(message::ALLOW.into()));
         headers.push(Header::Supported(message::SUPPORTED.into()));
         headers.push(Header::UserAgent(hub.stack.user_agent.as_str().into()));
-        let refresher = self.renewing.begun.timer.map(|timer| timer.refresher);
-        let timer = hub.session_timer();
-        headers.extend(timer.request_headers(refresher, self.renewing.least));
+        let now = self.renewing.begun.timer;
+        headers.extend(hub.session_timer().request_headers(now, self.renewing.least));
         if let Some(body) = body {
             headers.push(Header::ContentType(message::SDP.into()));
             request.body = body.into_bytes();

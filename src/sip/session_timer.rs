@@ -49,15 +49,18 @@ struct Asked {
 }
 
 impl SessionTimer {
-    /// The headers of an INVITE or UPDATE of ours; `least` is what a 422 asked for.
+    /// The headers of an INVITE or UPDATE of ours: inside a call what holds there `now`
+    /// (RFC 4028 §7.4), else what we want; `least` is what a 422 asked for.
     pub(super) fn request_headers(
         self,
-        refresher: Option<Side>,
+        now: Option<Agreed>,
         least: Option<Duration>,
     ) -> Vec<Header> {
-        let Some(expires) = self.expires else {
+        let Some(wanted) = self.expires else {
             return Vec::new();
         };
+        let refresher = now.map(|agreed| agreed.refresher);
+        let expires = now.map_or(wanted, |agreed| agreed.expires);
         let expires = expires.max(least.unwrap_or_default()).as_secs();
         let refresher = refresher.map_or("", |side| match side {
             Side::Us => ";refresher=uac",
@@ -271,12 +274,20 @@ mod tests {
             assert_eq!(OURS.answered(&headers(lines)), wanted, "{lines}");
         }
         let least = Some(Duration::from_secs(3_600));
-        let lines: Vec<_> = OURS.request_headers(Some(Side::Us), least);
-        let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+        let now = agreed(900, Side::Us);
+        let lines = |now, least| {
+            let lines = OURS.request_headers(now, least);
+            lines.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
         assert_eq!(
-            lines,
+            lines(Some(now), least),
             ["Session-Expires: 3600;refresher=uac", "Min-SE: 3600"]
         );
+        assert_eq!(
+            lines(Some(now), None),
+            ["Session-Expires: 900;refresher=uac"]
+        );
+        assert_eq!(lines(None, None), ["Session-Expires: 1800"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod oddities;
 mod parts;
 mod registrar;
 mod registration;
+mod scenarios;
+mod scenarios_called;
 mod sipp;
 mod tls;
 mod torture;

@@ -87,6 +87,11 @@ impl Phone {
         event.expect("an event in time").expect("events go on")
     }
 
+    /// The next event, however late.
+    pub(crate) async fn event_ever(&mut self) -> Event {
+        self.events.recv().await.expect("events go on")
+    }
+
     pub(crate) fn event_at_hand(&mut self) -> Option<Event> {
         self.events.try_recv().ok()
     }

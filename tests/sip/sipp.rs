@@ -8,27 +8,38 @@ use paging::sip::{Event, HowEnded, Settings, Transport};
 
 use crate::parts::{ANSWER, Named, Phone, Raw, to_tag};
 
+/// A port that nobody listens at.
+pub(crate) fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
 /// Runs SIPp to its end, on a port of its own; its output if it failed.
 async fn sipp(arguments: Vec<String>) -> Result<(), String> {
-    let port = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    sipp_at(free_port(), arguments).await
+}
+
+/// Runs SIPp at a port to its end; its output and what it did not like if it failed.
+pub(crate) async fn sipp_at(port: u16, arguments: Vec<String>) -> Result<(), String> {
+    let errors = std::env::temp_dir().join(format!("paging-sipp-{port}.log"));
     tokio::task::spawn_blocking(move || {
         let output = Command::new("sipp")
             .args(arguments)
+            .args(["-trace_err", "-error_file"])
+            .arg(&errors)
             .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin"])
             .args(["-timeout", "60s", "-timeout_error"])
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())
             .output()
             .expect("sipp must be installed (Debian package sip-tester)");
+        let disliked = std::fs::read_to_string(&errors).unwrap_or_default();
+        std::fs::remove_file(&errors).ok();
         if output.status.success() {
             return Ok(());
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Err(text + &String::from_utf8_lossy(&output.stderr))
+        Err(text + &String::from_utf8_lossy(&output.stderr) + &disliked)
     })
     .await
     .unwrap()
@@ -89,11 +100,7 @@ async fn calls_that_ring_reliably_refresh_and_go_on_hold_do_so_by_the_hundred() 
 
 #[tokio::test]
 async fn sipp_answers_our_calls() {
-    let port = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     // With the usual timers: SIPp takes its time to start.
     let mut phone = Phone::start(Settings::default()).await;
     let port_text = port.to_string();

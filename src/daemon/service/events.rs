@@ -48,9 +48,12 @@ impl Service {
             }
             sip::Event::Confirmed { call, answer } => self.confirmed(call, answer.as_deref()),
             sip::Event::Reoffer { call, offer } => {
-                let answer = self.legs.reoffer(call, offer.as_deref());
-                self.endpoint
-                    .answer_offer(call, answer.map_err(|turned| turned.status));
+                match self.legs.reoffer(call, offer.as_deref()) {
+                    Ok(answer) => self.endpoint.answer_offer(call, Ok(answer)),
+                    Err(Turned {
+                        status, warning, ..
+                    }) => self.endpoint.refuse_offer(call, status, warning),
+                }
             }
             // Only what keeps the session alive is offered by us: the peer may have moved.
             sip::Event::Reanswered { call, answer } => {
