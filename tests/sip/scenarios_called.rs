@@ -39,7 +39,7 @@ impl Called {
         }
     }
 
-    async fn is_content(self) {
+    async fn finish(self) {
         if let Err(why) = self.run.await.unwrap() {
             panic!("{why}");
         }
@@ -88,7 +88,7 @@ async fn of_three_phones_that_ring_the_first_that_answers_is_kept() {
     assert_eq!(answered(&mut phone).await.0, 1);
     tokio::time::sleep(Duration::from_millis(300)).await;
     hang_up(&mut phone, call).await;
-    sipp.is_content().await;
+    sipp.finish().await;
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_call_goes_where_it_is_sent() {
     let call = phone.dial(Transport::Udp, sipp.address);
     answered(&mut phone).await;
     hang_up(&mut phone, call).await;
-    sipp.is_content().await;
+    sipp.finish().await;
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn a_password_is_proved_to_phones_and_proxies() {
             .dial(call, "100", Some("pbx"), OFFER.to_owned());
         answered(&mut phone).await;
         hang_up(&mut phone, call).await;
-        sipp.is_content().await;
+        sipp.finish().await;
     }
 }
 
@@ -163,7 +163,7 @@ async fn refusals_of_all_kinds_are_told() {
             }
             other => panic!("{other:?}"),
         }
-        sipp.is_content().await;
+        sipp.finish().await;
     }
 }
 
@@ -173,7 +173,7 @@ async fn reliable_ringing_and_sound_before_the_answer_are_acknowledged() {
     let call = phone.dial(Transport::Udp, sipp.address);
     assert_eq!(answered(&mut phone).await, (1, 1));
     hang_up(&mut phone, call).await;
-    sipp.is_content().await;
+    sipp.finish().await;
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn a_longer_session_is_asked_for_and_refreshed_by_us() {
     // The refresh is due after three seconds of the six.
     phone.quiet_for(Duration::from_millis(3_500)).await;
     hang_up(&mut phone, call).await;
-    sipp.is_content().await;
+    sipp.finish().await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn giving_up_cancels_and_hangs_up_an_answer_that_crosses() {
         let call = phone.dial(Transport::Udp, sipp.address);
         assert_eq!(phone.event().await, Event::Ringing { call });
         hang_up(&mut phone, call).await;
-        sipp.is_content().await;
+        sipp.finish().await;
     }
 }
 
@@ -222,5 +222,5 @@ async fn the_called_side_may_hold_us_and_hang_up_with_a_reason() {
         }
         other => panic!("{other:?}"),
     }
-    sipp.is_content().await;
+    sipp.finish().await;
 }
