@@ -188,7 +188,10 @@ impl Session {
         headers.push(Header::Supported(message::SUPPORTED.into()));
         headers.push(Header::UserAgent(hub.stack.user_agent.as_str().into()));
         let now = self.renewing.begun.timer;
-        headers.extend(hub.session_timer().request_headers(now, self.renewing.least));
+        headers.extend(
+            hub.session_timer()
+                .request_headers(now, self.renewing.least),
+        );
         if let Some(body) = body {
             headers.push(Header::ContentType(message::SDP.into()));
             request.body = body.into_bytes();
