@@ -214,6 +214,7 @@ impl Dialling {
             | Input::Acked { .. }
             | Input::Cancelled { .. }
             | Input::InviteOver { .. }
+            | Input::Pressed(_)
             | Input::ByeDone => {}
         }
         Next::On

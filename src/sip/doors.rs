@@ -187,14 +187,14 @@ impl Doors {
         Ok(bound.into_iter().map(|b| b.contact(now)).collect())
     }
 
-    /// Where to call a user; `Err` if the name is no user's, `None` if the user is not there.
-    pub(super) fn find(&self, name: &str) -> Result<Option<Binding>, NotAUser> {
+    /// Where to call a user, the preferred phone first; `Err` if the name is no user's.
+    pub(super) fn find(&self, name: &str) -> Result<Vec<Binding>, NotAUser> {
         let list = lock(&self.list);
         if !list.users.contains_key(name) {
             return Err(NotAUser);
         }
         let bindings = list.bindings.of(name, Instant::now());
-        Ok(bindings.first().map(|&binding| binding.clone()))
+        Ok(bindings.into_iter().cloned().collect())
     }
 
     /// A place among the calls that are not confirmed yet; `None` if strangers have taken all.

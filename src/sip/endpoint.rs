@@ -22,8 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::acks::{Acks, Watch};
+use super::chorus::{self, Legs};
 use super::counts::{Counters, Counts};
-use super::dialling;
 use super::doors::Doors;
 use super::error::Error;
 use super::event::Event;
@@ -137,6 +137,7 @@ impl Endpoint {
             manner,
             timing: settings.timing,
             calls: Calls::default(),
+            legs: Legs::default(),
             acks,
             names: Names::new(settings.name_server),
             unwell: Mutex::default(),
@@ -249,7 +250,8 @@ impl Endpoint {
         self.hub.new_call()
     }
 
-    /// Calls a SIP URI, `user@host`, or a number at the account's domain, with an SDP offer.
+    /// Calls a SIP URI, `user@host`, or a number at the account's domain, with an SDP offer;
+    /// without an account, the name of a user of ours is a call to all its phones.
     pub fn dial(&self, call: CallId, target: &str, account: Option<&str>, sdp: String) {
         self.dial_with(call, target, account, sdp, Wish::Ring);
     }
@@ -269,8 +271,17 @@ impl Endpoint {
             account: account.map(str::to_owned),
             offer: sdp,
             wish,
+            phone: None,
         };
-        dialling::start(&self.hub, dial);
+        chorus::dial(&self.hub, dial);
+    }
+
+    /// Presses a key in an answered call, told by INFO; those before it go first.
+    /// `Event::KeyRefused` follows if the peer does not want it. Keys as RFC 4733 events are a
+    /// matter of the media.
+    pub fn press(&self, call: CallId, digit: char, length: Duration) {
+        let command = Command::Press(digit, length);
+        self.hub.calls.command(call, command);
     }
 
     /// Goes on with another external address, session timer, mark and certificates; calls and

@@ -18,6 +18,7 @@ use super::event::{Event, HowEnded};
 use super::flow::{self, Flow};
 use super::hub::{Command, Hub, Input, Refusal, Seat};
 use super::message;
+use super::pressing::Pressing;
 use super::reason::{self, Reason};
 use super::renewing::{Begun, Renewing, Role};
 use super::settings::Account;
@@ -82,6 +83,7 @@ pub(super) struct Session {
     pub(super) dialog: Dialog,
     /// Our own requests.
     pub(super) renewing: Renewing,
+    pub(super) pressing: Pressing,
     /// Our 2xx that waits for its ACK.
     unacked: Option<Unacked>,
     /// An offer of the peer that the application has not answered yet.
@@ -149,6 +151,7 @@ impl Session {
     pub(super) fn new(call: Call, dialog: Dialog, unacked: Option<Unacked>, begun: Begun) -> Self {
         Self {
             renewing: Renewing::new(begun, Instant::now()),
+            pressing: Pressing::default(),
             call,
             dialog,
             unacked,
@@ -227,6 +230,7 @@ impl Session {
             Input::Cancelled { seq, .. } => self.cancelled(seq),
             Input::Renewed { seq, outcome } => self.renewed(seq, outcome),
             Input::Replace { invite, early_only } => self.replace(*invite, early_only).await,
+            Input::Pressed(outcome) => self.pressed(outcome),
             Input::ByeDone => return Next::Over,
             Input::Response(_) => {}
         }
@@ -242,6 +246,7 @@ impl Session {
             }
             Command::AnswerOffer(answer) => self.answer_offer(answer).await,
             Command::Offer(sdp) => self.change(sdp),
+            Command::Press(digit, length) => self.press(digit, length),
             // They came too late: the call is answered.
             Command::Ringing | Command::EarlyMedia(_) | Command::Answer(_) | Command::Refuse(_) => {
             }
@@ -331,7 +336,7 @@ impl Session {
             }
             Method::Invite | Method::Update => self.offered(request).await,
             Method::Options => reply(&mut request, StatusCode::OK, message::abilities()).await,
-            Method::Info => reply(&mut request, StatusCode::OK, Vec::new()).await,
+            Method::Info => self.informed(request).await,
             // Understood, but nobody here can be sent elsewhere; the call goes on.
             Method::Refer => reply(&mut request, StatusCode::Decline, Vec::new()).await,
             Method::PRack => {

@@ -72,6 +72,24 @@ pub enum Event {
         /// What the peer gave as its reason, when it gave up or hung up (RFC 3326).
         reason: Option<Reason>,
     },
+    /// The peer has pressed a key, told by INFO; what comes as RFC 4733 events is no signalling.
+    Key {
+        /// A call that has been answered.
+        call: CallId,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+        /// How long it was held.
+        length: Duration,
+    },
+    /// The peer did not take a key that was told by INFO.
+    KeyRefused {
+        /// A call that has been answered.
+        call: CallId,
+        /// The key.
+        digit: char,
+        /// The SIP status, 300 to 699; 408 and 503 also stand for "no answer" and "no way".
+        status: u16,
+    },
     /// The called side rings.
     Ringing {
         /// An outgoing call.
@@ -127,6 +145,46 @@ pub struct Here {
     pub bound: IpAddr,
     /// What the peer has to be told: the same, but for an external address.
     pub advertised: IpAddr,
+}
+
+impl Event {
+    /// The call that it is about, if it is about one.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Incoming { call, .. }
+            | Self::Confirmed { call, .. }
+            | Self::Reoffer { call, .. }
+            | Self::Reanswered { call, .. }
+            | Self::Replaced { call, .. }
+            | Self::Ended { call, .. }
+            | Self::Key { call, .. }
+            | Self::KeyRefused { call, .. }
+            | Self::Ringing { call }
+            | Self::EarlyMedia { call, .. }
+            | Self::Answered { call, .. }
+            | Self::Refused { call, .. } => Some(*call),
+            Self::Account { .. } | Self::User { .. } | Self::Guard(_) => None,
+        }
+    }
+
+    /// The same, to give it another name.
+    pub(super) fn call_mut(&mut self) -> Option<&mut CallId> {
+        match self {
+            Self::Incoming { call, .. }
+            | Self::Confirmed { call, .. }
+            | Self::Reoffer { call, .. }
+            | Self::Reanswered { call, .. }
+            | Self::Replaced { call, .. }
+            | Self::Ended { call, .. }
+            | Self::Key { call, .. }
+            | Self::KeyRefused { call, .. }
+            | Self::Ringing { call }
+            | Self::EarlyMedia { call, .. }
+            | Self::Answered { call, .. }
+            | Self::Refused { call, .. } => Some(call),
+            Self::Account { .. } | Self::User { .. } | Self::Guard(_) => None,
+        }
+    }
 }
 
 /// Whether a user of ours can be called.

@@ -248,6 +248,12 @@ impl Guard {
     /// We speak to that address of our own accord: what it sends is welcome for a while.
     pub(super) fn befriend(&mut self, to: IpAddr, now: Instant) {
         let now = self.millis(now);
+        let record = self.record(to, now);
+        let is_heard = record.known_until > now && record.silence.is_none();
+        if is_heard && self.is_allowed(to) {
+            // A phone of ours needs no favour, and others may use its address.
+            return;
+        }
         if self.friends.len() >= FRIENDS && !self.friends.contains_key(&to) {
             let oldest = self.friends.iter().min_by_key(|(_, at)| **at);
             if let Some(oldest) = oldest.map(|(ip, _)| *ip) {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::Response;
@@ -12,6 +13,7 @@ use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::{Notify, mpsc};
 
 use super::acks::Acks;
+use super::chorus::Legs;
 use super::counts::Counters;
 use super::dialog;
 use super::doors::Doors;
@@ -37,6 +39,7 @@ pub(super) struct Hub {
     pub(super) timing: Timing,
     pub(super) manner: RwLock<Manner>,
     pub(super) calls: Calls,
+    pub(super) legs: Legs,
     pub(super) acks: Arc<Acks>,
     pub(super) names: Names,
     pub(super) unwell: Mutex<Unwell>,
@@ -84,7 +87,8 @@ impl Hub {
 
     /// Tells the application; nobody listens any more once it is stopping.
     pub(super) fn tell(&self, event: Event) {
-        let _ = self.events.send(event);
+        let told = event.call().and_then(|call| self.legs.of(call));
+        let _ = told.as_ref().unwrap_or(&self.events).send(event);
     }
 
     pub(super) fn new_call(&self) -> CallId {
@@ -101,7 +105,7 @@ impl Hub {
     }
 
     /// 64 × T1: after that a message counts as lost (RFC 3261 §17.1.1.2).
-    pub(super) fn lost_after(&self) -> std::time::Duration {
+    pub(super) fn lost_after(&self) -> Duration {
         self.timing.t1 * 64
     }
 }
@@ -137,6 +141,8 @@ pub(super) enum Input {
         invite: Box<Transaction>,
         early_only: bool,
     },
+    /// Our INFO about a key is answered or lost.
+    Pressed(Outcome),
     /// Our BYE is answered or lost.
     ByeDone,
 }
@@ -153,6 +159,8 @@ pub(super) enum Command {
     Refuse(Refusal),
     HangUp(String),
     AnswerOffer(Result<String, Refusal>),
+    /// A key is told by INFO, as held for so long.
+    Press(char, Duration),
     /// The endpoint stops.
     Stop,
 }
@@ -163,7 +171,7 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) reason: String,
     pub(super) warning: Option<String>,
-    pub(super) retry_after: Option<std::time::Duration>,
+    pub(super) retry_after: Option<Duration>,
 }
 
 pub(super) type Inbox = mpsc::UnboundedSender<Input>;

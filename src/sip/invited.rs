@@ -144,9 +144,11 @@ impl Invited {
                 reply(&mut invite, status, Vec::new()).await;
                 Next::On
             }
-            Input::Acked { .. } | Input::Response(_) | Input::Renewed { .. } | Input::ByeDone => {
-                Next::On
-            }
+            Input::Acked { .. }
+            | Input::Response(_)
+            | Input::Renewed { .. }
+            | Input::Pressed(_)
+            | Input::ByeDone => Next::On,
         }
     }
 
@@ -176,7 +178,7 @@ impl Invited {
                 status: 503,
                 ..Refusal::default()
             }),
-            Command::AnswerOffer(_) | Command::Offer(_) => Next::On,
+            Command::AnswerOffer(_) | Command::Offer(_) | Command::Press(..) => Next::On,
         }
     }
 

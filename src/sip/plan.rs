@@ -16,12 +16,15 @@ use super::ways::{Way, Ways};
 use crate::base::CallId;
 
 /// Whom to call, by which account, with which offer.
+#[derive(Clone)]
 pub(super) struct Dial {
     pub(super) call: CallId,
     pub(super) target: String,
     pub(super) account: Option<String>,
     pub(super) offer: String,
     pub(super) wish: Wish,
+    /// The one of a user's phones that is meant.
+    pub(super) phone: Option<Binding>,
 }
 
 /// What the called phone shall do.
@@ -52,10 +55,18 @@ impl Plan {
             })?),
             None => None,
         };
+        if let Some(phone) = &dial.phone {
+            return Ok(Self::to_phone(phone.clone()));
+        }
         if account.is_none()
             && let Ok(found) = hub.doors.find(dial.target.trim())
         {
-            return Self::to_user(dial, found);
+            let none = || (480, format!("\"{}\" is not registered", dial.target.trim()));
+            return found
+                .into_iter()
+                .next()
+                .map(Self::to_phone)
+                .ok_or_else(none);
         }
         let uri = full_uri(&dial.target, account.as_ref().map(|a| a.domain.as_str()));
         if uri
@@ -89,22 +100,19 @@ impl Plan {
     }
 
     /// Towards a user of ours: back along the way that its registration came.
-    fn to_user(dial: &Dial, found: Option<Binding>) -> Result<Self, (u16, String)> {
-        let Some(binding) = found else {
-            return Err((480, format!("\"{}\" is not registered", dial.target.trim())));
-        };
+    fn to_phone(binding: Binding) -> Self {
         let hop = Hop {
             host: binding.way.remote.ip().to_string(),
             port: Some(binding.way.remote.port()),
             transport: Some(binding.way.transport),
             route: (!binding.path.is_empty()).then(|| binding.path.join(", ")),
         };
-        Ok(Self {
+        Self {
             hop: Some(hop),
             uri: binding.uri,
             user: OUR_NAME.to_owned(),
             account: None,
-        })
+        }
     }
 
     pub(super) fn invite(&self, hub: &Hub, way: &Way, dial: &Dial) -> Request {

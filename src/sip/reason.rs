@@ -44,6 +44,9 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What a phone is told that another one was quicker than; it shows no missed call (RFC 3326 §3.1).
+pub(super) const ELSEWHERE: &str = "Call completed elsewhere";
+
 impl Reason {
     /// A SIP status, and words of our own.
     pub(super) fn sip(status: u16, text: &str) -> Self {

@@ -9,7 +9,7 @@ use super::digest::{Challenge, Proof};
 use super::flow::Flow;
 use super::hub::{Hub, Inbox, Input};
 use super::message;
-use super::reason::Reason;
+use super::reason::{ELSEWHERE, Reason};
 use super::settings::Account;
 
 /// What became of a request.
@@ -182,7 +182,8 @@ pub(super) fn cancel(invite: &Request, text: &str) -> Request {
     });
     let seq = message::seq(&invite.headers);
     headers.push(Header::CSeq(format!("{seq} CANCEL").into()));
-    headers.extend(Reason::sip(487, text).header().into_iter().collect());
+    let cause = if text == ELSEWHERE { 200 } else { 487 };
+    headers.extend(Reason::sip(cause, text).header().into_iter().collect());
     Request {
         method: Method::Cancel,
         uri: invite.uri.clone(),

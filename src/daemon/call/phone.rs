@@ -259,31 +259,13 @@ async fn sort(
 ) {
     loop {
         let (call, heard) = tokio::select! {
-            Some(event) = sip.recv() => (of_sip(&event), Heard::Sip(event)),
+            Some(event) = sip.recv() => (event.call(), Heard::Sip(event)),
             Some(event) = net.recv() => (Some(of_net(&event)), Heard::Net(event)),
             else => return,
         };
         if let Some(call) = call {
             talks.tell(call, heard);
         }
-    }
-}
-
-fn of_sip(event: &sip::Event) -> Option<CallId> {
-    match event {
-        sip::Event::Confirmed { call, .. }
-        | sip::Event::Reoffer { call, .. }
-        | sip::Event::Reanswered { call, .. }
-        | sip::Event::Replaced { call, .. }
-        | sip::Event::EarlyMedia { call, .. }
-        | sip::Event::Ended { call, .. }
-        | sip::Event::Ringing { call }
-        | sip::Event::Answered { call, .. }
-        | sip::Event::Refused { call, .. } => Some(*call),
-        sip::Event::Incoming { .. }
-        | sip::Event::Account { .. }
-        | sip::Event::User { .. }
-        | sip::Event::Guard(_) => None,
     }
 }
 

@@ -197,6 +197,11 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             sip::Event::Reoffer { offer, .. } => self.reoffered(offer.as_deref()),
             sip::Event::Confirmed { answer, .. } => self.confirmed(answer.as_deref()),
             sip::Event::Reanswered { answer, .. } => self.confirmed(answer.ok().as_deref()),
+            sip::Event::Key { digit, .. } => self.step(Moment::Key(digit)),
+            sip::Event::KeyRefused { digit, status, .. } => {
+                let why = format!("the other side does not take the key {digit} ({status})");
+                self.hang_up(End::Failed(why));
+            }
             sip::Event::Replaced { .. }
             | sip::Event::Incoming { .. }
             | sip::Event::Account { .. }
@@ -249,10 +254,8 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         self.rate = rate;
         if self.keys.is_empty() {
             self.play();
-        } else if agreed.tx_event_payload_type.is_some() {
-            self.wait_for_keys(BEFORE_KEYS);
         } else {
-            return Err("the other side takes no keys".to_owned());
+            self.wait_for_keys(BEFORE_KEYS);
         }
         Ok(())
     }
@@ -287,7 +290,19 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         if self.script.duration.is_none() {
             self.hang_up_at = self.hang_up_at.max(Instant::now() + lasts_for + COMMA);
         }
-        self.phone.media.send_keys(self.call, keys);
+        if self
+            .agreed
+            .is_some_and(|agreed| agreed.tx_event_payload_type.is_some())
+        {
+            self.phone.media.send_keys(self.call, keys);
+        } else {
+            // It does not know keys in the sound.
+            for key in keys {
+                self.phone
+                    .endpoint
+                    .press(self.call, key.digit, key.duration);
+            }
+        }
         self.wait_for_keys(lasts_for);
     }
 

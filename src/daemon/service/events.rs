@@ -83,9 +83,13 @@ impl Service {
                 self.door.handle_notice(&notice);
                 tracing::warn!("sip: {}", words::guard(&notice));
             }
+            sip::Event::Key { call, digit, .. } => {
+                tracing::debug!("call {call}: key {digit}, told by INFO");
+            }
             // The daemon places no calls of its own yet.
             sip::Event::Ringing { .. }
             | sip::Event::EarlyMedia { .. }
+            | sip::Event::KeyRefused { .. }
             | sip::Event::Answered { .. } => {}
             sip::Event::Refused { call, .. } => self.legs.end(call),
         }
