@@ -100,7 +100,7 @@ impl Hub {
     }
 
     /// 8 × T1: after four datagrams without an answer another server is tried, if there is one.
-    pub(super) fn silent_after(&self) -> std::time::Duration {
+    pub(super) fn silent_after(&self) -> Duration {
         self.timing.t1 * 8
     }
 
