@@ -1,7 +1,7 @@
 # Which Debian packages are needed, and how do they get here? Read by the other scripts.
 
 build_packages="gcc libasound2-dev libc6-dev libjack-jackd2-dev pkg-config"
-test_packages="baresip-core espeak-ng jackd2 kamailio kamailio-tls-modules linphone-cli sip-tester
+test_packages="baresip-core espeak-ng ffmpeg jackd2 kamailio kamailio-tls-modules linphone-cli sip-tester
     sipvicious sox tshark"
 fuzz_packages="g++"
 

@@ -65,7 +65,13 @@ fn three_lines_are_a_configuration() {
     );
     assert_eq!(account.password.reveal(), "s%cret");
     assert_eq!(config.sip.listen.len(), 2);
-    assert_eq!(config.sip.codecs, [Encoding::Pcmu, Encoding::Pcma]);
+    let by_default = [
+        Encoding::Opus,
+        Encoding::G722,
+        Encoding::Pcmu,
+        Encoding::Pcma,
+    ];
+    assert_eq!(config.sip.codecs, by_default);
 }
 
 #[test]
@@ -212,18 +218,13 @@ fn settings_that_do_not_fit_together_are_told() {
              write tls-ca = FILE, the authority of the phones",
         ),
         (
-            "[sip]\ncodecs = opus pcma g722",
-            "paging.conf:2: warning: [sip] codecs = opus pcma g722: the codec opus is not yet in \
-             this version, ignored",
-        ),
-        (
-            "[sip]\ncodecs = opus",
-            "paging.conf:2: [sip] codecs = opus: leaves no codec of this version; write pcmu, \
-             pcma or both",
+            "[sip]\ncodecs = opus G722 Opus",
+            "paging.conf:2: [sip] codecs = opus G722 Opus: names opus twice; write each codec once",
         ),
         (
             "[sip]\ncodecs = g729",
-            "paging.conf:2: [sip] codecs = g729: no such codec: g729; write pcmu, pcma or both",
+            "paging.conf:2: [sip] codecs = g729: no such codec: g729; write some of opus, g722, \
+             pcmu, pcma, l16",
         ),
         (
             "[sip]\nlisten = tls:0.0.0.0:5061",

@@ -11,7 +11,7 @@ mod srtp;
 mod units;
 
 pub use dscp::{Dscp, NotADscp};
-pub use encoding::Encoding;
+pub use encoding::{Channels, Encoding, L16, OpusWish};
 pub use feed::{FeedRx, FeedTx, feed};
 pub use ids::{CallId, PlayId, ZoneId, ZoneSet};
 pub use network::{Network, NotANetwork};

@@ -1,82 +1,127 @@
 //! How does the payload of an RTP packet become sound, and sound a payload?
 //!
-//! One table row per encoding; a further codec is a further row.
+//! ```text
+//!  payload ─► Decoder ─► mono frames at the encoding's audio rate ─► Encoder ─► payload
+//! ```
+
+mod g711;
+mod g722;
+mod l16;
+mod opus;
 
 #[cfg(test)]
 mod tests;
 
-use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
-
-use crate::base::Encoding;
+use crate::base::{Encoding, OpusWish};
 
 /// Turns payloads of one stream into mono sound.
 pub struct Decoder {
-    row: &'static Row,
+    encoding: Encoding,
+    kind: DecoderKind,
+}
+
+enum DecoderKind {
+    G711(g711::Law),
+    G722(Box<g722::Decoder>),
+    Opus(Box<opus::Decoder>),
+    L16,
 }
 
 impl Decoder {
     /// A decoder without history.
     pub fn new(encoding: Encoding) -> Self {
-        Self { row: row(encoding) }
+        let kind = match encoding {
+            Encoding::Pcmu => DecoderKind::G711(g711::MU_LAW),
+            Encoding::Pcma => DecoderKind::G711(g711::A_LAW),
+            Encoding::G722 => DecoderKind::G722(Box::default()),
+            Encoding::Opus => DecoderKind::Opus(Box::new(opus::Decoder::new())),
+            Encoding::L16(_) => DecoderKind::L16,
+        };
+        Self { encoding, kind }
     }
 
     /// The encoding it was made for.
     pub fn encoding(&self) -> Encoding {
-        self.row.encoding
+        self.encoding
     }
 
-    /// Appends the sound of `payload` at the encoding's audio rate, −1.0 to 1.0.
+    /// Appends the sound of `payload` at the encoding's audio rate, −1.0 to 1.0. A payload that
+    /// cannot be decoded adds nothing.
     pub fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) {
-        let decode = self.row.decode;
-        out.extend(payload.iter().map(|&c| f32::from(decode(c)) / FULL_SCALE));
+        match &mut self.kind {
+            DecoderKind::G711(law) => law.decode(payload, out),
+            DecoderKind::G722(decoder) => decoder.decode(payload, out),
+            DecoderKind::Opus(decoder) => decoder.decode(payload, out),
+            DecoderKind::L16 => l16::decode(payload, self.encoding.rtp_channels(), out),
+        }
     }
+
+    /// A packet of `frames` was lost, and `next` is the one after it: appends the sound of the
+    /// lost one as far as `next` tells it or the codec can guess it. Codecs that know nothing of
+    /// it add nothing, and keep their state. Call `decode` for `next` all the same.
+    pub fn restore(&mut self, frames: usize, next: &[u8], out: &mut Vec<f32>) -> Restored {
+        match &mut self.kind {
+            DecoderKind::Opus(decoder) => decoder.restore(frames, next, out),
+            DecoderKind::G711(_) | DecoderKind::G722(_) | DecoderKind::L16 => Restored::Nothing,
+        }
+    }
+}
+
+/// What is known of a lost packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    Nothing,
+    /// What the codec made up.
+    Guessed,
+    /// The sender's own sound at a lower quality: forward error correction.
+    Told,
 }
 
 /// Turns mono sound into payloads of one stream.
 pub struct Encoder {
-    row: &'static Row,
+    encoding: Encoding,
+    kind: EncoderKind,
+}
+
+enum EncoderKind {
+    G711(g711::Law),
+    G722(Box<g722::Encoder>),
+    Opus(Box<opus::Encoder>),
+    L16,
 }
 
 impl Encoder {
-    /// An encoder without history.
-    pub fn new(encoding: Encoding) -> Self {
-        Self { row: row(encoding) }
+    /// An encoder without history; `wish` is for Opus.
+    pub fn new(encoding: Encoding, wish: OpusWish) -> Self {
+        let kind = match encoding {
+            Encoding::Pcmu => EncoderKind::G711(g711::MU_LAW),
+            Encoding::Pcma => EncoderKind::G711(g711::A_LAW),
+            Encoding::G722 => EncoderKind::G722(Box::default()),
+            Encoding::Opus => EncoderKind::Opus(Box::new(opus::Encoder::new(wish))),
+            Encoding::L16(_) => EncoderKind::L16,
+        };
+        Self { encoding, kind }
     }
 
-    /// Appends the payload for `pcm`, which is at the encoding's audio rate; what exceeds full
-    /// scale is clipped and what is no number is silence.
+    /// Appends the payload for `pcm`, which is at the encoding's audio rate and as long as a
+    /// packet; what exceeds full scale is clipped and what is no number is silence.
     pub fn encode(&mut self, pcm: &[f32], out: &mut Vec<u8>) {
-        let encode = self.row.encode;
-        // `as` saturates, and makes a zero of what is no number.
-        out.extend(pcm.iter().map(|s| encode((s * FULL_SCALE).round() as i16)));
+        match &mut self.kind {
+            EncoderKind::G711(law) => law.encode(pcm, out),
+            EncoderKind::G722(encoder) => encoder.encode(pcm, out),
+            EncoderKind::Opus(encoder) => encoder.encode(pcm, out),
+            EncoderKind::L16 => l16::encode(pcm, self.encoding.rtp_channels(), out),
+        }
     }
 }
 
-/// G.711 has no memory and one byte a sample, so a row needs no more than this.
-struct Row {
-    encoding: Encoding,
-    decode: fn(u8) -> i16,
-    encode: fn(i16) -> u8,
+/// A sample of 16 bits; `as` saturates, and makes a zero of what is no number.
+fn to_16_bits(sample: f32) -> i16 {
+    (sample * FULL_SCALE).round() as i16
 }
 
-const TABLE: [Row; Encoding::ALL.len()] = [
-    Row {
-        encoding: Encoding::Pcmu,
-        decode: decode_ulaw,
-        encode: encode_ulaw,
-    },
-    Row {
-        encoding: Encoding::Pcma,
-        decode: decode_alaw,
-        encode: encode_alaw,
-    },
-];
-
-fn row(encoding: Encoding) -> &'static Row {
-    TABLE
-        .iter()
-        .find(|row| row.encoding == encoding)
-        .expect("every encoding has a row: a test looks")
+fn from_16_bits(sample: i16) -> f32 {
+    f32::from(sample) / FULL_SCALE
 }
 
 /// The value that 16-bit samples are measured against.

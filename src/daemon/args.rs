@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::base::Encoding;
 use crate::config::{Override, Secret, Source, default_sources};
 
 /// A public-address daemon: it answers SIP calls and puts the caller on the loudspeakers.
@@ -140,6 +141,16 @@ pub struct Call {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
 
+    /// Codecs to offer, the preferred first: of opus, g722, pcmu, pcma, l16
+    #[arg(
+        long,
+        value_name = "NAMES",
+        default_value = "pcmu,pcma",
+        value_delimiter = ',',
+        value_parser = codec
+    )]
+    pub codec: Vec<Codec>,
+
     /// Protect the sound: off, optional (if the other side can) or required
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Srtp::Off)]
     pub srtp: Srtp,
@@ -168,6 +179,20 @@ pub struct Call {
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub local_port: u16,
 }
+
+impl Call {
+    /// The encodings to offer, the preferred first.
+    pub fn codecs(&self) -> Vec<Encoding> {
+        self.codec
+            .iter()
+            .flat_map(|codec| codec.0.clone())
+            .collect()
+    }
+}
+
+/// The encodings that one name on the command line stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Codec(pub Vec<Encoding>);
 
 /// Whether the sound of a call is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -325,6 +350,13 @@ fn keys(text: &str) -> Result<String, String> {
         return Err("write keys of a phone: 0-9 * # A-D, and commas to wait".to_owned());
     }
     Ok(text.to_ascii_uppercase())
+}
+
+fn codec(text: &str) -> Result<Codec, String> {
+    match Encoding::from_config_name(text) {
+        none if none.is_empty() => Err("write opus, g722, pcmu, pcma or l16".to_owned()),
+        all => Ok(Codec(all)),
+    }
 }
 
 fn secret(text: &str) -> Result<Secret, String> {

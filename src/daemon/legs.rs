@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::base::{CallId, Dscp, Encoding, FeedRx, feed};
+use crate::base::{CallId, Dscp, Encoding, FeedRx, FeedTx, feed};
 use crate::config;
 use crate::daemon::chance;
 use crate::media::{Receiver, ReceiverSettings, SenderSettings};
@@ -184,7 +184,8 @@ impl Legs {
         Ok(answer)
     }
 
-    /// The engine's end of the caller's voice; `None` once it was taken.
+    /// The engine's end of the caller's voice; `None` once it was taken. Another one comes when the
+    /// peer changes to another audio rate.
     pub(super) fn take_voice(&mut self, call: CallId) -> Option<FeedRx> {
         self.legs.get_mut(&call)?.voice.take()
     }
@@ -206,15 +207,19 @@ impl Legs {
             return;
         };
         let before = leg.agreed.replace(agreed);
-        if before.is_some() {
-            self.media.redirect(call, redirect(&agreed));
+        if let Some(before) = before {
+            let mut to = redirect(&agreed);
+            if let Some((tx, rx)) = new_feed(&before, &agreed) {
+                to.feed = Some(tx);
+                leg.voice = Some(rx);
+            }
+            self.media.redirect(call, to);
             return;
         }
         let Some(sockets) = leg.sockets.take() else {
             return;
         };
-        let rate = agreed.encoding.audio_rate();
-        let (tx, rx) = feed(rate, rate.frames_in(LONGEST_FEED));
+        let (tx, rx) = feed_for(agreed.encoding);
         leg.voice = Some(rx);
         self.media.open(net::Leg {
             call,
@@ -262,16 +267,26 @@ pub(super) fn renewed(ours: &Ours, agreed: Option<&Agreed>, offer: Option<&str>)
     }
 }
 
+/// A feed for the sound of one call.
+pub(super) fn feed_for(encoding: Encoding) -> (FeedTx, FeedRx) {
+    let rate = encoding.audio_rate();
+    feed(rate, rate.frames_in(LONGEST_FEED))
+}
+
+/// Another feed if what is now agreed sounds at another rate.
+pub(super) fn new_feed(before: &Agreed, now: &Agreed) -> Option<(FeedTx, FeedRx)> {
+    let is_other = before.encoding.audio_rate() != now.encoding.audio_rate();
+    is_other.then(|| feed_for(now.encoding))
+}
+
+/// What the media thread is told of a new agreement; the feed stays.
 pub(super) fn redirect(agreed: &Agreed) -> Redirect {
     Redirect {
         remote: agreed.remote,
         receiver: receiver(agreed),
+        feed: None,
         tx: if agreed.direction.sends() {
-            Tx::Flowing {
-                encoding: agreed.encoding,
-                payload_type: agreed.tx_payload_type,
-                event_payload_type: agreed.tx_event_payload_type,
-            }
+            Tx::Flowing(sender(agreed))
         } else {
             Tx::Paused
         },
@@ -289,6 +304,7 @@ pub(super) fn receiver(agreed: &Agreed) -> ReceiverSettings {
         encoding: agreed.encoding,
         payload_type: agreed.payload_type,
         event_payload_type: agreed.event_payload_type,
+        event_clock_rate: agreed.event_clock_rate,
     }
 }
 
@@ -298,7 +314,9 @@ pub(super) fn sender(agreed: &Agreed) -> SenderSettings {
         encoding: agreed.encoding,
         payload_type: agreed.tx_payload_type,
         event_payload_type: agreed.tx_event_payload_type,
+        event_clock_rate: agreed.event_clock_rate,
         ptime: Duration::from_millis(u64::from(agreed.ptime_ms)),
+        opus: agreed.opus,
         ssrc: chance::number(),
         first_sequence: chance::number(),
         first_timestamp: chance::number(),

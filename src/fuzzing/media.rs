@@ -160,6 +160,7 @@ fn settings(encoding: Encoding) -> ReceiverSettings {
         encoding,
         payload_type: 96,
         event_payload_type: Some(101),
+        event_clock_rate: encoding.clock_rate(),
     }
 }
 

@@ -8,6 +8,7 @@
 //! Nothing is held back for this, as ITU-T G.711 appendix I does: sound that is there is played.
 
 use crate::media::continuation::Continuation;
+use crate::media::noise::Noise;
 
 /// Remembers the last sound of one stream and fills the gaps in it.
 pub(super) struct Concealer {
@@ -18,6 +19,9 @@ pub(super) struct Concealer {
     forward: Continuation,
     backward: Continuation,
     reversed: Vec<f32>,
+    noise: Noise,
+    /// The sound did not break off: the peer is silent, and has said how its silence sounds.
+    is_quiet: bool,
 }
 
 impl Concealer {
@@ -30,6 +34,8 @@ impl Concealer {
             forward: Continuation::new(rate),
             backward: Continuation::new(rate),
             reversed: Vec::new(),
+            noise: Noise::new(rate),
+            is_quiet: false,
         }
     }
 
@@ -43,6 +49,21 @@ impl Concealer {
         self.concealing && self.forward.is_silent()
     }
 
+    /// The peer speaks no more: from here on its noise, as a comfort noise packet describes it, is
+    /// what continues the sound.
+    pub(super) fn quieten(&mut self, payload: &[u8]) {
+        if !self.is_quiet {
+            self.noise.restart();
+        }
+        self.noise.set(payload);
+        self.is_quiet = true;
+    }
+
+    /// Whether the peer has said that it is silent.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
     /// Appends `n` frames that continue the sound.
     pub(super) fn conceal(&mut self, n: usize, out: &mut Vec<f32>) {
         let start = out.len();
@@ -52,7 +73,9 @@ impl Concealer {
 
     /// Appends `n` frames that lead from what was played to `sound`, and then `sound`.
     pub(super) fn bridge(&mut self, n: usize, sound: &mut [f32], out: &mut Vec<f32>) {
-        if sound.len() < Continuation::shortest(self.rate) {
+        // The last few frames of a long gap are too few to come back in.
+        let is_too_late = self.concealing && n < self.overlap();
+        if is_too_late || sound.len() < Continuation::shortest(self.rate) {
             self.conceal(n, out);
             self.play(sound, Joint::Broken, out);
             return;
@@ -68,7 +91,7 @@ impl Concealer {
             let rise = 1.0 - (i + 1) as f32 / total;
             *frame += (self.backward.next() - *frame) * rise;
         }
-        self.concealing = false;
+        self.end();
         out.extend_from_slice(sound);
         self.remember(&out[start..]);
     }
@@ -83,11 +106,11 @@ impl Concealer {
             let n = self.overlap().min(sound.len());
             for (i, frame) in sound[..n].iter_mut().enumerate() {
                 let rise = (i as f32 + 0.5) / n as f32;
-                let before = self.forward.next();
+                let before = self.next();
                 *frame = before + (*frame - before) * rise;
             }
         }
-        self.concealing = false;
+        self.end();
         out.extend_from_slice(sound);
         self.remember(sound);
     }
@@ -102,8 +125,23 @@ impl Concealer {
             self.begin();
         }
         for _ in 0..n {
-            out.push(self.forward.next());
+            let frame = self.next();
+            out.push(frame);
         }
+    }
+
+    fn next(&mut self) -> f32 {
+        let frame = self.forward.next();
+        if self.is_quiet {
+            frame + self.noise.next()
+        } else {
+            frame
+        }
+    }
+
+    fn end(&mut self) {
+        self.concealing = false;
+        self.is_quiet = false;
     }
 
     /// A quarter period, and more the longer the gap.

@@ -3,8 +3,10 @@
 mod card;
 mod conceal;
 mod continuation;
+mod noise;
 mod pace;
 mod pitch;
+mod play;
 mod playout;
 mod receiver;
 mod report;
@@ -16,6 +18,7 @@ mod transit;
 mod tests;
 
 pub use crate::rtp::Key;
+pub use play::{Ended, Play, Repeat};
 pub use receiver::{Receiver, ReceiverSettings};
 pub use report::Report;
 pub use sender::{Sender, SenderReport, SenderSettings};

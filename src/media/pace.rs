@@ -56,11 +56,11 @@ impl Pace {
             return;
         }
         let change = if self.surplus > 0.0 {
-            let n = stretch::squeeze(sound, n, loudness);
+            let n = stretch::squeeze(sound, self.rate, n, loudness);
             report.squeezed += n as u64;
             -(n as f32)
         } else {
-            let n = stretch::stretch(sound, n, loudness);
+            let n = stretch::stretch(sound, self.rate, n, loudness);
             report.stretched += n as u64;
             n as f32
         };

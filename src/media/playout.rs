@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 use crate::base::Encoding;
-use crate::codec::Decoder;
+use crate::codec::{Decoder, Restored};
 use crate::media::Report;
 use crate::media::card::Card;
 use crate::media::conceal::{Concealer, Joint};
@@ -26,8 +26,16 @@ use crate::rtp::{Insert, Reorder, Waiting};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Sound(Encoding),
-    /// A packet that takes a sequence number but no time: a key, comfort noise.
+    /// What silence sounds like from here on (RFC 3389).
+    Noise,
+    /// A packet that takes a sequence number but no time: a key.
     Nothing,
+}
+
+impl Content {
+    fn is_sound(self) -> bool {
+        matches!(self, Self::Sound(_))
+    }
 }
 
 /// What is known of a packet besides its payload.
@@ -130,15 +138,19 @@ impl Playout {
             }
             Insert::Late => report.late += 1,
         }
-        if about.content != Content::Nothing {
-            self.transit.observe(now, about.position);
-            self.heard_at = Some(now);
+        match about.content {
+            Content::Sound(_) => {
+                self.transit.observe(now, about.position);
+                self.heard_at = Some(now);
+            }
+            Content::Noise => self.heard_at = Some(now),
+            Content::Nothing => {}
         }
     }
 
     /// Whether a packet belongs to another timeline than those before it; a straggler does not.
     fn is_elsewhere(&mut self, sequence: u64, about: About, now: Instant) -> bool {
-        if about.content == Content::Nothing || !self.waiting.is_newest(sequence) {
+        if !about.content.is_sound() || !self.waiting.is_newest(sequence) {
             return false;
         }
         let jump = self.transit.jump(now, about.position).unwrap_or(0);
@@ -150,6 +162,12 @@ impl Playout {
         self.waiting.reset();
         self.transit.reset();
         self.at = None;
+    }
+
+    /// Another source speaks: nothing that was decoded before tells of what comes.
+    pub(super) fn change_source(&mut self) {
+        self.restart();
+        self.decoder = Decoder::new(self.decoder.encoding());
     }
 
     /// What goes into the feed, which holds `fill` frames; call again until `None`.
@@ -224,19 +242,21 @@ impl Playout {
     /// The first packet with sound; packets without that are in turn are let go.
     fn first_sound(&mut self) -> Option<About> {
         while let Some(first) = self.waiting.due() {
-            if first.about.content != Content::Nothing {
+            if first.about.content.is_sound() {
                 break;
             }
             self.let_go();
         }
-        self.waiting
-            .iter()
-            .map(|w| w.about)
-            .find(|about| about.content != Content::Nothing)
+        let mut waiting = self.waiting.iter().map(|w| w.about);
+        waiting.find(|about| about.content.is_sound())
     }
 
+    /// Takes the first packet out unheard; what silence sounds like is remembered.
     fn let_go(&mut self) {
         if let Some(waiting) = self.waiting.take() {
+            if waiting.about.content == Content::Noise {
+                self.concealer.quieten(&waiting.payload);
+            }
             self.waiting.recycle(waiting.payload);
         }
     }
@@ -247,17 +267,31 @@ impl Playout {
             return;
         }
         let silent_for = self.heard_at.map(|at| now.saturating_duration_since(at));
-        if silent_for.is_some_and(|silent_for| silent_for > GIVE_UP) {
+        let patience = if self.concealer.is_quiet() {
+            GIVE_UP_NOISE
+        } else {
+            GIVE_UP
+        };
+        if silent_for.is_some_and(|silent_for| silent_for > patience) {
             self.running = false;
             self.at = None;
             return;
         }
         let n = self.piece();
-        self.concealer.conceal(n, &mut self.out);
-        report.concealed += n as u64;
+        self.make_up(n, report);
         self.n_concealed += n;
         if let Some(at) = &mut self.at {
             *at += n as u64;
+        }
+    }
+
+    /// Continues the sound, or the silence, for `n` frames.
+    fn make_up(&mut self, n: usize, report: &mut Report) {
+        self.concealer.conceal(n, &mut self.out);
+        if self.concealer.is_quiet() {
+            report.noise += n as u64;
+        } else {
+            report.concealed += n as u64;
         }
     }
 
@@ -305,25 +339,66 @@ impl Playout {
 
     /// Takes the first sound out and puts it behind what fills the gap before it.
     fn play(&mut self, filling: Filling, now: Instant, reach: usize, report: &mut Report) {
+        let n_missing = self.waiting.n_missing();
         // As far as playing goes, a lost packet was as late as the one that shows the loss.
-        for _ in 0..self.waiting.n_missing().min(MOST_LOST) {
+        for _ in 0..n_missing.min(MOST_LOST) {
             self.transit.lost(self.packet_frames);
         }
-        while let Some(waiting) = self.waiting.take() {
-            let Waiting { about, payload, .. } = waiting;
-            let Content::Sound(encoding) = about.content else {
-                self.waiting.recycle(payload);
-                continue;
-            };
-            if self.decoder.encoding() != encoding {
-                self.decoder = Decoder::new(encoding);
-            }
-            self.sound.clear();
-            self.decoder.decode(&payload, &mut self.sound);
-            self.waiting.recycle(payload);
-            self.place(about.position, filling, now, reach, report);
-            return;
+        while self
+            .waiting
+            .first()
+            .is_some_and(|w| !w.about.content.is_sound())
+        {
+            self.let_go();
         }
+        let Some(Waiting { about, payload, .. }) = self.waiting.take() else {
+            return;
+        };
+        self.sound.clear();
+        let n_restored = self.decode(about, &payload, n_missing, report);
+        self.waiting.recycle(payload);
+        let n_packet = self.sound.len() - n_restored;
+        if n_packet > 0 {
+            self.packet_frames = n_packet;
+        }
+        let filling = match filling {
+            Filling::Bridge(gap) => Filling::Bridge(gap.saturating_sub(n_restored)),
+            Filling::Cushion(_) => {
+                self.sound.drain(..n_restored);
+                filling
+            }
+        };
+        let n_before = self.sound.len() - n_packet;
+        let position = about.position.saturating_sub(n_before as u64);
+        self.place(position, filling, now, reach, report);
+    }
+
+    /// Puts the sound of a packet into `sound`, and that of up to `n_missing` lost ones before it
+    /// as far as the codec knows of them; returns the frames of the latter.
+    fn decode(
+        &mut self,
+        about: About,
+        payload: &[u8],
+        n_missing: u64,
+        report: &mut Report,
+    ) -> usize {
+        let Content::Sound(encoding) = about.content else {
+            return 0;
+        };
+        if self.decoder.encoding() != encoding {
+            self.decoder = Decoder::new(encoding);
+        }
+        if (1..=MOST_LOST).contains(&n_missing) {
+            let frames = n_missing as usize * self.packet_frames;
+            match self.decoder.restore(frames, payload, &mut self.sound) {
+                Restored::Told => report.restored += 1,
+                // Our own guess knows both ends of the gap.
+                Restored::Guessed | Restored::Nothing => self.sound.clear(),
+            }
+        }
+        let n_restored = self.sound.len();
+        self.decoder.decode(payload, &mut self.sound);
+        n_restored
     }
 
     /// Fits the decoded sound to the timeline.
@@ -342,12 +417,12 @@ impl Playout {
             return;
         }
         self.sound.drain(..overlap);
-        self.packet_frames = n;
         self.at = Some(position + n as u64);
-        let late = self.transit.lateness(now, position) as f32;
+        let late =
+            self.transit
+                .lateness(now, position + n as u64 - self.packet_frames as u64) as f32;
         self.mean_late += (late - self.mean_late) / MEAN_OF;
         let filled = filling.frames();
-        report.concealed += filled as u64;
         let delay = self.delay(now, position + overlap as u64, reach + filled);
         self.note_delay(delay, report);
         let surplus = delay as f32 - self.wanted() as f32;
@@ -359,10 +434,11 @@ impl Playout {
         };
         match filling {
             Filling::Bridge(n) if n > 0 => {
+                report.concealed += n as u64;
                 self.concealer.bridge(n, &mut self.sound, &mut self.out);
             }
             Filling::Bridge(n) | Filling::Cushion(n) => {
-                self.concealer.conceal(n, &mut self.out);
+                self.make_up(n, report);
                 self.concealer.play(&mut self.sound, joint, &mut self.out);
             }
         }
@@ -470,6 +546,8 @@ const HOLD: Duration = Duration::from_millis(4);
 const JUMP: Duration = Duration::from_millis(1_000);
 /// A delay beyond the wanted that no squeezing will bring down in time.
 const MOST_SURPLUS: Duration = Duration::from_millis(500);
+/// A peer that is silent need not say so again for as long as this.
+const GIVE_UP_NOISE: Duration = Duration::from_secs(60);
 /// Without a packet for so long, the feed may run dry.
 const GIVE_UP: Duration = Duration::from_secs(2);
 const SHORTEST_WAIT: Duration = Duration::from_micros(250);

@@ -14,6 +14,8 @@ pub struct ReceiverSettings {
     pub payload_type: u8,
     /// Keys as RFC 4733 events, if agreed.
     pub event_payload_type: Option<u8>,
+    /// Ticks a second by which keys are timed.
+    pub event_clock_rate: u32,
 }
 
 /// Turns the datagrams of one call into an even flow of sound and into keys.
@@ -51,7 +53,7 @@ impl Receiver {
             stream: None,
             candidate: None,
             playout: Playout::new(settings.encoding),
-            events: EventRx::new(settings.encoding.clock_rate()),
+            events: EventRx::new(settings.event_clock_rate),
             last_rtp: None,
             report: Report::default(),
             lost_before: 0,
@@ -59,9 +61,20 @@ impl Receiver {
         }
     }
 
-    /// Takes another agreement for the packets to come; what waits is still played. The audio
-    /// rate must be that of the old encoding: the feed keeps its rate.
+    /// Takes another agreement for the packets to come. What waits is still played, unless the
+    /// audio rate is another: then the sound from here on is for another feed.
     pub fn set_settings(&mut self, settings: ReceiverSettings) {
+        let (old, new) = (self.settings, settings);
+        if old.event_clock_rate != new.event_clock_rate {
+            self.events.set_clock_rate(new.event_clock_rate);
+        }
+        if old.encoding.clock_rate() != new.encoding.clock_rate() {
+            // The same source now counts otherwise.
+            self.forget_stream();
+        }
+        if old.encoding.audio_rate() != new.encoding.audio_rate() {
+            self.playout = Playout::new(new.encoding);
+        }
         self.settings = settings;
     }
 
@@ -159,13 +172,16 @@ impl Receiver {
         self.take(packet, content, now);
     }
 
-    /// What a payload type brings: what was agreed, what RFC 3551 assigns, comfort noise.
+    /// What a payload type brings: what was agreed, what RFC 3551 assigns, comfort noise (RFC 3389).
     fn content(&self, payload_type: u8) -> Option<Content> {
         if payload_type == self.settings.payload_type {
             return Some(Content::Sound(self.settings.encoding));
         }
-        if Some(payload_type) == self.settings.event_payload_type || payload_type == COMFORT_NOISE {
+        if Some(payload_type) == self.settings.event_payload_type {
             return Some(Content::Nothing);
+        }
+        if payload_type == COMFORT_NOISE {
+            return Some(Content::Noise);
         }
         let rate = self.settings.encoding.audio_rate();
         Encoding::ALL
@@ -188,11 +204,11 @@ impl Receiver {
                 self.candidate = Some((packet.ssrc, packet.sequence));
                 return false;
             }
-            self.lost_before += stream.source.lost().max(0) as u64;
+            self.forget_stream();
             self.report.restarts += 1;
         }
         self.candidate = None;
-        self.playout.restart();
+        self.playout.change_source();
         self.stream = Some(Stream {
             ssrc: packet.ssrc,
             source: Source::new(),
@@ -201,6 +217,14 @@ impl Receiver {
             heard_at: now,
         });
         true
+    }
+
+    /// Its losses stay in the report.
+    fn forget_stream(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            self.lost_before += stream.source.lost().max(0) as u64;
+        }
+        self.candidate = None;
     }
 
     fn take(&mut self, packet: &Packet<'_>, content: Content, now: Instant) {

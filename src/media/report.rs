@@ -28,6 +28,10 @@ pub struct Report {
     pub frames: u64,
     /// Of these, made up because nothing had come.
     pub concealed: u64,
+    /// Lost packets whose sound the next one brought along (Opus).
+    pub restored: u64,
+    /// Frames of noise that the peer asked for in place of its silence (RFC 3389).
+    pub noise: u64,
     /// Frames added to or taken from the caller's sound to change the delay.
     pub stretched: u64,
     pub squeezed: u64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::Encoding;
+use crate::base::{Encoding, OpusWish};
 use crate::codec::Encoder;
 use crate::rtp::{EventPacket, EventTx, Header, Sent};
 
@@ -13,7 +13,11 @@ pub struct SenderSettings {
     pub payload_type: u8,
     /// Keys as RFC 4733 events, if agreed.
     pub event_payload_type: Option<u8>,
+    /// Ticks a second by which keys are timed.
+    pub event_clock_rate: u32,
     pub ptime: Duration,
+    /// What the peer asks if the encoding is Opus.
+    pub opus: OpusWish,
     /// The three below should be random (RFC 3550 §5.1).
     pub ssrc: u32,
     pub first_sequence: u16,
@@ -48,7 +52,7 @@ impl Sender {
     pub fn new(settings: SenderSettings) -> Self {
         Self {
             settings,
-            encoder: Encoder::new(settings.encoding),
+            encoder: Encoder::new(settings.encoding, settings.opus),
             events: EventTx::default(),
             sequence: settings.first_sequence,
             timestamp: settings.first_timestamp,
@@ -64,18 +68,22 @@ impl Sender {
         self.silence.len()
     }
 
-    /// The next datagram. While a key is going out it takes the place of `pcm`, which should be
-    /// `frames_per_packet` long and counts for the time either way.
+    /// The next datagram; empty if nothing need be sent. While a key is going out it takes the
+    /// place of `pcm`, which should be `frames_per_packet` long and counts for the time either way.
     pub fn packet(&mut self, pcm: &[f32]) -> &[u8] {
-        let ticks = self.ticks_of(pcm.len());
-        let pause = self.ticks(PAUSE);
-        match self.events.step(self.timestamp, ticks, pause) {
+        let rate = self.settings.encoding.audio_rate();
+        let events = u64::from(self.settings.event_clock_rate);
+        let event_ticks = (pcm.len() as u64 * events / u64::from(rate.hz())) as u32;
+        let pause = self.event_ticks(PAUSE);
+        match self.events.step(self.timestamp, event_ticks, pause) {
             Some(event) => self.write_event(&event),
             None => self.write_sound(pcm),
         }
-        self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(ticks);
-        self.report.packets += 1;
+        self.timestamp = self.timestamp.wrapping_add(self.ticks_of(pcm.len()));
+        if !self.datagram.is_empty() {
+            self.sequence = self.sequence.wrapping_add(1);
+            self.report.packets += 1;
+        }
         &self.datagram
     }
 
@@ -93,10 +101,10 @@ impl Sender {
         self.fresh = true;
     }
 
-    /// Queues a key (`0` to `9`, `*`, `#`, `A` to `D`), held for up to 8 s; `false` if it is none
-    /// of these or the peer takes no keys.
+    /// Queues a key (`0` to `9`, `*`, `#`, `A` to `D`); `false` if it is none of these or the peer
+    /// takes no keys.
     pub fn press(&mut self, digit: char, held_for: Duration) -> bool {
-        let ticks = self.ticks(held_for).min(u32::from(u16::MAX)) as u16;
+        let ticks = self.event_ticks(held_for);
         let sent = self.settings.event_payload_type.is_some() && self.events.press(digit, ticks);
         self.report.keys += u64::from(sent);
         sent
@@ -107,19 +115,19 @@ impl Sender {
         self.events.is_busy()
     }
 
-    /// Takes another agreement; sequence, timestamp and SSRC go on.
-    pub fn set_agreement(
-        &mut self,
-        encoding: Encoding,
-        payload_type: u8,
-        event_payload_type: Option<u8>,
-    ) {
-        if encoding != self.settings.encoding {
-            self.encoder = Encoder::new(encoding);
+    /// Takes another agreement; sequence, timestamp and SSRC go on, and those of `to` do not
+    /// count.
+    pub fn set_agreement(&mut self, to: SenderSettings) {
+        let now = &self.settings;
+        if (to.encoding, to.opus) != (now.encoding, now.opus) {
+            self.encoder = Encoder::new(to.encoding, to.opus);
         }
-        self.settings.encoding = encoding;
-        self.settings.payload_type = payload_type;
-        self.settings.event_payload_type = event_payload_type;
+        self.settings = SenderSettings {
+            ssrc: now.ssrc,
+            first_sequence: now.first_sequence,
+            first_timestamp: now.first_timestamp,
+            ..to
+        };
         self.silence = vec![0.0; frames_per_packet(&self.settings)];
         self.fresh = true;
     }
@@ -156,7 +164,12 @@ impl Sender {
         header.write(&mut self.datagram);
         let start = self.datagram.len();
         self.encoder.encode(pcm, &mut self.datagram);
-        self.report.octets += (self.datagram.len() - start) as u64;
+        let octets = self.datagram.len() - start;
+        self.report.octets += octets as u64;
+        if octets == 0 {
+            self.datagram.clear();
+            self.fresh = true;
+        }
     }
 
     fn write_event(&mut self, packet: &EventPacket) {
@@ -180,8 +193,8 @@ impl Sender {
         (ticks / u64::from(encoding.audio_rate().hz())) as u32
     }
 
-    fn ticks(&self, span: Duration) -> u32 {
-        (span.as_secs_f64() * f64::from(self.settings.encoding.clock_rate())) as u32
+    fn event_ticks(&self, span: Duration) -> u32 {
+        (span.as_secs_f64() * f64::from(self.settings.event_clock_rate)) as u32
     }
 }
 

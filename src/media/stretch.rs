@@ -13,9 +13,9 @@ pub(super) enum Loudness {
     Loud,
 }
 
-/// Takes up to `most` frames out of `sound`; returns how many.
-pub(super) fn squeeze(sound: &mut Vec<f32>, most: usize, loudness: Loudness) -> usize {
-    let Some(lag) = piece(sound, most, loudness) else {
+/// Takes up to `most` frames out of `sound` at `rate` frames a second; returns how many.
+pub(super) fn squeeze(sound: &mut Vec<f32>, rate: usize, most: usize, loudness: Loudness) -> usize {
+    let Some(lag) = piece(sound, rate, most, loudness) else {
         return 0;
     };
     for i in 0..lag {
@@ -25,9 +25,9 @@ pub(super) fn squeeze(sound: &mut Vec<f32>, most: usize, loudness: Loudness) -> 
     lag
 }
 
-/// Adds up to `most` frames to `sound`; returns how many.
-pub(super) fn stretch(sound: &mut Vec<f32>, most: usize, loudness: Loudness) -> usize {
-    let Some(lag) = piece(sound, most, loudness) else {
+/// Adds up to `most` frames to `sound` at `rate` frames a second; returns how many.
+pub(super) fn stretch(sound: &mut Vec<f32>, rate: usize, most: usize, loudness: Loudness) -> usize {
+    let Some(lag) = piece(sound, rate, most, loudness) else {
         return 0;
     };
     let end = sound.len();
@@ -45,20 +45,38 @@ fn blend(a: f32, b: f32, i: usize, n: usize) -> f32 {
 }
 
 /// The length of a piece that resembles its successor.
-fn piece(sound: &[f32], most: usize, loudness: Loudness) -> Option<usize> {
-    let most = most.min(sound.len() / 2);
-    match loudness {
-        Loudness::Quiet => (most >= SHORTEST).then_some(most),
-        Loudness::Loud => (SHORTEST..=most)
-            .map(|lag| (lag, pitch::likeness(&sound[..lag], &sound[lag..2 * lag], 1)))
-            .filter(|&(_, likeness)| likeness > ALIKE)
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(lag, _)| lag),
+fn piece(sound: &[f32], rate: usize, most: usize, loudness: Loudness) -> Option<usize> {
+    let (least, most) = (rate / SHORTEST, most.min(sound.len() / 2));
+    if most < least {
+        return None;
     }
+    if loudness == Loudness::Quiet {
+        return Some(most);
+    }
+    // Every eighth of a millisecond first, then every frame near the best.
+    let step = (rate / FINE).max(1);
+    let coarse = best(sound, (least..=most).step_by(step), step)?;
+    let near = coarse.0.saturating_sub(step - 1).max(least)..=(coarse.0 + step - 1).min(most);
+    best(sound, near, 1)
+        .filter(|&(_, likeness)| likeness > ALIKE)
+        .map(|(lag, _)| lag)
 }
 
-/// Frames below which nothing is gained.
-const SHORTEST: usize = 8;
+/// The lag that makes for the most like pieces, looking at every `step`th frame.
+fn best(sound: &[f32], lags: impl Iterator<Item = usize>, step: usize) -> Option<(usize, f32)> {
+    lags.map(|lag| {
+        (
+            lag,
+            pitch::likeness(&sound[..lag], &sound[lag..2 * lag], step),
+        )
+    })
+    .max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Of a second: below a millisecond nothing is gained.
+const SHORTEST: usize = 1_000;
+/// Of a second: the steps in which a telephone's sound is looked through.
+const FINE: usize = 8_000;
 /// Above this likeness the blend of two periods sounds like one.
 const ALIKE: f32 = 0.85;
 
@@ -82,7 +100,7 @@ mod tests {
     #[test]
     fn a_tone_loses_a_period_and_stays_smooth() {
         let mut sound = tone(160);
-        assert_eq!(squeeze(&mut sound, 70, Loudness::Loud), 50);
+        assert_eq!(squeeze(&mut sound, 8_000, 70, Loudness::Loud), 50);
         assert_eq!(sound.len(), 110);
         assert!(largest_step(&sound) < 0.13);
     }
@@ -90,7 +108,7 @@ mod tests {
     #[test]
     fn a_tone_gains_a_period_and_stays_smooth() {
         let mut sound = tone(160);
-        assert_eq!(stretch(&mut sound, 80, Loudness::Loud), 50);
+        assert_eq!(stretch(&mut sound, 8_000, 80, Loudness::Loud), 50);
         assert_eq!(sound.len(), 210);
         assert!(largest_step(&sound) < 0.13);
         let whole = tone(210);
@@ -102,9 +120,9 @@ mod tests {
     fn what_resembles_nothing_is_left_alone_unless_it_is_quiet() {
         let mut ramp: Vec<f32> = (0..160).map(|i| (i * i % 97) as f32 - 48.0).collect();
         let before = ramp.clone();
-        assert_eq!(squeeze(&mut ramp, 60, Loudness::Loud), 0);
+        assert_eq!(squeeze(&mut ramp, 8_000, 60, Loudness::Loud), 0);
         assert_eq!(ramp, before);
-        assert_eq!(squeeze(&mut ramp, 60, Loudness::Quiet), 60);
+        assert_eq!(squeeze(&mut ramp, 8_000, 60, Loudness::Quiet), 60);
         assert_eq!(ramp.len(), 100);
     }
 
@@ -112,7 +130,7 @@ mod tests {
     fn too_short_a_sound_is_left_alone() {
         for n in 0..16 {
             let mut sound = tone(n);
-            assert_eq!(stretch(&mut sound, 80, Loudness::Quiet), 0);
+            assert_eq!(stretch(&mut sound, 8_000, 80, Loudness::Quiet), 0);
             assert_eq!(sound.len(), n);
         }
     }

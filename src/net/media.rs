@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use mio::{Poll, Waker};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::base::{CallId, Encoding, FeedRx, FeedTx, Pcm, SrtpKeys};
-use crate::media::{Key, Receiver, ReceiverSettings, Report, SenderReport, SenderSettings};
+use crate::base::{CallId, FeedRx, FeedTx, Pcm, SrtpKeys};
+use crate::media::{Key, Receiver, ReceiverSettings, Repeat, Report, SenderReport, SenderSettings};
 use crate::net::PortPair;
 use crate::net::run::{Run, WAKE};
 
@@ -37,11 +37,12 @@ pub struct Leg {
     pub srtp: Option<SrtpKeys>,
 }
 
-/// What a new session description changes in a running call; its audio rate stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a new session description changes in a running call.
 pub struct Redirect {
     pub remote: Option<SocketAddr>,
     pub receiver: ReceiverSettings,
+    /// In place of the old feed; needed when the audio rate changes.
+    pub feed: Option<FeedTx>,
     pub tx: Tx,
     pub rx: Rx,
     /// As in [`Leg`]; a key that stays goes on where it was.
@@ -51,12 +52,8 @@ pub struct Redirect {
 /// What we send after a [`Redirect`], in a call that was opened with a sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tx {
-    /// Packets with these payload types.
-    Flowing {
-        encoding: Encoding,
-        payload_type: u8,
-        event_payload_type: Option<u8>,
-    },
+    /// Packets as agreed; the source goes on, whatever these settings say of it.
+    Flowing(SenderSettings),
     /// Nothing, until the next redirect: the peer holds the call.
     Paused,
 }
@@ -71,6 +68,7 @@ pub enum Rx {
 
 /// What the media thread has to tell.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one comes once a call")]
 pub enum Event {
     /// The first valid packet came.
     FirstPacket {
@@ -102,20 +100,12 @@ pub enum Event {
 pub(super) enum Command {
     Open(Box<Leg>),
     Close(CallId),
-    Redirect(CallId, Redirect),
+    Redirect(CallId, Box<Redirect>),
     Play(CallId, Arc<Pcm>, Repeat),
     Keys(CallId, Vec<Key>),
     Listen(CallId, FeedRx, Option<UnboundedSender<Vec<f32>>>),
     Timeout(Option<Duration>),
     Stop,
-}
-
-/// How often a sound is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
-    Once,
-    /// Until another sound or the end of the call.
-    Forever,
 }
 
 impl Media {
@@ -149,7 +139,7 @@ impl Media {
 
     /// Follows a new session description.
     pub fn redirect(&self, call: CallId, redirect: Redirect) {
-        self.send(Command::Redirect(call, redirect));
+        self.send(Command::Redirect(call, Box::new(redirect)));
     }
 
     /// How long a peer may be silent before `Event::Silent`; `None` for ever, which is the start.
@@ -157,8 +147,7 @@ impl Media {
         self.send(Command::Timeout(timeout));
     }
 
-    /// Sends a sound to the peer in place of whatever plays; it must be mono at the rate of the
-    /// call's encoding.
+    /// Sends a sound to the peer in place of whatever plays; it must be mono.
     pub fn play(&self, call: CallId, pcm: Arc<Pcm>, repeat: Repeat) {
         self.send(Command::Play(call, pcm, repeat));
     }

@@ -22,5 +22,6 @@ mod reports;
 #[cfg(test)]
 mod tests;
 
-pub use media::{Event, Leg, Media, Redirect, Repeat, Rx, Tx};
+pub use crate::media::Repeat;
+pub use media::{Event, Leg, Media, Redirect, Rx, Tx};
 pub use ports::{PortPair, PortPairs};

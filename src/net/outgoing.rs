@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::Pcm;
-use crate::media::{Key, Sender, SenderReport, SenderSettings};
-use crate::net::{Repeat, Tx};
+use crate::media::{Ended, Key, Play, Repeat, Sender, SenderReport, SenderSettings};
+use crate::net::Tx;
 
 /// Send times lie on this grid, so that many calls share a wake-up.
 const GRID: Duration = Duration::from_millis(5);
@@ -25,19 +25,6 @@ pub(super) struct Outgoing {
     pcm: Vec<f32>,
     /// What the senders before this one sent.
     before: SenderReport,
-}
-
-struct Play {
-    pcm: Arc<Pcm>,
-    at: usize,
-    repeat: Repeat,
-}
-
-/// Whether the sound that played has just come to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    No,
-    Yes,
 }
 
 impl Outgoing {
@@ -69,7 +56,7 @@ impl Outgoing {
     }
 
     pub(super) fn play(&mut self, pcm: Arc<Pcm>, repeat: Repeat) {
-        self.play = Some(Play { pcm, at: 0, repeat });
+        self.play = Some(Play::new(pcm, repeat));
     }
 
     pub(super) fn press(&mut self, keys: &[Key]) {
@@ -81,20 +68,12 @@ impl Outgoing {
     /// Follows a redirect; after a pause a new source speaks, because time has passed that the
     /// old one's timestamps do not know of.
     pub(super) fn redirect(&mut self, tx: Tx, now: Instant) {
-        let Tx::Flowing {
-            encoding,
-            payload_type,
-            event_payload_type,
-        } = tx
-        else {
+        let Tx::Flowing(to) = tx else {
             self.next_at = None;
             return;
         };
-        self.settings.encoding = encoding;
-        self.settings.payload_type = payload_type;
-        self.settings.event_payload_type = event_payload_type;
-        self.sender
-            .set_agreement(encoding, payload_type, event_payload_type);
+        self.settings = to;
+        self.sender.set_agreement(to);
         if self.next_at.is_none() {
             self.restart(now);
         }
@@ -115,7 +94,10 @@ impl Outgoing {
             if self.fill() == Ended::Yes {
                 ended = Ended::Yes;
             }
-            send(self.sender.packet(&self.pcm));
+            let packet = self.sender.packet(&self.pcm);
+            if !packet.is_empty() {
+                send(packet);
+            }
         }
         ended
     }
@@ -134,36 +116,18 @@ impl Outgoing {
     /// The sound waits while keys go out in its place.
     fn fill(&mut self) -> Ended {
         let wanted = self.sender.frames_per_packet();
+        let rate = self.settings.encoding.audio_rate();
         self.pcm.clear();
         let mut ended = Ended::No;
         if !self.sender.is_sending_keys()
             && let Some(play) = &mut self.play
-            && play.take(wanted, &mut self.pcm) == Ended::Yes
+            && play.take(wanted, rate, &mut self.pcm) == Ended::Yes
         {
             self.play = None;
             ended = Ended::Yes;
         }
         self.pcm.resize(wanted, 0.0);
         ended
-    }
-}
-
-impl Play {
-    /// Appends up to `n` samples to `out`.
-    fn take(&mut self, n: usize, out: &mut Vec<f32>) -> Ended {
-        loop {
-            let rest = self.pcm.samples.get(self.at..).unwrap_or_default();
-            let part = rest.len().min(n - out.len());
-            out.extend_from_slice(&rest[..part]);
-            self.at += part;
-            if part < rest.len() {
-                return Ended::No;
-            }
-            if self.repeat == Repeat::Once || self.pcm.samples.is_empty() {
-                return Ended::Yes;
-            }
-            self.at = 0;
-        }
     }
 }
 
@@ -177,7 +141,7 @@ fn on_grid(now: Instant, epoch: Instant) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Encoding, SampleRate};
+    use crate::base::{Encoding, OpusWish, SampleRate};
     use crate::rtp::Packet;
 
     const MS: Duration = Duration::from_millis(1);
@@ -187,6 +151,8 @@ mod tests {
             encoding: Encoding::Pcmu,
             payload_type: 0,
             event_payload_type: Some(101),
+            event_clock_rate: 8_000,
+            opus: OpusWish::default(),
             ptime: 20 * MS,
             ssrc: 1,
             first_sequence: 10,
@@ -283,11 +249,12 @@ mod tests {
         out.redirect(Tx::Paused, t0 + 30 * MS);
         assert_eq!(out.due_at(), None);
         assert!(run(&mut out, t0, 30..500).0.is_empty());
-        let alaw = Tx::Flowing {
+        let alaw = Tx::Flowing(SenderSettings {
             encoding: Encoding::Pcma,
             payload_type: 8,
             event_payload_type: None,
-        };
+            ..settings()
+        });
         out.redirect(alaw, t0 + 500 * MS);
         let (packets, _) = run(&mut out, t0, 500..530);
         let first = Packet::parse(&packets[0]).unwrap();

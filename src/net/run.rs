@@ -151,7 +151,7 @@ impl Run {
                 Command::Open(leg) => self.open(*leg, now),
                 Command::Close(call) => self.close(call),
                 Command::Redirect(call, to) => {
-                    self.serve(call, now, |running, now, _| running.redirect(to, now));
+                    self.serve(call, now, |running, now, _| running.redirect(*to, now));
                 }
                 Command::Play(call, pcm, repeat) => {
                     self.serve(call, now, |running, _, _| running.play(pcm, repeat));

@@ -17,11 +17,11 @@ use mio::{Registry, Token};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::{CallId, FeedRx, FeedTx, Pcm, SrtpKeys};
-use crate::media::{Key, Receiver};
+use crate::media::{Ended, Key, Receiver};
 use crate::net::inlet::{Buffer, Inlet};
 use crate::net::latch::Latch;
 use crate::net::listener::Listener;
-use crate::net::outgoing::{Ended, Outgoing};
+use crate::net::outgoing::Outgoing;
 use crate::net::reports::{Reports, wall_clock};
 use crate::net::{Event, Leg, Redirect, Repeat, Rx};
 use crate::rtp::{self, Srtp, Unusable};
@@ -218,6 +218,9 @@ impl Running {
     pub(super) fn redirect(&mut self, to: Redirect, now: Instant) {
         self.latch.redirect(to.remote);
         self.receiver.set_settings(to.receiver);
+        if let Some(feed) = to.feed {
+            self.feed = feed;
+        }
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.redirect(to.tx, now);
         }

@@ -85,11 +85,8 @@ fn a_new_key_takes_over_within_the_call() {
         Redirect {
             remote: to,
             receiver: RECEIVER,
-            tx: Tx::Flowing {
-                encoding: Encoding::Pcmu,
-                payload_type: 0,
-                event_payload_type: None,
-            },
+            feed: None,
+            tx: Tx::Flowing(SENDER),
             rx: Rx::Expected,
             srtp: Some(keys(5, 6)),
         },

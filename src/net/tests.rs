@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
-use crate::base::{CallId, Encoding, FeedRx, Pcm, SampleRate, SrtpKeys, feed};
+use crate::base::{CallId, Encoding, FeedRx, OpusWish, Pcm, SampleRate, SrtpKeys, feed};
 use crate::media::{Key, Receiver, ReceiverSettings, SenderSettings};
 use crate::rtp::{Header, Packet, Rtcp};
 
@@ -108,12 +108,20 @@ const RECEIVER: ReceiverSettings = ReceiverSettings {
     encoding: Encoding::Pcmu,
     payload_type: 0,
     event_payload_type: Some(101),
+    event_clock_rate: 8_000,
 };
 const SENDER: SenderSettings = SenderSettings {
     encoding: Encoding::Pcmu,
     payload_type: 0,
     event_payload_type: Some(101),
+    event_clock_rate: 8_000,
     ptime: Duration::from_millis(20),
+    opus: OpusWish {
+        max_bitrate: None,
+        fec: false,
+        cbr: false,
+        dtx: false,
+    },
     ssrc: 77,
     first_sequence: 0,
     first_timestamp: 0,
@@ -324,6 +332,7 @@ fn silence_is_told_once_and_sound_makes_it_news_again() {
         Redirect {
             remote: None,
             receiver: RECEIVER,
+            feed: None,
             tx: Tx::Paused,
             rx: Rx::Paused,
             srtp: None,
@@ -348,12 +357,15 @@ fn a_redirect_moves_the_sound_and_a_hold_stops_it() {
             encoding: Encoding::Pcma,
             payload_type: 8,
             event_payload_type: None,
+            event_clock_rate: 8_000,
         },
-        tx: Tx::Flowing {
+        feed: None,
+        tx: Tx::Flowing(SenderSettings {
             encoding: Encoding::Pcma,
             payload_type: 8,
             event_payload_type: None,
-        },
+            ..SENDER
+        }),
         rx: Rx::Expected,
         srtp: None,
     };

@@ -77,6 +77,11 @@ impl EventRx {
         }
     }
 
+    /// Goes on with another clock; a key that is down is timed by it too.
+    pub fn set_clock_rate(&mut self, clock_rate: u32) {
+        self.clock_rate = clock_rate;
+    }
+
     /// Takes an event packet; `timestamp` is unwrapped. Events other than keys are ignored.
     pub fn handle(&mut self, event: Event, marker: bool, timestamp: u64, now: Instant) {
         if usize::from(event.code) >= DIGITS.len() || self.is_copy(event, marker, timestamp, now) {
@@ -178,7 +183,7 @@ impl Open {
 /// Makes event packets of keys.
 #[derive(Default)]
 pub struct EventTx {
-    queue: VecDeque<(u8, u16)>,
+    queue: VecDeque<(u8, u32)>,
     now: Sending,
 }
 
@@ -197,7 +202,7 @@ enum Sending {
     Key {
         code: u8,
         start: u32,
-        total: u16,
+        total: u32,
         elapsed: u32,
         /// Copies of the end that are still to go.
         n_ends: u8,
@@ -208,8 +213,8 @@ enum Sending {
 }
 
 impl EventTx {
-    /// Queues a key to be held for `ticks` of the timestamp clock; `false` if it is no key.
-    pub fn press(&mut self, digit: char, ticks: u16) -> bool {
+    /// Queues a key to be held for `ticks` of the events' clock; `false` if it is no key.
+    pub fn press(&mut self, digit: char, ticks: u32) -> bool {
         let digit = digit.to_ascii_uppercase();
         let code = DIGITS.iter().position(|&d| char::from(d) == digit);
         if let Some(code) = code {
@@ -224,7 +229,8 @@ impl EventTx {
     }
 
     /// The packet for the interval of `ticks` that starts at `timestamp`; `None`: audio's turn.
-    /// `pause` is the least silence between two keys, in ticks.
+    /// `pause` is the least silence between two keys. Both spans count in the events' clock, which
+    /// need not be that of the timestamp.
     pub fn step(&mut self, timestamp: u32, ticks: u32, pause: u32) -> Option<EventPacket> {
         if let Sending::Pause { left } = &mut self.now {
             *left = left.saturating_sub(ticks);
@@ -258,15 +264,17 @@ impl EventTx {
             return None;
         };
         let marker = *elapsed == 0;
-        *elapsed = (*elapsed + ticks).min(u32::from(*total));
+        *elapsed = (*elapsed + ticks).min(*total);
+        // What 16 bits cannot hold goes on as another event (RFC 4733 §2.5.1.3).
+        let before = elapsed.saturating_sub(1) / SEGMENT as u32 * SEGMENT as u32;
         let packet = EventPacket {
             marker,
-            timestamp: *start,
+            timestamp: start.wrapping_add(before),
             event: Event {
                 code: *code,
-                end: *elapsed >= u32::from(*total),
+                end: *elapsed >= *total,
                 volume: VOLUME,
-                duration: *elapsed as u16,
+                duration: (*elapsed - before) as u16,
             },
         };
         if packet.event.end {

@@ -2,13 +2,15 @@
 
 use sdp_types::{Attribute, Connection, Media, MediaType, Origin, Session, Time, TransportProto};
 
-use crate::base::Encoding;
+use crate::base::{Channels, Encoding};
 use crate::sdp::crypto;
-use crate::sdp::formats::{EVENT_NAME, Format, formats};
+use crate::sdp::formats::{
+    COMFORT_NOISE, EVENT_NAME, Events, Format, TELEPHONE, events, formats, opus_wish,
+};
 use crate::sdp::lenient::{self, Place};
 use crate::sdp::{Agreed, Direction, Ours, Refusal, Srtp};
 
-/// The payload type for telephone-event in our offers; the one nearly every phone uses.
+/// The payload type for telephone-event at 8 kHz in our offers; the one nearly every phone uses.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
 /// The first dynamic payload type (RFC 3551 section 6).
 const FIRST_DYNAMIC: u8 = 96;
@@ -25,16 +27,20 @@ pub fn answer(offer: &str, ours: &Ours) -> Result<(String, Agreed), Refusal> {
 
     let mut session = skeleton(ours);
     session.medias = theirs.medias.iter().map(refused).collect();
-    let mut attributes = attributes(
-        &[(agreed.payload_type, agreed.encoding)],
-        agreed.event_payload_type,
-        agreed.ptime_ms,
-        agreed.direction,
-    );
+    let event = agreed.event_payload_type.map(|payload_type| Events {
+        payload_type,
+        clock_rate: agreed.event_clock_rate,
+    });
+    let described = Described {
+        encodings: vec![(agreed.payload_type, agreed.encoding)],
+        noise: takes_noise(&theirs.medias[kept], agreed.encoding),
+        events: event.into_iter().collect(),
+    };
+    let mut attributes = described.attributes(agreed.ptime_ms, agreed.direction);
     attributes.extend(protection);
     session.medias[kept] = Media {
         port: ours.port,
-        fmt: fmt(&[agreed.payload_type], agreed.event_payload_type),
+        fmt: described.fmt(),
         attributes,
         ..refused(&theirs.medias[kept])
     };
@@ -44,24 +50,13 @@ pub fn answer(offer: &str, ours: &Ours) -> Result<(String, Agreed), Refusal> {
 /// Offers one audio stream with all our encodings, both ways (RFC 3264 section 5).
 pub fn offer(ours: &Ours) -> String {
     let offered = offered(ours);
-    let types: Vec<u8> = offered.iter().map(|&(pt, _)| pt).collect();
     let proto = match ours.srtp {
         // A plain stream with keys is taken either way (RFC 8643 section 3.1).
         Srtp::Off | Srtp::Optional(_) => TransportProto::RtpAvp,
         Srtp::Required(_) => TransportProto::RtpSavp,
     };
-    let mut media = Media::new(
-        MediaType::Audio,
-        ours.port,
-        proto,
-        fmt(&types, Some(EVENT_PAYLOAD_TYPE)),
-    );
-    media.attributes = attributes(
-        &offered,
-        Some(EVENT_PAYLOAD_TYPE),
-        ours.ptime_ms,
-        Direction::SendRecv,
-    );
+    let mut media = Media::new(MediaType::Audio, ours.port, proto, offered.fmt());
+    media.attributes = offered.attributes(ours.ptime_ms, Direction::SendRecv);
     if let Some(ring) = ours.srtp.keyring() {
         media.attributes.extend(crypto::offered(ring));
     }
@@ -94,14 +89,22 @@ pub fn accept(made: &Ours, answer: &str) -> Result<Agreed, Refusal> {
             })
         })
         .ok_or(Refusal::NoCommonCodec)?;
-    let payload_type = offered(made)
-        .into_iter()
-        .find(|&(_, e)| e == choice.encoding)
-        .map_or(choice.format.payload_type, |(pt, _)| pt);
+    let offered = offered(made);
+    let encodings = &mut offered.encodings.iter();
+    let payload_type = encodings
+        .find(|&&(_, e)| e == choice.encoding)
+        .map_or(choice.format.payload_type, |&(pt, _)| pt);
     let agreed = agreed(&theirs, media, made, choice);
+    let event = offered
+        .events
+        .iter()
+        .find(|e| e.clock_rate == agreed.event_clock_rate);
     Ok(Agreed {
         payload_type,
-        event_payload_type: agreed.tx_event_payload_type.map(|_| EVENT_PAYLOAD_TYPE),
+        event_payload_type: agreed
+            .tx_event_payload_type
+            .and(event)
+            .map(|e| e.payload_type),
         ..agreed
     })
 }
@@ -173,10 +176,8 @@ fn preferred(media: &Media, ours: &Ours, crypto: Option<crypto::Line>) -> Result
 
 /// The agreement when both directions use the peer's payload types.
 fn agreed(theirs: &Session, media: &Media, ours: &Ours, choice: Choice) -> Agreed {
-    let event = formats(media)
-        .into_iter()
-        .find(|f| f.is_event_beside(choice.encoding))
-        .map(|f| f.payload_type);
+    let event = events(&formats(media), choice.encoding);
+    let event_payload_type = event.map(|e| e.payload_type);
     let wished = lenient::direction(theirs, media).mirrored();
     let place = lenient::place(theirs, media);
     let (remote, direction) = match place {
@@ -189,9 +190,11 @@ fn agreed(theirs: &Session, media: &Media, ours: &Ours, choice: Choice) -> Agree
         encoding: choice.encoding,
         payload_type: choice.format.payload_type,
         tx_payload_type: choice.format.payload_type,
-        event_payload_type: event,
-        tx_event_payload_type: event,
-        ptime_ms: ptime_ms(theirs, media, ours),
+        event_payload_type,
+        tx_event_payload_type: event_payload_type,
+        event_clock_rate: event.map_or(choice.encoding.clock_rate(), |e| e.clock_rate),
+        ptime_ms: choice.encoding.ptime_ms(ptime_ms(theirs, media, ours)),
+        opus: opus_wish(media, choice.format.payload_type),
         direction,
         srtp: choice
             .crypto
@@ -214,14 +217,97 @@ fn ptime_ms(theirs: &Session, media: &Media, ours: &Ours) -> u32 {
         .clamp(*PTIME_MS.start(), *PTIME_MS.end())
 }
 
-/// Our encodings with the payload types that we offer them under.
-fn offered(ours: &Ours) -> Vec<(u8, Encoding)> {
+/// What we offer, with the payload types that we receive it under.
+fn offered(ours: &Ours) -> Described {
     let mut dynamic = (FIRST_DYNAMIC..).filter(|&pt| pt != EVENT_PAYLOAD_TYPE);
-    ours.encodings
+    let encodings: Vec<(u8, Encoding)> = ours
+        .encodings
         .iter()
+        .filter(|e| e.is_offered())
         .filter_map(|&e| Some((e.static_payload_type().or_else(|| dynamic.next())?, e)))
-        .collect()
+        .collect();
+    let mut rates: Vec<u32> = encodings.iter().map(|(_, e)| e.clock_rate()).collect();
+    rates.sort_unstable();
+    rates.dedup();
+    let events = rates.into_iter().filter_map(|clock_rate| {
+        let payload_type = match clock_rate {
+            TELEPHONE => EVENT_PAYLOAD_TYPE,
+            _ => dynamic.next()?,
+        };
+        Some(Events {
+            payload_type,
+            clock_rate,
+        })
+    });
+    Described {
+        events: events.collect(),
+        encodings,
+        noise: false,
+    }
 }
+
+/// Whether comfort noise is agreed: the peer has it, and the audio ticks like it.
+fn takes_noise(media: &Media, encoding: Encoding) -> bool {
+    encoding.clock_rate() == TELEPHONE && formats(media).iter().any(Format::is_comfort_noise)
+}
+
+/// The formats of one stream as we describe them.
+struct Described {
+    encodings: Vec<(u8, Encoding)>,
+    noise: bool,
+    events: Vec<Events>,
+}
+
+impl Described {
+    /// The payload types of the `m=` line.
+    fn fmt(&self) -> String {
+        let audio = self.encodings.iter().map(|&(pt, _)| pt);
+        let noise = self.noise.then_some(COMFORT_NOISE);
+        let events = self.events.iter().map(|e| e.payload_type);
+        let all = audio.chain(noise).chain(events);
+        let all: Vec<String> = all.map(|pt| pt.to_string()).collect();
+        all.join(" ")
+    }
+
+    fn attributes(&self, ptime_ms: u32, direction: Direction) -> Vec<Attribute> {
+        let mut out = Vec::new();
+        for &(pt, encoding) in &self.encodings {
+            out.push(Attribute::with_value("rtpmap", rtpmap(pt, encoding)));
+            if encoding == Encoding::Opus {
+                out.push(Attribute::with_value("fmtp", format!("{pt} {OPUS}")));
+            }
+        }
+        if self.noise {
+            let map = format!("{COMFORT_NOISE} CN/{TELEPHONE}");
+            out.push(Attribute::with_value("rtpmap", map));
+        }
+        for Events {
+            payload_type: pt,
+            clock_rate,
+        } in &self.events
+        {
+            let map = format!("{pt} {EVENT_NAME}/{clock_rate}");
+            out.push(Attribute::with_value("rtpmap", map));
+            // The twelve keys and A to D (RFC 4733 section 3.2).
+            out.push(Attribute::with_value("fmtp", format!("{pt} 0-15")));
+        }
+        out.push(Attribute::with_value("ptime", ptime_ms));
+        out.push(Attribute::new(direction.name()));
+        out
+    }
+}
+
+fn rtpmap(payload_type: u8, encoding: Encoding) -> String {
+    let (name, rate) = (encoding.rtp_name(), encoding.clock_rate());
+    match encoding.rtp_channels() {
+        Channels::Mono => format!("{payload_type} {name}/{rate}"),
+        Channels::Stereo => format!("{payload_type} {name}/{rate}/2"),
+    }
+}
+
+/// What we ask of the Opus that we get: loudspeakers in a yard are mono, and a lost packet can be
+/// taken from the next (RFC 7587 section 6.1).
+const OPUS: &str = "useinbandfec=1;stereo=0;sprop-stereo=0";
 
 /// A description of ours without streams.
 fn skeleton(ours: &Ours) -> Session {
@@ -248,42 +334,4 @@ fn refused(media: &Media) -> Media {
         key: None,
         attributes: Vec::new(),
     }
-}
-
-fn fmt(types: &[u8], event: Option<u8>) -> String {
-    types
-        .iter()
-        .copied()
-        .chain(event)
-        .map(|pt| pt.to_string())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn attributes(
-    encodings: &[(u8, Encoding)],
-    event: Option<u8>,
-    ptime_ms: u32,
-    direction: Direction,
-) -> Vec<Attribute> {
-    let mut out: Vec<Attribute> = encodings
-        .iter()
-        .map(|&(pt, e)| {
-            Attribute::with_value(
-                "rtpmap",
-                format!("{pt} {}/{}", e.rtp_name(), e.clock_rate()),
-            )
-        })
-        .collect();
-    if let (Some(pt), Some(&(_, e))) = (event, encodings.first()) {
-        out.push(Attribute::with_value(
-            "rtpmap",
-            format!("{pt} {EVENT_NAME}/{}", e.clock_rate()),
-        ));
-        // The twelve keys and A to D (RFC 4733 section 3.2).
-        out.push(Attribute::with_value("fmtp", format!("{pt} 0-15")));
-    }
-    out.push(Attribute::with_value("ptime", ptime_ms));
-    out.push(Attribute::new(direction.name()));
-    out
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::base::{Encoding, SrtpKeyring, SrtpKeys};
+use crate::base::{Encoding, OpusWish, SrtpKeyring, SrtpKeys};
 
 /// Our side of a session: where we receive and what we speak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +63,12 @@ pub struct Agreed {
     pub event_payload_type: Option<u8>,
     /// The payload type of telephone-event in what we send.
     pub tx_event_payload_type: Option<u8>,
+    /// Ticks a second by which telephone-event is timed; not always those of the audio.
+    pub event_clock_rate: u32,
     /// Milliseconds of audio in the packets that we send, 10 to 60.
     pub ptime_ms: u32,
+    /// What the peer asks of the Opus that we send.
+    pub opus: OpusWish,
     /// As seen from us: `SendOnly` means that the peer only listens.
     pub direction: Direction,
     /// The keys of both sides if the stream is protected.

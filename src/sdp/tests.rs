@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::Encoding::{Pcma, Pcmu};
+use crate::base::OpusWish;
 
 fn ours() -> Ours {
     Ours {
@@ -37,6 +38,13 @@ const PLAIN: Agreed = Agreed {
     tx_payload_type: 0,
     event_payload_type: None,
     tx_event_payload_type: None,
+    event_clock_rate: 8_000,
+    opus: OpusWish {
+        max_bitrate: None,
+        fec: false,
+        cbr: false,
+        dtx: false,
+    },
     ptime_ms: 20,
     direction: Direction::SendRecv,
     srtp: None,
@@ -51,6 +59,9 @@ fn plain() -> Agreed {
 
 #[path = "srtp_tests.rs"]
 mod srtp;
+
+#[path = "codec_tests.rs"]
+mod codecs;
 
 #[test]
 fn an_answer_is_written_to_the_letter() {

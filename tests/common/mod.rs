@@ -25,6 +25,7 @@ pub mod jackd;
 pub mod kamailio;
 pub mod measure;
 pub mod notify;
+pub mod ogg;
 pub mod phone;
 pub mod ports;
 pub mod process;

@@ -59,7 +59,11 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row("sip", "tls-key", &["/etc/paging/key.pem"]),
     row("sip", "tls-ca", &["/etc/paging/ca.pem"]),
     row("sip", "tls-verify-clients", &["yes"]),
-    row("sip", "codecs", &["pcma", "pcma,pcmu", "alaw"]),
+    row(
+        "sip",
+        "codecs",
+        &["pcma", "pcma,pcmu", "alaw", "l16 opus", "g722"],
+    ),
     row("sip", "rtp-ports", &["4000-4999", "30000 - 30301"]),
     row("sip", "rtp-dscp", &["0", "AF41", "46"]),
     row("sip", "srtp", &["off", "required"]),

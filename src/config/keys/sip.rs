@@ -169,25 +169,17 @@ pub(super) const KEYS: &[Key] = &[
         "no",
         "Phones that connect by tls: need a certificate that an authority in tls-ca vouches for."
     ),
-    Key {
-        slot: Slot::Whole(Access {
-            set: |config, text, remarks| {
-                config.sip.codecs = codecs(text, remarks)?;
-                Ok(())
-            },
-            show: |config| (CODECS.show)(&config.sip.codecs),
-        }),
-        ..whole!(
-            "sip",
-            CALLS,
-            "codecs",
-            Media,
-            sip.codecs,
-            CODECS,
-            "pcmu pcma",
-            "Codecs that callers may use, the preferred first: pcmu, pcma."
-        )
-    },
+    whole!(
+        "sip",
+        CALLS,
+        "codecs",
+        Media,
+        sip.codecs,
+        CODECS,
+        "opus g722 pcmu pcma",
+        "Codecs that callers may use, the preferred first: opus, g722, pcmu, pcma, l16.\n\
+         Phones sound clearest with opus and g722; l16 is uncompressed."
+    ),
     whole!(
         "sip",
         CALLS,
@@ -288,34 +280,33 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 const CODECS: Form<Vec<Encoding>> = Form {
-    parse: |text| codecs(text, &mut Vec::new()),
+    parse: codecs,
     show: |all| codecs_text(all),
 };
 
-fn codecs(text: &str, remarks: &mut Vec<String>) -> Result<Vec<Encoding>, String> {
+fn codecs(text: &str) -> Result<Vec<Encoding>, String> {
     let mut all = Vec::new();
     for name in form::items(text) {
         let name = name.to_ascii_lowercase();
-        match known(&name) {
-            Some(encoding) if all.contains(&encoding) => {
-                return Err(format!("names {name} twice; write each codec once"));
-            }
-            Some(encoding) => all.push(encoding),
-            None if NOT_YET.contains(&name.as_str()) => {
-                remarks.push(format!(
-                    "the codec {name} is not yet in this version, ignored"
-                ));
-            }
-            None => return Err(format!("no such codec: {name}; write pcmu, pcma or both")),
+        let named = known(&name);
+        let Some(first) = named.first() else {
+            return Err(format!(
+                "no such codec: {name}; write some of {CODEC_NAMES}"
+            ));
+        };
+        if all.contains(first) {
+            return Err(format!("names {name} twice; write each codec once"));
         }
+        all.extend(named);
     }
     if all.is_empty() {
-        return Err("leaves no codec of this version; write pcmu, pcma or both".to_owned());
+        return Err(format!("leaves no codec; write some of {CODEC_NAMES}"));
     }
     Ok(all)
 }
 
-fn known(name: &str) -> Option<Encoding> {
+/// A name may stand for several: L16 comes at many rates.
+fn known(name: &str) -> Vec<Encoding> {
     let name = match name {
         "ulaw" | "g711u" => "pcmu",
         "alaw" | "g711a" => "pcma",
@@ -325,11 +316,9 @@ fn known(name: &str) -> Option<Encoding> {
 }
 
 fn codecs_text(all: &[Encoding]) -> String {
-    let names: Vec<String> = all
-        .iter()
-        .map(|encoding| encoding.rtp_name().to_ascii_lowercase())
-        .collect();
+    let mut names: Vec<&str> = all.iter().map(|e| e.config_name()).collect();
+    names.dedup();
     names.join(" ")
 }
 
-const NOT_YET: [&str; 3] = ["opus", "g722", "l16"];
+const CODEC_NAMES: &str = "opus, g722, pcmu, pcma, l16";

@@ -57,9 +57,11 @@ fn account(args: &Call, all: &Args) -> Result<Option<sip::Account>, ExitCode> {
 /// # Errors
 /// What kept the phone from starting, or a file from being read or written.
 pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<ExitCode> {
+    let encodings = args.codecs();
+    let play = args.play.as_deref().map(|path| load(path, &encodings));
     let script = Script {
         target: args.uri.clone(),
-        play: args.play.as_deref().map(load).transpose()?,
+        play: play.transpose()?,
         keys: args.dtmf.clone().unwrap_or_default(),
         duration: args.duration,
         record: args.record.is_some(),
@@ -69,7 +71,7 @@ pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<Ex
         target: args.uri.clone(),
         account: account.or_else(|| account_of(&args)).map(for_calls_only),
         local_port: args.local_port,
-        encodings: Encoding::ALL.to_vec(),
+        encodings,
         srtp: args.srtp.into(),
         tls_ca: args.tls_ca.clone(),
     })
@@ -178,7 +180,7 @@ impl Run {
             return Ok(());
         };
         let heard = std::mem::take(&mut outcome.heard);
-        wav::write_mono(&numbered(path, number), SampleRate::HZ_8000, heard)
+        wav::write_mono(&numbered(path, number), outcome.rate, heard)
     }
 
     fn line(&self, step: &Step) -> String {
@@ -219,10 +221,11 @@ impl Run {
     }
 }
 
-/// The sound of a file at the rate of a telephone.
-fn load(path: &Path) -> anyhow::Result<Arc<Pcm>> {
+/// The sound of a file at the rate of the best of the codecs, the others follow.
+fn load(path: &Path, encodings: &[Encoding]) -> anyhow::Result<Arc<Pcm>> {
     let pcm = sounds::load(path)?;
-    let rate = SampleRate::HZ_8000;
+    let rates = encodings.iter().map(|e| e.audio_rate());
+    let rate = rates.max().unwrap_or(SampleRate::HZ_8000);
     let samples = dsp::convert(&pcm.to_mono(), pcm.rate, rate);
     Ok(Arc::new(Pcm::mono(rate, samples)))
 }

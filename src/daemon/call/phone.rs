@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::base::{CallId, Dscp, Encoding, Pcm};
+use crate::base::{CallId, Dscp, Encoding, Pcm, SampleRate};
 use crate::daemon::call::talk::Talk;
 use crate::daemon::chance;
 use crate::daemon::legs::protection;
@@ -105,8 +105,10 @@ pub struct Outcome {
     pub sent: media::SenderReport,
     /// To the peer and back, if it told (RTCP).
     pub round_trip: Option<Duration>,
-    /// What was heard, as mono sound at 8 kHz from the answer on, if it was to be recorded.
+    /// What was heard, as mono sound from the answer on, if it was to be recorded.
     pub heard: Vec<f32>,
+    /// Of what was heard; that of the codec.
+    pub rate: SampleRate,
 }
 
 /// Why a call is over.

@@ -6,15 +6,14 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
-use crate::base::{CallId, Pcm, SampleRate, feed};
+use crate::base::{CallId, FeedRx, SampleRate};
 use crate::daemon::call::phone::{End, Heard, Moment, Outcome, Phone, Script, Step};
-use crate::daemon::legs::{receiver, redirect, renewed, sender};
+use crate::daemon::legs::{feed_for, new_feed, receiver, redirect, renewed, sender};
 use crate::dsp;
 use crate::media::{self, Key, Receiver};
 use crate::net::{self, Leg, PortPair, Repeat};
@@ -38,8 +37,6 @@ const KEY: Duration = Duration::from_millis(100);
 const KEY_AND_PAUSE: Duration = Duration::from_millis(240);
 /// How long the two sides of the program may take to say that a call is over.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Sound that may wait in the phone: longer than any network is late.
-const FEED_FOR: Duration = Duration::from_secs(1);
 
 /// One call under way.
 pub(super) struct Talk<'a, F> {
@@ -232,8 +229,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             return Err("the call was answered twice".to_owned());
         };
         let agreed = sdp::accept(ours, answer).map_err(|e| e.to_string())?;
-        let rate = agreed.encoding.audio_rate();
-        let (tx, rx) = feed(rate, rate.frames_in(FEED_FOR));
+        let (tx, rx) = feed_for(agreed.encoding);
         self.phone.media.open(Leg {
             call: self.call,
             sockets,
@@ -245,13 +241,12 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         });
         self.agreed = Some(agreed);
         self.is_open = true;
-        let tap = self.script.record.then(|| self.tap_tx.clone());
-        self.phone.media.listen(self.call, rx, tap);
+        self.listen(rx);
+        self.rate = agreed.encoding.audio_rate();
         self.hang_up_at = Instant::now() + self.longest();
         if agreed.direction != Direction::SendRecv {
             self.phone.media.redirect(self.call, redirect(&agreed));
         }
-        self.rate = rate;
         if self.keys.is_empty() {
             self.play();
         } else {
@@ -310,13 +305,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         let Some(pcm) = &self.script.play else {
             return;
         };
-        let pcm = if pcm.rate == self.rate && pcm.channels == 1 {
-            pcm.clone()
-        } else {
-            let converted = dsp::convert(&pcm.to_mono(), pcm.rate, self.rate);
-            Arc::new(Pcm::mono(self.rate, converted))
-        };
-        self.phone.media.play(self.call, pcm, Repeat::Once);
+        self.phone.media.play(self.call, pcm.clone(), Repeat::Once);
     }
 
     /// The peer wants another session: a hold, another address or codec.
@@ -326,16 +315,43 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         };
         *ours = renewed(ours, self.agreed.as_ref(), offer);
         let answer = match offer {
-            None => Ok(sdp::offer(ours)),
+            None => Ok((sdp::offer(ours), None)),
             Some(offer) => sdp::answer(offer, ours)
-                .map(|(text, agreed)| {
-                    self.phone.media.redirect(self.call, redirect(&agreed));
-                    self.agreed = Some(agreed);
-                    text
-                })
+                .map(|(text, agreed)| (text, Some(agreed)))
                 .map_err(|refusal| refusal.status()),
         };
+        let answer = answer.map(|(text, agreed)| {
+            if let Some(agreed) = agreed {
+                self.turn_to(agreed);
+            }
+            text
+        });
         self.phone.endpoint.answer_offer(self.call, answer);
+    }
+
+    /// Sends and hears as is now agreed; what was recorded follows the rate.
+    fn turn_to(&mut self, agreed: Agreed) {
+        let mut to = redirect(&agreed);
+        if let Some((tx, rx)) = self.agreed.and_then(|before| new_feed(&before, &agreed)) {
+            to.feed = Some(tx);
+            let rate = agreed.encoding.audio_rate();
+            while let Ok(block) = self.tap.try_recv() {
+                self.heard.extend(block);
+            }
+            self.heard = dsp::convert(&self.heard, self.rate, rate);
+            self.rate = rate;
+            self.listen(rx);
+        }
+        self.phone.media.redirect(self.call, to);
+        self.agreed = Some(agreed);
+    }
+
+    /// Hears what comes through the feed, and records it if that is wanted.
+    fn listen(&mut self, feed: FeedRx) {
+        // What is still on its way from another feed is of another rate.
+        (self.tap_tx, self.tap) = mpsc::unbounded_channel();
+        let tap = self.script.record.then(|| self.tap_tx.clone());
+        self.phone.media.listen(self.call, feed, tap);
     }
 
     /// The peer's answer to an offer of ours within the call.
@@ -346,8 +362,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             .zip(answer)
             .and_then(|(ours, answer)| sdp::accept(ours, answer).ok());
         if let Some(agreed) = agreed {
-            self.phone.media.redirect(self.call, redirect(&agreed));
-            self.agreed = Some(agreed);
+            self.turn_to(agreed);
         }
     }
 
@@ -396,6 +411,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             sent: media::SenderReport::default(),
             round_trip: None,
             heard: Vec::new(),
+            rate: self.rate,
         };
         if self.is_open {
             self.phone.media.close(self.call);

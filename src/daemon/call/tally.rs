@@ -168,6 +168,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::base::SampleRate;
     use crate::daemon::call::phone::{Moment, Step};
     use crate::media;
 
@@ -195,6 +196,7 @@ mod tests {
             sent: media::SenderReport::default(),
             round_trip: None,
             heard: Vec::new(),
+            rate: SampleRate::HZ_8000,
         }
     }
 

@@ -63,7 +63,7 @@ impl Service {
     }
 
     /// Gives a voice that is wanted to the engine once there is one; after a late offer that is
-    /// with the ACK. A voice that the engine has already stays there.
+    /// with the ACK. A voice that the engine has already stays there, unless the call has a new one.
     pub(super) fn hand_over(&mut self, call: CallId) {
         let Some(&(zones, gain)) = self.wanted.get(&call) else {
             return;

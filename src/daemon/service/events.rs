@@ -54,10 +54,12 @@ impl Service {
                         status, warning, ..
                     }) => self.endpoint.refuse_offer(call, status, warning),
                 }
+                self.hand_over(call);
             }
             // Only what keeps the session alive is offered by us: the peer may have moved.
             sip::Event::Reanswered { call, answer } => {
                 let agreed = answer.map(|sdp| self.legs.late_answer(call, &sdp));
+                self.hand_over(call);
                 if let Ok(Err(refusal)) = agreed {
                     tracing::warn!(
                         target: "call",

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::listen::*;
 use super::rig::*;
-use crate::base::{Encoding, SampleRate, feed};
+use crate::base::{Encoding, OpusWish, SampleRate, feed};
 use crate::media::{Receiver, ReceiverSettings, Sender, SenderSettings};
 
 /// Everything is found again, but for the moment of the change.
@@ -149,6 +149,8 @@ fn the_other_law_is_heard_without_being_asked() {
         encoding: Encoding::Pcma,
         payload_type: 8,
         event_payload_type: None,
+        event_clock_rate: 8_000,
+        opus: OpusWish::default(),
         ptime: 20 * MS,
         ssrc: 7,
         first_sequence: 0,
@@ -219,6 +221,8 @@ fn keys_come_through_the_middle_of_speech() {
         encoding: Encoding::Pcmu,
         payload_type: 0,
         event_payload_type: Some(101),
+        event_clock_rate: 8_000,
+        opus: OpusWish::default(),
         ptime: 20 * MS,
         ssrc: 1,
         first_sequence: 65_530,
@@ -250,6 +254,7 @@ const SETTINGS: ReceiverSettings = ReceiverSettings {
     encoding: Encoding::Pcmu,
     payload_type: 0,
     event_payload_type: Some(101),
+    event_clock_rate: 8_000,
 };
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use crate::base::{Encoding, FeedRx, FeedTx, feed};
+use crate::base::{Encoding, FeedRx, FeedTx, OpusWish, feed};
 use crate::dsp::Drift;
 use crate::media::{Receiver, ReceiverSettings, Report, Sender, SenderSettings};
 
@@ -108,6 +108,7 @@ pub(super) type Quirk = Box<dyn FnMut(u32, &mut Vec<u8>)>;
 
 pub(super) struct Rig {
     pub(super) encoding: Encoding,
+    pub(super) opus: OpusWish,
     pub(super) ptime: Duration,
     /// Frames of the card at 48 kHz.
     pub(super) period: usize,
@@ -131,6 +132,7 @@ impl Default for Rig {
     fn default() -> Self {
         Self {
             encoding: Encoding::Pcmu,
+            opus: OpusWish::default(),
             ptime: 20 * MS,
             period: 128,
             ppm: 0.0,
@@ -215,6 +217,7 @@ impl Rig {
             encoding: self.encoding,
             payload_type: self.encoding.static_payload_type().unwrap_or(96),
             event_payload_type: Some(101),
+            event_clock_rate: self.encoding.clock_rate(),
         });
         let (mut n_polls, mut n_cards, mut timeout) = (0, 0, None);
         while let Some(((now, _), happening)) = plan.queue.pop_first() {
@@ -264,6 +267,8 @@ impl Rig {
             encoding: self.encoding,
             payload_type: self.encoding.static_payload_type().unwrap_or(96),
             event_payload_type: None,
+            event_clock_rate: self.encoding.clock_rate(),
+            opus: self.opus,
             ptime: self.ptime,
             ssrc: 7,
             first_sequence: self.first_sequence,

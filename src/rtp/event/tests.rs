@@ -93,6 +93,33 @@ fn a_key_longer_than_16_bits_is_one_key() {
 }
 
 #[test]
+fn a_long_key_goes_out_in_parts_and_is_heard_as_one() {
+    let (mut tx, mut rx) = (EventTx::default(), EventRx::new(48_000));
+    assert!(tx.press('7', 48_000 * 4));
+    let (start, mut now) = (0xFFFF_F000u32, Instant::now());
+    let mut n_markers = 0;
+    for i in 0..250u32 {
+        now += 20 * MS;
+        let at = start.wrapping_add(i * 960);
+        let Some(packet) = tx.step(at, 960, 960) else {
+            continue;
+        };
+        n_markers += u32::from(packet.marker);
+        let timestamp = u64::from(packet.timestamp.wrapping_sub(start));
+        rx.handle(packet.event, packet.marker, timestamp, now);
+    }
+    let duration = Duration::from_secs(4);
+    assert_eq!(
+        rx.poll(),
+        Some(Key {
+            digit: '7',
+            duration
+        })
+    );
+    assert_eq!((rx.poll(), n_markers), (None, 1));
+}
+
+#[test]
 fn a_device_that_moves_its_timestamp_on_presses_once() {
     let now = Instant::now();
     let mut rx = EventRx::new(8_000);
