@@ -181,6 +181,27 @@ mod tests {
     }
 
     #[test]
+    fn a_registration_names_its_server_and_why_not_the_one_before() {
+        let text = |left: Option<&str>| {
+            let state = AccountState::Registered {
+                expires: std::time::Duration::from_secs(300),
+                server: "b.pbx:5060 (192.0.2.2)".to_owned(),
+                left: left.map(str::to_owned),
+            };
+            match account("sip".into(), state) {
+                Some(Input::AccountChanged { ok: true, text, .. }) => text,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(text(None), "registered at b.pbx:5060 (192.0.2.2)");
+        let why = "a.pbx:5060 (192.0.2.1) does not answer";
+        assert_eq!(
+            text(Some(why)),
+            format!("registered at b.pbx:5060 (192.0.2.2), because {why}")
+        );
+    }
+
+    #[test]
     fn a_refused_account_gets_a_hint() {
         let reason = "Forbidden".to_owned();
         let retry_in = std::time::Duration::from_secs(60);

@@ -27,6 +27,7 @@ use super::counts::{Counters, Counts};
 use super::doors::Doors;
 use super::error::Error;
 use super::event::Event;
+use super::flow::Hop;
 use super::hub::{Calls, Command, Hub, Manner, Refusal};
 use super::incoming;
 use super::intake::Intake;
@@ -386,6 +387,16 @@ impl Endpoint {
     /// The address that this machine sends from towards `remote`.
     pub fn local_address_for(remote: SocketAddr) -> IpAddr {
         local::towards_or_loopback(remote)
+    }
+
+    /// Where a SIP URI or `host[:port]` leads first, as the name servers of this machine say.
+    ///
+    /// # Errors
+    /// What cannot be found, in words for a person.
+    pub async fn locate(target: &str) -> Result<SocketAddr, String> {
+        let found = Names::new(None).locate(&Hop::parse(target, None)?).await?;
+        let first = found.first().map(|server| server.address);
+        first.ok_or_else(|| format!("\"{target}\" has no address"))
     }
 
     /// The address to put into SDP for a peer: `external_address` where it applies.

@@ -19,9 +19,6 @@ use crate::{config, media, net, sdp, sip};
 
 /// Ports for the test phone, beside those of the daemon on the same machine.
 const RTP_PORTS: std::ops::RangeInclusive<u16> = 20_002..=32_767;
-/// What a SIP URI without a port means (RFC 3261 section 19.1.2).
-const SIP_PORT: u16 = 5_060;
-
 /// A phone that can make any number of calls at once, all to one place.
 pub struct Phone {
     pub(super) endpoint: sip::Endpoint,
@@ -283,13 +280,9 @@ fn of_net(event: &net::Event) -> CallId {
 
 /// The address of the host in a SIP URI, or in `host[:port]`.
 async fn resolve(uri: &str) -> anyhow::Result<SocketAddr> {
-    let (host, port) = host_port(uri).with_context(|| format!("{uri:?} names no host"))?;
-    let mut found = tokio::net::lookup_host((host, port.unwrap_or(SIP_PORT)))
-        .await
-        .with_context(|| format!("cannot find the host {host:?}"))?;
-    found
-        .next()
-        .with_context(|| format!("the host {host:?} has no address"))
+    host_port(uri).with_context(|| format!("{uri:?} names no host"))?;
+    let found = sip::Endpoint::locate(uri).await;
+    found.map_err(anyhow::Error::msg)
 }
 
 /// Host and port of a SIP URI, or of `host[:port]`; IPv6 in brackets.
