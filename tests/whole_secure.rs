@@ -187,3 +187,30 @@ fn each_bad_certificate_is_one_clear_line_within_seconds() {
     }
     drop(registrars);
 }
+
+#[test]
+fn a_pbx_that_wants_a_certificate_gets_ours_or_the_log_says_so() {
+    let authority = Authority::new("mutual");
+    let ca = format!("tls-ca = {}", authority.ca.display());
+    let of = |name, file| identity(&authority.vouch_for(name, file, NOW));
+    let at = free_address();
+    let lines = format!(
+        "listen = tls:{at}\ntls-verify-clients = yes\n{ca}\n{}",
+        of("localhost", "a")
+    );
+    let pbx = Daemon::start(&Conf::timer().sip(&lines).more("[user:desk]\npass = hush"));
+    let account = format!(
+        "domain = localhost:{}\ntransport = tls\nuser = desk\npass = hush\n{ca}",
+        at.port()
+    );
+    let without = Daemon::start(&Conf::timer().sip(&account));
+    without
+        .process
+        .wait_for("ends TLS with us", Duration::from_secs(10));
+    let log = without.process.log();
+    assert!(log.contains("CertificateRequired"), "{log}");
+    let with = format!("{account}\n{}", of("desk", "b"));
+    let with = Daemon::start(&Conf::timer().sip(&with));
+    pbx.process.wait_for("user desk has registered from", LONG);
+    with.process.wait_for("registered", LONG);
+}

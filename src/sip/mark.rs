@@ -30,3 +30,29 @@ impl Mark {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::stream;
+
+    #[tokio::test]
+    async fn listeners_and_what_they_accept_are_marked_in_both_families() {
+        let mark = Mark::new(Dscp::EF);
+        mark.set(Dscp::CS3);
+        for at in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = stream::bind(at.parse().unwrap(), &mark).unwrap();
+            let ours = listener.local_addr().unwrap();
+            let _caller = tokio::net::TcpStream::connect(ours).await.unwrap();
+            let (accepted, _) = listener.accept().await.unwrap();
+            mark.put_on((&accepted).into(), ours);
+            for socket in [SockRef::from(&listener), SockRef::from(&accepted)] {
+                let class = match ours {
+                    SocketAddr::V4(_) => socket.tos_v4(),
+                    SocketAddr::V6(_) => socket.tclass_v6(),
+                };
+                assert_eq!(class.unwrap(), 24 << 2, "{at}");
+            }
+        }
+    }
+}

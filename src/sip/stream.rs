@@ -395,8 +395,7 @@ impl Reader {
                 (None, None) => more.await,
             };
             if let Err(why) = &read {
-                // A PBX that wants another certificate of ours says so only now (TLS 1.3).
-                tracing::debug!("the connection with {} broke: {why}", self.remote);
+                self.tell(why);
             }
             if !matches!(read, Ok(n) if n > 0) {
                 return;
@@ -417,6 +416,16 @@ impl Reader {
                 left if left < came => Some(Instant::now() + WHOLE_FOR),
                 _ => due.or_else(|| Some(Instant::now() + WHOLE_FOR)),
             };
+        }
+    }
+
+    /// A PBX that wants another certificate of ours says so only after the handshake (TLS 1.3).
+    fn tell(&self, why: &io::Error) {
+        let is_ours = self.idle_for.is_none();
+        if is_ours && why.get_ref().is_some_and(|why| why.is::<rustls::Error>()) {
+            tracing::warn!("{} ends TLS with us: {why}; check tls-cert", self.remote);
+        } else {
+            tracing::debug!("the connection with {} broke: {why}", self.remote);
         }
     }
 
