@@ -65,7 +65,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
         &["pcma", "pcma,pcmu", "alaw", "l16 opus", "g722"],
     ),
     row("sip", "rtp-ports", &["4000-4999", "30000 - 30301"]),
-    row("sip", "rtp-dscp", &["0", "AF41", "46"]),
+    row("sip", "rtp-dscp", &["0", "AF41", "63"]),
     row("sip", "srtp", &["off", "required"]),
     row("sip", "max-calls", &["1", "500"]),
     row("sip", "session-expires", &["0", "90", "1h"]),
