@@ -66,7 +66,8 @@ impl Listener {
     fn sound(&mut self, input: &mut Input<'_>) {
         let (step, n) = (input.byte(), usize::from(input.byte()));
         self.sequence = self.sequence.wrapping_add_signed(near(step % 16));
-        let ticks = i32::from(near(step / 16)) * 160;
+        let packet = self.encoding.clock_rate() as i32 / 50;
+        let ticks = i32::from(near(step / 16)) * packet;
         self.timestamp = self.timestamp.wrapping_add_signed(ticks);
         let payload_type = 96 + step / 255;
         let packet = self.packet(payload_type, input.bytes(n));

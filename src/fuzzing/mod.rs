@@ -8,15 +8,17 @@ mod config;
 mod input;
 mod media;
 mod srtp;
+mod words;
 
 pub use config::config;
 pub use media::media;
 pub use srtp::srtp;
+pub use words::{digest, mask};
 
 pub use crate::sdp::fuzzing::sdp;
-pub use crate::sip::fuzzing::{digest, ingress, mask, stream};
+pub use crate::sip::fuzzing::{ingress, stream};
 
-pub(crate) use input::Input;
+use input::Input;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::*;
 
-const CHECKS: [(&str, fn(&[u8])); 8] = [
+type Check = fn(&[u8]);
+
+const CHECKS: [(&str, Check); 8] = [
     ("ingress", ingress),
     ("stream", stream),
     ("digest", digest),

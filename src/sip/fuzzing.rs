@@ -15,16 +15,17 @@ use super::digest::{self, Challenge, Proof};
 use super::framing::{self, Frame};
 use super::ingress::{self, Answer, SLACK, Verdict};
 use super::intake;
+use super::keys;
 use super::mask;
 use super::message;
 use super::peek;
+use super::reason;
 use super::redirect::Redirects;
 use super::registrar::{Bindings, Enrolment, Way};
 use super::replaces::Replaces;
 use super::session_timer::SessionTimer;
 use super::settings::{Secret, Transport as Over};
 use super::spelling;
-use crate::fuzzing::Input;
 
 /// One datagram, all the way to what we read in it.
 pub fn ingress(bytes: &[u8]) {
@@ -52,7 +53,9 @@ fn delivered(put_right: &[u8]) {
     let text = || String::from_utf8_lossy(put_right).into_owned();
     match ingress::datagram(put_right) {
         Verdict::Deliver(again) => assert_eq!(text(), String::from_utf8_lossy(&again)),
-        other => panic!("put right, it is still wrong: {other:?}\n{}", text()),
+        other @ (Verdict::Answer(_) | Verdict::Ignore(_)) => {
+            panic!("put right, it is still wrong: {other:?}\n{}", text())
+        }
     }
     let Some(message) = intake::understood(put_right, peer(), Transport::Udp) else {
         if let Verdict::Answer(answer) = ingress::not_understood(put_right) {
@@ -74,6 +77,10 @@ fn asked(request: &Request) {
     let _ = (message::dialled(request), message::is_foreign(request));
     let _ = (message::caller(headers), auto_answer::wish(request));
     let _ = (Replaces::read(headers), Key::of_request(request));
+    let _ = (
+        keys::pressed(headers, &request.body),
+        reason::given(headers),
+    );
     if let Ok(Some(agreed)) = SessionTimer::default().asked(headers, None) {
         let _ = agreed.response_headers(headers);
         assert!(agreed.due_after() <= agreed.over_after(), "{agreed:?}");
@@ -200,12 +207,9 @@ fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Opti
 }
 
 /// Challenges and proofs of strangers; and what we prove to ourselves is believed once.
-pub fn digest(bytes: &[u8]) {
-    let mut input = Input::new(bytes);
-    let (user, password, cnonce) = (input.line(), input.line(), input.line());
-    let method = input.line();
+pub(crate) fn digest([user, password, cnonce, method]: [String; 4], theirs: &[u8]) {
     believed(&user, &password, &cnonce, &method);
-    let theirs = String::from_utf8_lossy(input.rest()).replace(['\r', '\n'], " ");
+    let theirs = String::from_utf8_lossy(theirs).replace(['\r', '\n'], " ");
     strangers(&theirs, proof(&user, &password, &cnonce));
 }
 
@@ -282,12 +286,10 @@ fn field(text: &str, wanted: &str) -> Option<String> {
 }
 
 /// Whatever surrounds a secret, the trace does not show it.
-pub fn mask(bytes: &[u8]) {
-    let mut input = Input::new(bytes);
-    let (mut before, user, cnonce) = (input.line(), input.line(), input.line());
+pub(crate) fn mask(texts: [String; 4], fold: u8, behind: &[u8]) {
+    let [mut before, user, cnonce, fields] = texts;
+    let fold = usize::from(fold);
     before.retain(|c| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/%".contains(c));
-    let (fold, fields) = (usize::from(input.byte()), input.line());
-    let behind = input.rest();
     let challenge = format!("Digest realm=\"r\", nonce=\"{NONCE}\", {fields}");
     let mut secrets = vec![NONCE.to_owned(), PASSWORD.to_owned(), KEY.to_owned()];
     let mut proof_line = String::new();
