@@ -279,8 +279,9 @@ fn settings_that_do_not_fit_together_are_told() {
              set and counts; remove one of them",
         ),
         (
-            "[sip]\nextensions = 1",
-            "paging.conf:2: warning: [sip] extensions: not supported by this version, ignored",
+            "[sip]\nextensions = 100 sip:101@x",
+            "paging.conf:2: [sip] extensions = 100 sip:101@x: not a user name; write only what \
+             stands before the @ of the SIP address, e.g. 100",
         ),
         (
             "[sip]\nallow = 10.0.0.0/8 lan",

@@ -119,6 +119,8 @@ pub struct Account {
     pub domain: Vec<String>,
     /// The user part of our address; may be empty.
     pub user: String,
+    /// The numbers that calls of the account may be for, besides the user; none stands for all.
+    pub extensions: Vec<String>,
     /// The digest password; may be empty.
     pub password: Secret,
     /// The name in digest answers; the user unless set.
@@ -413,6 +415,12 @@ impl Audio {
 }
 
 impl Account {
+    /// Whether a call to that number is one for us.
+    pub fn answers(&self, dialled: &str) -> bool {
+        let is_it = |extension: &String| extension == dialled;
+        self.extensions.is_empty() || self.user == dialled || self.extensions.iter().any(is_it)
+    }
+
     /// The section it stands in.
     pub fn section(&self) -> String {
         if self.name == MAIN {
@@ -426,6 +434,7 @@ impl Account {
             name: name.to_owned(),
             domain: Vec::new(),
             user: String::new(),
+            extensions: Vec::new(),
             password: Secret::default(),
             auth_user: String::new(),
             display_name: String::new(),

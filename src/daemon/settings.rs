@@ -112,6 +112,7 @@ fn account(from: &config::Account) -> sip::Account {
         domain: from.domain.first().cloned().unwrap_or_default(),
         more_domains: from.domain.iter().skip(1).cloned().collect(),
         user: from.user.clone(),
+        extensions: from.extensions.clone(),
         auth_user: filled(&from.auth_user),
         password: sip::Secret::new(from.password.reveal()),
         display_name: filled(&from.display_name),

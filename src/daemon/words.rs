@@ -31,12 +31,13 @@ pub(super) fn listening(listen: &Listen) -> String {
     format!("sip:{seen};transport={transport} and at every other address of this machine")
 }
 
-/// The number that was dialled; a call to the bare host dials none.
-pub(super) fn dialled(user: &str) -> String {
-    if user.is_empty() {
-        "no number".to_owned()
-    } else {
-        user.to_owned()
+/// The number that was dialled, and the account that the call came by if that has to be told; a
+/// call to the bare host dials none.
+pub(super) fn dialled(user: &str, account: Option<&str>) -> String {
+    let number = if user.is_empty() { "no number" } else { user };
+    match account {
+        Some(account) => format!("{number} ({account})"),
+        None => number.to_owned(),
     }
 }
 
@@ -177,7 +178,8 @@ mod tests {
             }),
             "sip:7@host"
         );
-        assert_eq!(dialled(""), "no number");
+        assert_eq!(dialled("", None), "no number");
+        assert_eq!(dialled("7", Some("office")), "7 (office)");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::counts::Counters;
 use super::event::{Event, UserState};
 use super::guard::{Dropped, Guard, Guess};
 use super::peek;
+use super::puzzled::Puzzled;
 use super::registrar::{Binding, Bindings, Enrolment, Refused};
 use super::settings::{Callers, Secret};
 
@@ -34,6 +35,7 @@ struct List {
     users: BTreeMap<String, Secret>,
     require_auth: bool,
     challenger: Challenger,
+    puzzled: Puzzled,
     bindings: Bindings,
 }
 
@@ -60,6 +62,7 @@ impl Doors {
                 users: BTreeMap::new(),
                 require_auth: false,
                 challenger: Challenger::new(key, now),
+                puzzled: Puzzled::default(),
                 bindings: Bindings::default(),
             }),
             half_open: Arc::default(),
@@ -125,6 +128,17 @@ impl Doors {
     /// Whether a call of a stranger needs a password.
     pub(super) fn require_auth(&self) -> bool {
         lock(&self.list).require_auth
+    }
+
+    /// Whether that user does not understand to be asked for anything but MD5.
+    pub(super) fn needs_md5(&self, from: IpAddr, user: &str) -> bool {
+        let mut list = lock(&self.list);
+        list.puzzled.needs_md5(from, user, Instant::now())
+    }
+
+    /// That user has come with a proof of some kind.
+    pub(super) fn understood(&self, from: IpAddr, user: &str) {
+        lock(&self.list).puzzled.understood(from, user);
     }
 
     /// Judges the Authorization headers of a request.

@@ -16,6 +16,7 @@ use super::established::reply;
 use super::flow;
 use super::hub::Hub;
 use super::message;
+use super::puzzled;
 use super::registrar::{Enrolment, LEAST, Refused, Way};
 
 /// Answers a REGISTER.
@@ -84,9 +85,15 @@ pub(super) async fn ask(hub: &Hub, request: &Transaction, challenges: [String; 2
     let mut length = bare;
     // A question must not be much longer than what it answers; all phones know the last one.
     let [first, last] = challenges;
+    let needs_md5 = flow::source(connection, original).is_some_and(|from| {
+        let user = message::caller(&original.headers).user;
+        hub.doors.needs_md5(from.ip(), &user)
+    });
+    let agent = message::value(&original.headers, "User-Agent").unwrap_or_default();
+    let has_room = |length: usize| length <= room + room / 4 || connection.is_reliable();
     let line = |value: &str| "WWW-Authenticate: \r\n".len() + value.len();
     length += line(&first) + line(&last);
-    if length <= room + room / 4 || connection.is_reliable() {
+    if has_room(length) && !needs_md5 && !puzzled::gives_up(agent) {
         response.headers.push(Header::WwwAuthenticate(first.into()));
     }
     response.headers.push(Header::WwwAuthenticate(last.into()));
@@ -102,6 +109,10 @@ fn identify(hub: &Hub, request: &Transaction, from: SocketAddr) -> Who {
     let headers = &request.original.headers;
     let proofs = message::values(headers, "Authorization");
     let method = request.original.method.to_string();
+    if message::value(headers, "Authorization").is_some() {
+        let user = message::caller(headers).user;
+        hub.doors.understood(from.ip(), &user);
+    }
     hub.doors.identify(proofs, &method, from.ip())
 }
 

@@ -34,6 +34,7 @@ mod pcap;
 mod peek;
 mod pong;
 mod pulse;
+mod puzzled;
 mod registrar;
 mod servers;
 mod settings;

@@ -111,8 +111,12 @@ impl Registrars {
             let at = |r: &&Registrar| r.places.contains(&source.ip());
             registrars.values().filter(at)
         };
-        let exact = at_source().find(|r| r.account.user == user);
-        exact
+        let is_extension = |r: &&Registrar| r.account.extensions.iter().any(|e| e == user);
+        let takes_all = |r: &&Registrar| r.account.extensions.is_empty();
+        at_source()
+            .find(|r| r.account.user == user)
+            .or_else(|| at_source().find(is_extension))
+            .or_else(|| at_source().find(takes_all))
             .or_else(|| at_source().next())
             .map(|r| r.account.name.clone())
     }
@@ -160,6 +164,30 @@ mod tests {
         registrars.lost("pbx");
         assert!(registrars.serving("pbx").is_none());
         assert_eq!(registrars.account_of("7", from_b).as_deref(), Some("pbx"));
+    }
+
+    #[test]
+    fn of_several_accounts_at_one_server_the_dialled_one_is_called() {
+        let (registrars, a) = (one(), server("192.0.2.1:1"));
+        registrars.insert(Account {
+            name: "halls".to_owned(),
+            user: "8".to_owned(),
+            extensions: vec!["81".to_owned()],
+            ..Account::default()
+        });
+        let from = a.address;
+        for name in ["halls", "pbx"] {
+            registrars.rank(name, vec![a.clone()]);
+            let server = a.clone();
+            let routes = Vec::new();
+            registrars.serves(name, Serving { server, routes });
+        }
+        for (dialled, wanted) in [("7", "pbx"), ("8", "halls"), ("81", "halls"), ("82", "pbx")] {
+            let found = registrars.account_of(dialled, from);
+            assert_eq!(found.as_deref(), Some(wanted), "{dialled}");
+        }
+        registrars.remove("pbx");
+        assert_eq!(registrars.account_of("82", from).as_deref(), Some("halls"));
     }
 
     #[test]

@@ -140,6 +140,8 @@ pub struct Account {
     pub more_domains: Vec<String>,
     /// The user part of our address.
     pub user: String,
+    /// Other numbers of the account; they tell which of several at one registrar is called.
+    pub extensions: Vec<String>,
     /// The name to prove the password with, if it is not `user`.
     pub auth_user: Option<String>,
     /// The password; never shown.

@@ -48,23 +48,37 @@ impl Baresip {
         protection: &str,
         more: &str,
     ) -> Self {
-        let folder = Folder::new("baresip");
-        let wav = folder.join("sound.wav");
-        write_wav(&wav, 8_000, &[sound]);
-        let host = if server.is_ipv4() {
-            "127.0.0.1"
-        } else {
-            "[::1]"
-        };
-        folder.write("config", config(host, wav.to_str().unwrap()) + more);
         let protection = match protection {
             "" => String::new(),
             name => format!(";mediaenc={name}"),
         };
-        folder.write(
-            "accounts",
-            format!("<sip:caller@{host}>;regint=0;audio_codecs=PCMU/8000/1{protection}\n"),
-        );
+        let account = format!("<sip:caller@{}>;regint=0{protection}", host(server));
+        Self::start(&account, uri, server, sound, seconds, more)
+    }
+
+    /// Registers as `user` with that password, calls 100 there with a tone, and leaves after
+    /// `seconds`.
+    pub fn registered(server: SocketAddr, user: &str, password: &str, seconds: u32) -> Self {
+        let account =
+            format!("<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=60");
+        let uri = format!("sip:100@{server}");
+        let sound = vec![0.1; 8_000];
+        Self::start(&account, &uri, server, &sound, seconds, "")
+    }
+
+    fn start(
+        account: &str,
+        uri: &str,
+        server: SocketAddr,
+        sound: &[f32],
+        seconds: u32,
+        more: &str,
+    ) -> Self {
+        let folder = Folder::new("baresip");
+        let wav = folder.join("sound.wav");
+        write_wav(&wav, 8_000, &[sound]);
+        folder.write("config", config(host(server), wav.to_str().unwrap()) + more);
+        folder.write("accounts", format!("{account};audio_codecs=PCMU/8000/1\n"));
         folder.write("contacts", "");
         let process = Process::spawn("baresip", |command| {
             if server.is_ipv6() {
@@ -90,6 +104,14 @@ impl Baresip {
     /// Waits until its time is over and it has hung up.
     pub fn finish(&mut self, longest: Duration) {
         self.process.wait(longest).expect("baresip ends by itself");
+    }
+}
+
+fn host(server: SocketAddr) -> &'static str {
+    if server.is_ipv4() {
+        "127.0.0.1"
+    } else {
+        "[::1]"
     }
 }
 

@@ -1,6 +1,6 @@
 //! How does a test hold a program that runs beside it?
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -100,6 +100,12 @@ impl Process {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Types a line.
+    pub fn say(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("its input is open");
+        writeln!(input, "{line}").unwrap();
     }
 
     /// Asks the program to end by closing its standard input.

@@ -132,6 +132,11 @@ pub(in crate::config) const DSCP: Form<Dscp> = Form {
     show: Dscp::to_string,
 };
 
+pub(in crate::config) const NUMBERS: Form<Vec<String>> = Form {
+    parse: |text| items(text).map(USER.parse).collect(),
+    show: |numbers| numbers.join(" "),
+};
+
 pub(in crate::config) const NETWORKS: Form<Vec<Network>> = Form {
     parse: |text| items(text).map(network).collect(),
     show: |networks| {

@@ -28,7 +28,6 @@ const SECTIONS: [&str; 10] = [
 ];
 
 const KEYS: &[(&str, &[&str])] = &[
-    ("sip", &["extensions"]),
     ("user", &["role"]),
     ("audio", &["agc", "speech-filter"]),
     ("calls", &["silence-hang-up"]),

@@ -96,6 +96,14 @@ pub(super) const KEYS: &[Key] = &[
         "Seconds between two signs of life to the PBX while nothing else is said: a NAT router\n\
          keeps the way back open, and a PBX that is gone is noticed. 5 to 3600; 0: never."
     ),
+    account!(
+        "extensions",
+        extensions,
+        form::NUMBERS,
+        "",
+        "Numbers that calls through this PBX may be for, besides the user; others hear that\n\
+         there is no such number. Empty: all."
+    ),
     whole!(
         "sip",
         LISTENING,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Service;
 use crate::base::CallId;
-use crate::config::Backend;
+use crate::config::{Account, Backend};
 use crate::control::Input;
 use crate::daemon::legs::Turned;
 use crate::daemon::words;
@@ -22,11 +22,15 @@ impl Service {
                 here,
                 offer,
                 auto_answer,
-                account: _,
+                account,
                 user: _,
             } => {
                 let caller = words::caller(&caller);
-                let dialled = words::dialled(&dialled);
+                let account = account.and_then(|name| self.account(&name));
+                if account.is_some_and(|account| !account.answers(&dialled)) {
+                    return self.no_such_number(call, &caller, &dialled);
+                }
+                let dialled = words::dialled(&dialled, self.named(account));
                 match self.legs.arrive(call, offer, here) {
                     Ok(()) => self.inputs.push_back(Input::CallArrived {
                         call,
@@ -95,6 +99,25 @@ impl Service {
             | sip::Event::Answered { .. } => {}
             sip::Event::Refused { call, .. } => self.legs.end(call),
         }
+    }
+
+    fn account(&self, name: &str) -> Option<&Account> {
+        let mut accounts = self.config.sip.accounts();
+        accounts.find(|account| account.name == name)
+    }
+
+    /// The name of an account, where there are several.
+    fn named<'a>(&self, account: Option<&'a Account>) -> Option<&'a str> {
+        let are_several = self.config.sip.accounts().nth(1).is_some();
+        account.filter(|_| are_several).map(|a| a.name.as_str())
+    }
+
+    fn no_such_number(&self, call: CallId, caller: &str, dialled: &str) {
+        tracing::warn!(
+            target: "call",
+            "call {call} from {caller} to {dialled}: refused, 404: not one of the extensions"
+        );
+        self.endpoint.refuse(call, 404, "", None, None);
     }
 
     fn confirmed(&mut self, call: CallId, answer: Option<&str>) {
