@@ -42,6 +42,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row("sip", "transport", &["tcp", "tls", "udp"]),
     row("sip", "expires", &["60", "1h", "90.5"]),
     row("sip", "keep-alive", &["0", "5", "1h"]),
+    row("sip", "extensions", &["100", "700 701"]),
     row(
         "sip",
         "listen",
