@@ -6,6 +6,7 @@
 //! ```
 
 mod command;
+mod marks;
 mod phone;
 mod talk;
 mod tally;

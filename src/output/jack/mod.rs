@@ -9,10 +9,12 @@
 
 mod callback;
 mod client;
+mod ear;
 mod graph;
 mod open;
 
 pub use callback::{Back, Callback, Remote, rig};
+pub use ear::Ear;
 pub(crate) use client::{Closing, Jack};
 pub(crate) use graph::list;
 pub use open::{Autostart, open};
