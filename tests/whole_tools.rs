@@ -118,6 +118,38 @@ fn the_test_phone_calls_plays_and_counts() {
 }
 
 #[test]
+fn the_test_phone_measures_how_late_it_is_heard_at_the_speakers() {
+    let jackd = Jackd::start(48_000, 256);
+    let folder = Folder::new("measure");
+    let daemon = Daemon::start(&Conf::jack(&jackd));
+    jackd.wait_until_fed("system:playback_1", "paging:", SOON);
+    let target = format!("sip:100@{}", daemon.sip);
+    let environment = client_environment(&jackd.name);
+    let measure = |argument: &str| {
+        let arguments = ["call", &target, argument];
+        run_with(&folder, &arguments, 4 * SOON, &environment)
+    };
+    let (code, log) = measure("--measure");
+    assert_eq!(code, Some(0), "{log}");
+    let found = log.split("marks ").nth(1).unwrap().trim_start();
+    let n_heard: u32 = found.split(' ').next().unwrap().parse().unwrap();
+    assert!(n_heard >= 15, "{log}");
+    assert!(log.contains("heard at system:playback_1"), "{log}");
+    let median = log.split("delay ").nth(1).unwrap();
+    let median = median.split("median ").nth(1).unwrap();
+    let ms: f32 = median.split(' ').next().unwrap().parse().unwrap();
+    // No packet arrives before it is sent and played; the rest depends on the machine.
+    assert!((3.0..150.0).contains(&ms), "{log}");
+
+    let (code, log) = measure("--measure=no-such-port");
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("no port that takes sound matches no-such-port"),
+        "{log}"
+    );
+}
+
+#[test]
 fn the_test_phone_fails_when_nobody_answers() {
     let folder = Folder::new("nobody");
     let nobody = format!("sip:100@{}", common::ports::free_address());

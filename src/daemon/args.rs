@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use regex::Regex;
 
 use crate::base::Encoding;
 use crate::config::{Override, Secret, Source, default_sources};
@@ -112,6 +113,19 @@ pub struct Call {
     /// Send this sound file; silence otherwise
     #[arg(long, value_name = "FILE")]
     pub play: Option<PathBuf>,
+
+    /// Send marks, and tell how late they come out at a port of the JACK graph: the first that
+    /// takes sound and whose name matches this regular expression
+    #[arg(
+        long,
+        value_name = "PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "^system:playback_1$",
+        value_parser = pattern,
+        conflicts_with_all = ["play", "calls"]
+    )]
+    pub measure: Option<String>,
 
     /// Write what is heard into this WAV file
     #[arg(long, value_name = "FILE")]
@@ -344,6 +358,12 @@ fn sip_uri(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+fn pattern(text: &str) -> Result<String, String> {
+    Regex::new(text)
+        .map(|_| text.to_owned())
+        .map_err(|why| format!("no regular expression: {why}"))
+}
+
 fn keys(text: &str) -> Result<String, String> {
     let is_key = |c: char| "0123456789*#ABCD,".contains(c.to_ascii_uppercase());
     if text.is_empty() || !text.chars().all(is_key) {
@@ -405,6 +425,7 @@ Examples:
   paging call sip:100@192.0.2.1 --play hello.wav
   paging call sip:100@192.0.2.1 --record heard.wav --duration 10
   paging call sip:100@192.0.2.1 --dtmf 12#
+  paging call sip:100@127.0.0.1 --measure
   paging call sip:100@pbx.example.com --user 101 --pass secret
   paging call sip:100@192.0.2.1 --calls 500 --concurrent 50 --rate 20 --duration 2
 

@@ -81,8 +81,8 @@ pub enum Event {
     Silent { call: CallId, since: Instant },
     /// The peer pressed a key.
     Key { call: CallId, key: Key },
-    /// What `play` was given has been sent to its end.
-    Played { call: CallId },
+    /// What `play` was given has been sent to its end; its first packet left at `began`.
+    Played { call: CallId, began: Instant },
     /// The call is closed and its ports are free.
     Closed {
         call: CallId,

@@ -22,6 +22,8 @@ pub(super) struct Outgoing {
     /// `None` while the peer holds the call.
     next_at: Option<Instant>,
     play: Option<Play>,
+    /// When the first packet of that sound left.
+    began: Option<Instant>,
     pcm: Vec<f32>,
     /// What the senders before this one sent.
     before: SenderReport,
@@ -36,6 +38,7 @@ impl Outgoing {
             epoch,
             next_at: Some(on_grid(now, epoch)),
             play: None,
+            began: None,
             pcm: Vec::new(),
             before: SenderReport::default(),
         }
@@ -57,6 +60,7 @@ impl Outgoing {
 
     pub(super) fn play(&mut self, pcm: Arc<Pcm>, repeat: Repeat) {
         self.play = Some(Play::new(pcm, repeat));
+        self.began = None;
     }
 
     pub(super) fn press(&mut self, keys: &[Key]) {
@@ -83,16 +87,17 @@ impl Outgoing {
         self.next_at
     }
 
-    /// Hands every packet that is due to `send`.
-    pub(super) fn tick(&mut self, now: Instant, mut send: impl FnMut(&[u8])) -> Ended {
-        let mut ended = Ended::No;
+    /// Hands every packet that is due to `send`. When a sound comes to its end, returns the
+    /// instant at which its first packet left.
+    pub(super) fn tick(&mut self, now: Instant, mut send: impl FnMut(&[u8])) -> Option<Instant> {
+        let mut ended = None;
         if self.next_at.is_some_and(|at| now > at + LONGEST_LAG) {
             self.restart(now);
         }
         while let Some(at) = self.next_at.filter(|&at| at <= now) {
             self.next_at = Some(at + self.settings.ptime);
-            if self.fill() == Ended::Yes {
-                ended = Ended::Yes;
+            if self.fill(now) == Ended::Yes {
+                ended = self.began;
             }
             let packet = self.sender.packet(&self.pcm);
             if !packet.is_empty() {
@@ -114,17 +119,19 @@ impl Outgoing {
 
     /// Puts the audio of the next packet into `pcm`: of the sound, and silence behind its end.
     /// The sound waits while keys go out in its place.
-    fn fill(&mut self) -> Ended {
+    fn fill(&mut self, now: Instant) -> Ended {
         let wanted = self.sender.frames_per_packet();
         let rate = self.settings.encoding.audio_rate();
         self.pcm.clear();
         let mut ended = Ended::No;
         if !self.sender.is_sending_keys()
             && let Some(play) = &mut self.play
-            && play.take(wanted, rate, &mut self.pcm) == Ended::Yes
         {
+            self.began.get_or_insert(now);
+            ended = play.take(wanted, rate, &mut self.pcm);
+        }
+        if ended == Ended::Yes {
             self.play = None;
-            ended = Ended::Yes;
         }
         self.pcm.resize(wanted, 0.0);
         ended
@@ -165,7 +172,7 @@ mod tests {
         let (mut packets, mut n_ended) = (Vec::new(), 0);
         for ms in ms {
             let ended = out.tick(t0 + ms * MS, |packet| packets.push(packet.to_vec()));
-            n_ended += u32::from(ended == Ended::Yes);
+            n_ended += u32::from(ended.is_some());
         }
         (packets, n_ended)
     }

@@ -17,7 +17,7 @@ use mio::{Registry, Token};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::{CallId, FeedRx, FeedTx, Pcm, SrtpKeys};
-use crate::media::{Ended, Key, Receiver};
+use crate::media::{Key, Receiver};
 use crate::net::inlet::{Buffer, Inlet};
 use crate::net::latch::Latch;
 use crate::net::listener::Listener;
@@ -307,8 +307,9 @@ impl Running {
                     .and_then(|sealed| self.rtp.send(sealed.as_ref(), to).ok()),
             };
         });
-        if ended == Ended::Yes {
-            let _ = events.send(Event::Played { call: self.call });
+        if let Some(began) = ended {
+            let call = self.call;
+            let _ = events.send(Event::Played { call, began });
         }
     }
 

@@ -305,7 +305,7 @@ fn a_sound_and_keys_go_to_the_peer() {
     rig.media.send_keys(CALL, vec![key]);
     let pcm = Arc::new(Pcm::mono(SampleRate::HZ_8000, vec![0.3; 320]));
     rig.media.play(CALL, pcm, Repeat::Once);
-    assert!(matches!(rig.event(), Event::Played { call: CALL }));
+    assert!(matches!(rig.event(), Event::Played { call: CALL, .. }));
     let (mut n_events, mut n_loud) = (0, 0);
     while n_loud < 2 {
         let (datagram, _) = next(&peer);

@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use crate::base::{Encoding, Pcm, SampleRate};
 use crate::config::{self, Secret};
 use crate::daemon::args::{Args, Call};
+use crate::daemon::call::measure::{self, Measurement};
 use crate::daemon::call::phone::{Moment, Outcome, Phone, PhoneSettings, Script, Step, host_port};
 use crate::daemon::call::tally::Tally;
 use crate::daemon::{exit, settings, wav};
@@ -59,9 +60,17 @@ fn account(args: &Call, all: &Args) -> Result<Option<sip::Account>, ExitCode> {
 pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<ExitCode> {
     let encodings = args.codecs();
     let play = args.play.as_deref().map(|path| load(path, &encodings));
+    let measurement = args
+        .measure
+        .as_deref()
+        .map(Measurement::start)
+        .transpose()?;
     let script = Script {
         target: args.uri.clone(),
-        play: play.transpose()?,
+        play: match measurement {
+            Some(_) => Some(measure::sound()),
+            None => play.transpose()?,
+        },
         keys: args.dtmf.clone().unwrap_or_default(),
         duration: args.duration,
         record: args.record.is_some(),
@@ -89,6 +98,7 @@ pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<Ex
         script,
         stopping,
         tally: Mutex::default(),
+        began: Mutex::default(),
         started_at: Instant::now(),
         record: args.record,
         n_calls: args.calls,
@@ -97,11 +107,20 @@ pub async fn run(args: Call, account: Option<sip::Account>) -> anyhow::Result<Ex
     interrupt.abort();
     say(&run.tally().to_string());
     let n_failed = run.tally().n_failed();
+    let began = run.began();
     if let Some(run) = Arc::into_inner(run) {
         run.phone.stop().await;
     }
     written?;
-    Ok(ExitCode::from(u8::from(n_failed > 0)))
+    let is_audible = match measurement {
+        None => true,
+        Some(measurement) => {
+            let findings = measurement.finish(began)?;
+            say(&findings.to_string());
+            findings.is_audible()
+        }
+    };
+    Ok(ExitCode::from(u8::from(n_failed > 0 || !is_audible)))
 }
 
 /// The calls under way and what they have in common.
@@ -110,6 +129,8 @@ struct Run {
     script: Script,
     stopping: watch::Receiver<bool>,
     tally: Mutex<Tally>,
+    /// When the sound of the last call began to be sent.
+    began: Mutex<Option<Instant>>,
     started_at: Instant,
     record: Option<PathBuf>,
     n_calls: u32,
@@ -169,6 +190,7 @@ impl Run {
             .call(&self.script, self.stopping.clone(), tell)
             .await;
         self.tally().add(&outcome);
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner) = outcome.began;
         if is_only && !outcome.is_success() {
             say(&format!("           {}", outcome.end));
         }
@@ -214,6 +236,10 @@ impl Run {
                 tally.n_failed()
             ));
         }
+    }
+
+    fn began(&self) -> Option<Instant> {
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {

@@ -102,7 +102,10 @@ fn best(mark: &[f32], window: &[f32]) -> Option<(u64, f64)> {
     let places = window.windows(mark.len()).zip(0u64..);
     let alike = places.map(|(there, lag)| {
         let product: f32 = mark.iter().zip(there).map(|(a, b)| a * b).sum();
-        (lag, f64::from(product) / (own * energy(there)).sqrt().max(1e-9))
+        (
+            lag,
+            f64::from(product) / (own * energy(there)).sqrt().max(1e-9),
+        )
     });
     alike.max_by(|a, b| a.1.total_cmp(&b.1))
 }

@@ -7,6 +7,7 @@
 
 mod command;
 mod marks;
+mod measure;
 mod phone;
 mod talk;
 mod tally;

@@ -102,6 +102,8 @@ pub struct Outcome {
     pub sent: media::SenderReport,
     /// To the peer and back, if it told (RTCP).
     pub round_trip: Option<Duration>,
+    /// When the first packet of what was played left, once all of it has.
+    pub began: Option<Instant>,
     /// What was heard, as mono sound from the answer on, if it was to be recorded.
     pub heard: Vec<f32>,
     /// Of what was heard; that of the codec.
@@ -273,7 +275,7 @@ fn of_net(event: &net::Event) -> CallId {
         net::Event::FirstPacket { call, .. }
         | net::Event::Silent { call, .. }
         | net::Event::Key { call, .. }
-        | net::Event::Played { call }
+        | net::Event::Played { call, .. }
         | net::Event::Closed { call, .. } => *call,
     }
 }

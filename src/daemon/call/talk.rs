@@ -60,6 +60,8 @@ pub(super) struct Talk<'a, F> {
     rate: SampleRate,
     is_open: bool,
     is_played: bool,
+    /// When the first packet of the sound left.
+    began: Option<Instant>,
     /// Why we hung up, once we have.
     closing: Option<End>,
     tap: mpsc::UnboundedReceiver<Vec<f32>>,
@@ -92,6 +94,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             rate: SampleRate::HZ_8000,
             is_open: false,
             is_played: script.play.is_none(),
+            began: None,
             closing: None,
             tap,
             tap_tx,
@@ -212,7 +215,8 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
         match event {
             net::Event::FirstPacket { .. } => self.step(Moment::FirstSound),
             net::Event::Key { key, .. } => self.step(Moment::Key(key.digit)),
-            net::Event::Played { .. } => {
+            net::Event::Played { began, .. } => {
+                self.began = Some(*began);
                 self.step(Moment::Played);
                 self.is_played = true;
                 if self.script.duration.is_none() && self.closing.is_none() {
@@ -410,6 +414,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             received: None,
             sent: media::SenderReport::default(),
             round_trip: None,
+            began: self.began,
             heard: Vec::new(),
             rate: self.rate,
         };

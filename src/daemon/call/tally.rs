@@ -109,7 +109,7 @@ impl fmt::Display for Tally {
 }
 
 /// A line with the least, the middle and the worst of `all`; nothing if there is none.
-fn spread(f: &mut fmt::Formatter<'_>, name: &str, all: &[Duration]) -> fmt::Result {
+pub(super) fn spread(f: &mut fmt::Formatter<'_>, name: &str, all: &[Duration]) -> fmt::Result {
     let mut sorted = all.to_vec();
     sorted.sort_unstable();
     let (Some(min), Some(max)) = (sorted.first(), sorted.last()) else {
@@ -195,6 +195,7 @@ mod tests {
             }),
             sent: media::SenderReport::default(),
             round_trip: None,
+            began: None,
             heard: Vec::new(),
             rate: SampleRate::HZ_8000,
         }

@@ -14,7 +14,7 @@ mod graph;
 mod open;
 
 pub use callback::{Back, Callback, Remote, rig};
-pub use ear::Ear;
 pub(crate) use client::{Closing, Jack};
+pub use ear::Ear;
 pub(crate) use graph::list;
 pub use open::{Autostart, open};
