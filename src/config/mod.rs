@@ -33,8 +33,8 @@ pub use dump::{Secrets, Title, dump};
 pub use keys::{Key, Part, all as keys};
 pub use load::{Loaded, Override, Source, default_sources, load, read, read_texts};
 pub use model::{
-    Account, Audio, Backend, Calls, Config, Device, Jack, KlaxonFor, Link, Listen, LogFormat,
-    Server, Sip, Srtp, Transport, User, Volume,
+    Account, AnnounceToCaller, Audio, Backend, Calls, Config, Device, Jack, KlaxonFor, Link,
+    Listen, LogFormat, Server, Sip, Srtp, Transport, User, Volume,
 };
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};

@@ -280,8 +280,21 @@ pub struct Calls {
     pub klaxon_before_answer: bool,
     /// Which callers the klaxon announces.
     pub klaxon_for: KlaxonFor,
+    /// What callers hear of their page.
+    pub announce_to_caller: AnnounceToCaller,
     /// A call without RTP for so long is ended; `None` waits for ever.
     pub rtp_timeout: Option<Duration>,
+}
+
+/// What a caller hears while the klaxon sounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnnounceToCaller {
+    /// Ringing, or silence once answered.
+    Nothing,
+    /// The klaxon as well.
+    Klaxon,
+    /// A sound file; not looked for yet.
+    File(PathBuf),
 }
 
 /// Whose call is announced by the klaxon.
@@ -373,6 +386,7 @@ impl Config {
                 answer_delay: Duration::ZERO,
                 klaxon_before_answer: true,
                 klaxon_for: KlaxonFor::All,
+                announce_to_caller: AnnounceToCaller::Nothing,
                 rtp_timeout: None,
             },
             server: Server {

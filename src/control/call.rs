@@ -89,6 +89,8 @@ pub(super) struct Call {
     pub(super) granted_at: Option<Instant>,
     pub(super) answered: Option<Answered>,
     pub(super) ring_at: Instant,
+    /// The caller has been told that the page begins.
+    pub(super) announced: bool,
 }
 
 impl Call {
@@ -104,6 +106,7 @@ impl Call {
             granted_at: None,
             answered: None,
             ring_at: now,
+            announced: false,
         }
     }
 

@@ -25,6 +25,9 @@ pub struct Policy {
     pub klaxon_padding: f64,
     /// Otherwise the caller is answered first, and hears silence while the klaxon sounds.
     pub klaxon_before_answer: bool,
+    /// Whether callers hear a sound of their own while the klaxon sounds, or once they are on the
+    /// speakers if none does.
+    pub announce: bool,
     /// How long a caller who could be answered still waits.
     pub answer_delay: Duration,
     /// How long an answered call may last.

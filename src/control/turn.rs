@@ -29,6 +29,7 @@ impl Core {
                 longest,
             } => {
                 self.note_page(page, "klaxon");
+                self.announce(page);
                 self.effects.push_back(Effect::Play {
                     play,
                     sound: Sound::Klaxon,
@@ -85,12 +86,26 @@ impl Core {
             let queued_for = granted_at.saturating_duration_since(call.arrived_at);
             let text = format!("on the speakers after {} in the queue", seconds(queued_for));
             self.note_page(page, &text);
+            self.announce(page);
         }
         self.effects.push_back(Effect::Connect {
             call: id,
             zones,
             gain,
         });
+    }
+
+    /// Tells the caller, once, that the page begins.
+    fn announce(&mut self, page: PageId) {
+        if !self.policy.announce {
+            return;
+        }
+        let Some((id, call)) = self.of_page(page) else {
+            return;
+        };
+        if !std::mem::replace(&mut call.announced, true) {
+            self.effects.push_back(Effect::Announce { call: id });
+        }
     }
 
     fn duck(&mut self, zones: ZoneSet) {

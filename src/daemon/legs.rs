@@ -12,13 +12,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{CallId, Dscp, Encoding, FeedRx, FeedTx, feed};
+use crate::base::{CallId, Dscp, Encoding, FeedRx, FeedTx, Pcm, feed};
 use crate::config;
 use crate::daemon::chance;
+use crate::dsp;
 use crate::media::{Receiver, ReceiverSettings, SenderSettings};
-use crate::net::{self, Media, PortPairs, Redirect, Rx, Tx};
+use crate::net::{self, Media, PortPairs, Redirect, Repeat, Rx, Tx};
 use crate::sdp::{self, Agreed, Ours};
 use crate::sip;
 
@@ -62,6 +64,8 @@ struct Leg {
     /// Bound ports, until the media thread has them.
     sockets: Option<net::PortPair>,
     agreed: Option<Agreed>,
+    /// Our answer, once the caller has heard it before the call is answered.
+    told: Option<String>,
     /// The engine's end of the voice, until the engine has it.
     voice: Option<FeedRx>,
 }
@@ -122,10 +126,34 @@ impl Legs {
                 offer,
                 sockets: None,
                 agreed: None,
+                told: None,
                 voice: None,
             },
         );
         Ok(())
+    }
+
+    /// Opens the sound of a call that is not answered yet and writes our answer for a 183; `None`
+    /// when there is no offer to answer, no port, or sound already.
+    pub(super) fn early(&mut self, call: CallId) -> Option<String> {
+        let leg = self.legs.get_mut(&call)?;
+        if leg.offer.is_none() || leg.sockets.is_some() {
+            return None;
+        }
+        let told = self.answer(call).ok()?;
+        self.legs.get_mut(&call)?.told = Some(told.clone());
+        Some(told)
+    }
+
+    /// Sends a sound to the caller, if there is a way to it.
+    pub(super) fn play(&self, call: CallId, pcm: &Pcm) {
+        let Some(agreed) = self.legs.get(&call).and_then(|leg| leg.agreed) else {
+            return;
+        };
+        let rate = agreed.encoding.audio_rate();
+        let heard = dsp::convert(&pcm.to_mono(), pcm.rate, rate);
+        let heard = Arc::new(Pcm::mono(rate, heard));
+        self.media.play(call, heard, Repeat::Once);
     }
 
     /// Binds ports and writes the description for the 200 OK: an answer, or our offer when the
@@ -135,6 +163,11 @@ impl Legs {
     /// No free ports.
     pub(super) fn answer(&mut self, call: CallId) -> Result<String, Turned> {
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
+        if let (Some(told), Some(agreed)) = (leg.told.take(), &leg.agreed) {
+            // The caller's silence counts from now on only.
+            self.media.redirect(call, redirect(agreed));
+            return Ok(told);
+        }
         let sockets = bind(&self.ports, leg.bound).map_err(|error| {
             tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
             Turned {

@@ -31,6 +31,7 @@ pub(super) fn policy(config: &Config, klaxon: Option<Duration>) -> Policy {
         klaxon_max: audio.klaxon_max_length,
         klaxon_padding: audio.klaxon_padding_s,
         klaxon_before_answer: config.calls.klaxon_before_answer,
+        announce: config.calls.announce_to_caller != config::AnnounceToCaller::Nothing,
         answer_delay: config.calls.answer_delay,
         hang_up_after: config.calls.hang_up_after,
         duck: audio.duck,

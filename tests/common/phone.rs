@@ -301,6 +301,21 @@ impl Phone {
         .collect()
     }
 
+    /// How many RTP packets of PCMU came in since the last look that are not all silence.
+    pub fn heard_loud(&self) -> usize {
+        let mut buffer = [0; 2_048];
+        let next = || {
+            let (length, _) = self.rtp.recv_from(&mut buffer).ok()?;
+            Some(
+                buffer[..length]
+                    .iter()
+                    .skip(12)
+                    .any(|byte| byte | 0x80 < 0xf0),
+            )
+        };
+        std::iter::from_fn(next).filter(|loud| *loud).count()
+    }
+
     fn offer(&self, direction: &str) -> String {
         self.offer_of("0 8 101", direction)
     }

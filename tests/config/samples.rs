@@ -113,6 +113,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row("calls", "hold-concurrent", &["no", "0"]),
     row("calls", "answer-delay", &["2", "250ms"]),
     row("calls", "klaxon-before-answer", &["false"]),
+    row("calls", "announce-to-caller", &["klaxon", "prompt.wav"]),
     row("calls", "rtp-timeout", &["0", "1m"]),
     row(
         "calls",

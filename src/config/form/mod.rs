@@ -9,7 +9,7 @@ mod sound;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::config::model::{KlaxonFor, LogFormat};
+use crate::config::model::{AnnounceToCaller, KlaxonFor, LogFormat};
 use crate::config::pattern::Pattern;
 use crate::config::secret::Secret;
 
@@ -124,6 +124,19 @@ pub(super) const KLAXON_FOR: Form<KlaxonFor> = Form {
             KlaxonFor::NotAutoAnswer => "not-auto-answer",
         }
         .to_owned()
+    },
+};
+
+pub(super) const ANNOUNCE: Form<AnnounceToCaller> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "" | "nothing" => Ok(AnnounceToCaller::Nothing),
+        "klaxon" => Ok(AnnounceToCaller::Klaxon),
+        _ => one_line(text).map(|path| AnnounceToCaller::File(path.into())),
+    },
+    show: |choice| match choice {
+        AnnounceToCaller::Nothing => "nothing".to_owned(),
+        AnnounceToCaller::Klaxon => "klaxon".to_owned(),
+        AnnounceToCaller::File(path) => path.display().to_string(),
     },
 };
 

@@ -51,6 +51,17 @@ pub(super) const KEYS: &[Key] = &[
     whole!(
         "calls",
         CALLS,
+        "announce-to-caller",
+        Klaxon,
+        calls.announce_to_caller,
+        form::ANNOUNCE,
+        "nothing",
+        "What a caller hears when the page begins. klaxon: what the listeners hear, before the\n\
+         answer too if the phone plays early sound; or a sound file, such as \"speak after the tone\"."
+    ),
+    whole!(
+        "calls",
+        CALLS,
         "rtp-timeout",
         Media,
         calls.rtp_timeout,

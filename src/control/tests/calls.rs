@@ -372,3 +372,24 @@ fn who_asks_to_be_put_through_may_come_without_a_klaxon() {
         assert_eq!(has_sounded, sounds, "{klaxon_for:?} {auto_answer}");
     }
 }
+
+#[test]
+fn the_caller_is_told_once_when_the_page_begins() {
+    for (klaxon_before_answer, klaxon) in [(true, true), (false, true), (true, false)] {
+        let mut site = Site::new(Policy {
+            announce: true,
+            klaxon_before_answer,
+            klaxon: policy().klaxon.filter(|_| klaxon),
+            ..policy()
+        });
+        site.arrives(1);
+        site.pass(ms(5_000));
+        let seen = site.seen();
+        let at = |what: &str| seen.iter().position(|line| line.contains(what));
+        let told = at("announce to #1").expect("it is told");
+        let begins = if klaxon { at("play") } else { at("connect #1") };
+        assert!(Some(told) < begins, "{seen:?}");
+        let is_early = Some(told) < at("answer #1");
+        assert_eq!(is_early, klaxon_before_answer && klaxon, "{seen:?}");
+    }
+}

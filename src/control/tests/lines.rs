@@ -13,6 +13,7 @@ pub(super) fn line(effect: &Effect, at: Duration) -> String {
 fn words(effect: &Effect) -> String {
     match effect {
         Effect::Ring { call } => format!("ring {call}"),
+        Effect::Announce { call } => format!("announce to {call}"),
         Effect::Answer { call } => format!("answer {call}"),
         Effect::Refuse { call, why } => format!("refuse {call} {}", why.status()),
         Effect::HangUp { call, why } => format!("hang up {call}: {why}"),

@@ -76,13 +76,20 @@ fn policies() -> impl Strategy<Value = Policy> {
     let limit = prop_oneof![Just(None), (1u64..200_000).prop_map(|n| Some(ms(n)))];
     let padding = prop_oneof![Just(0.0), -3.0..3.0];
     let delay = prop_oneof![Just(0), 0u64..3_000];
-    let rules = (1usize..4, 0usize..8, any::<bool>(), any::<bool>());
+    let rules = (
+        1usize..4,
+        0usize..8,
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+    );
     (klaxon, max, limit, padding, delay, rules).prop_map(
         |(klaxon, klaxon_max, hang_up_after, klaxon_padding, delay, rules)| Policy {
             n_zones: rules.0,
             max_calls: rules.1,
             hold_concurrent: rules.2,
             klaxon_before_answer: rules.3,
+            announce: rules.4,
             klaxon: klaxon.map(|duration| Klaxon { duration }),
             klaxon_for: KlaxonFor::All,
             klaxon_max,

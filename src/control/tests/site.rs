@@ -21,6 +21,7 @@ pub(super) fn policy() -> Policy {
         klaxon_max: Some(ms(10_000)),
         klaxon_padding: 0.0,
         klaxon_before_answer: true,
+        announce: false,
         answer_delay: Duration::ZERO,
         hang_up_after: Some(ms(300_000)),
         duck: Db(-20.0),

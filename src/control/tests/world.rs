@@ -25,6 +25,7 @@ pub(super) struct World {
     /// In the order of answering, with the time.
     pub(super) answered: Vec<(CallId, Instant)>,
     known_plays: BTreeSet<PlayId>,
+    announced: BTreeSet<CallId>,
 }
 
 impl World {
@@ -56,6 +57,10 @@ impl World {
     pub(super) fn apply(&mut self, effect: &Effect, now: Instant) {
         match effect {
             Effect::Ring { call } => self.expect(*call, Standing::Unanswered),
+            Effect::Announce { call } => {
+                assert!(self.open().contains(call), "{call} is over");
+                assert!(self.announced.insert(*call), "{call} was told twice");
+            }
             Effect::Answer { call } => {
                 assert!(self.sound, "{call} was answered into silence");
                 self.pass(*call, Standing::Unanswered, Standing::Answered);

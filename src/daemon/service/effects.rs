@@ -10,6 +10,7 @@ impl Service {
     pub(super) fn carry_out(&mut self, effect: Effect, now: Instant) {
         match effect {
             Effect::Ring { call } => self.endpoint.ringing(call),
+            Effect::Announce { call } => self.announce(call),
             Effect::Answer { call } => match self.legs.answer(call) {
                 Ok(sdp) => self.endpoint.answer(call, sdp),
                 Err(turned) => {
@@ -48,6 +49,18 @@ impl Service {
             Effect::Log(note) => self.log(note, now),
             Effect::Stopped => self.has_stopped = true,
         }
+    }
+
+    /// Lets the caller hear what is for callers. One that brought no offer, or for whom there are
+    /// no ports now, hears ringing until the answer.
+    fn announce(&mut self, call: CallId) {
+        let Some(pcm) = self.for_callers.clone() else {
+            return;
+        };
+        if let Some(sdp) = self.legs.early(call) {
+            self.endpoint.early_media(call, sdp);
+        }
+        self.legs.play(call, &pcm);
     }
 
     fn play_klaxon(&mut self, play: PlayId, zones: ZoneSet, gain: Db, longest: Option<Duration>) {

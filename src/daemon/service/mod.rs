@@ -50,6 +50,8 @@ pub(super) struct Service {
     console: Console,
     output: Supervisor,
     klaxon: Option<Arc<Pcm>>,
+    /// What callers hear when their page begins.
+    for_callers: Option<Arc<Pcm>>,
     notify: Notify,
     rest: Rest,
     door: Door,
@@ -119,6 +121,7 @@ impl Service {
         let klaxon = extras
             .klaxon
             .map_or_else(|| klaxon::load(&config), |it| Ok(Some(it)))?;
+        let for_callers = klaxon::for_callers(&config, klaxon.as_ref())?;
         let (console, engine) = mix::engine(settings::engine(&config));
         let (net_tx, net_events) = unbounded_channel();
         let media = Media::spawn(net_tx).context("the media thread does not start")?;
@@ -138,6 +141,7 @@ impl Service {
             console,
             output,
             klaxon,
+            for_callers,
             notify: Notify::new(now),
             rest: Rest::default(),
             door: Door::new(now),

@@ -90,5 +90,12 @@ impl Service {
                 self.config.audio.klaxon = old.audio.klaxon;
             }
         }
+        match klaxon::for_callers(&self.config, self.klaxon.as_ref()) {
+            Ok(pcm) => self.for_callers = pcm,
+            Err(mistake) => {
+                tracing::error!("{mistake}; callers hear what they heard before");
+                self.config.calls.announce_to_caller = old.calls.announce_to_caller;
+            }
+        }
     }
 }
