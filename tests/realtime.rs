@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, reset_violation_count, violation_count};
 use paging::base::{CallId, Db, FeedTx, Pcm, PlayId, SampleRate, ZoneId, ZoneSet, feed};
-use paging::mix::{Console, Engine, EngineSettings, Event, Link, Ports, Route, Routes, engine};
+use paging::dsp::{Curve, FLAT, FLAT_Q, Speech};
+use paging::mix::{
+    Console, Engine, EngineSettings, Event, Fitting, Link, Ports, Route, Routes, Treatment, engine,
+};
 
 #[global_allocator]
 static COUNTING: AllocDisabler = AllocDisabler;
@@ -70,7 +73,7 @@ impl Site {
         let (turn, console) = (self.turn, &mut self.console);
         let zone = ZoneSet::from_iter([ZoneId((turn % 4) as u16)]);
         let (ms, level) = (Duration::from_millis, Db(-(turn as f32 % 9.0)));
-        match turn % 12 {
+        match turn % 15 {
             0..=2 => self.speak(zone),
             3 => self.play(None),
             4 => self.play(Some(ms(30))),
@@ -80,6 +83,9 @@ impl Site {
             8 => console.set_music_volume(ZoneId(1), level),
             9 => console.set_speech_volume(ZoneId(1), level),
             10 => console.route(routes(turn)).unwrap(),
+            11 => console.fit(ZoneId((turn % 4) as u16), fitting(turn)),
+            12 => console.set_treatment(treatment(turn)),
+            13 => self.later(zone),
             _ => self.leave_or_hang_up(),
         }
         if turn % 500 == 499 {
@@ -87,6 +93,16 @@ impl Site {
             self.engine.set_rate(SampleRate::new(hz).unwrap());
         }
         self.turn += 1;
+    }
+
+    /// Something at a frame that lies ahead.
+    fn later(&mut self, zone: ZoneSet) {
+        let frame = self.console.vitals().frames() + self.turn % 777;
+        let (id, ms) = (PlayId(self.turn), Duration::from_millis(20));
+        self.console.at(frame, |console| {
+            console.duck(zone, Db(-12.0), ms);
+            let _ = console.play(id, &self.klaxon, zone, Db(-6.0), None);
+        });
     }
 
     fn drain(&mut self) {
@@ -137,6 +153,25 @@ impl Site {
             };
             feed.push(&vec![0.3; n]);
         }
+    }
+}
+
+fn fitting(turn: u64) -> Fitting {
+    let mut curves = FLAT;
+    curves[1] = turn.is_multiple_of(2).then_some(Curve::HighPass {
+        hz: 150.0,
+        q: FLAT_Q,
+    });
+    Fitting {
+        curves,
+        delay: Duration::from_millis(turn % 3 * 50),
+    }
+}
+
+fn treatment(turn: u64) -> Treatment {
+    Treatment {
+        agc: (turn % 4 < 2).then_some(Db(-20.0)),
+        speech_filter: (turn % 3 > 0).then(Speech::default),
     }
 }
 

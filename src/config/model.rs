@@ -193,6 +193,10 @@ pub struct Audio {
     pub volume_klaxon: Volume,
     /// The level of callers.
     pub volume_call: Volume,
+    /// The loudness in LUFS that callers are brought to; `None` leaves them as they are.
+    pub agc: Option<Db>,
+    /// Where the bands of the speech filter part, in hertz; `None` is no filter.
+    pub speech_filter: Option<[f32; 2]>,
     /// The JACK client, whether or not the backend is JACK.
     pub jack: Jack,
 }
@@ -416,6 +420,8 @@ impl Audio {
             volume_music: Volume::Untouched,
             volume_klaxon: Volume::Untouched,
             volume_call: Volume::Untouched,
+            agc: None,
+            speech_filter: None,
             jack: Jack {
                 autostart: true,
                 server_name: None,

@@ -10,7 +10,8 @@ use crate::base::{Db, ZoneSet};
 use crate::config::{self, Config};
 use crate::control::{Klaxon, KlaxonFor, Policy};
 use crate::daemon::{legs, logging};
-use crate::mix::EngineSettings;
+use crate::dsp::Speech;
+use crate::mix::{EngineSettings, Treatment};
 use crate::{output, sip};
 
 /// One zone holds every output until zones are configured.
@@ -44,6 +45,19 @@ pub(super) fn policy(config: &Config, klaxon: Option<Duration>) -> Policy {
 
 pub(super) fn music_volume(config: &Config) -> Db {
     config.audio.volume_music.level()
+}
+
+/// What is done to the voices of callers.
+pub(super) fn treatment(config: &Config) -> Treatment {
+    let audio = &config.audio;
+    let filter = |splits_hz| Speech {
+        splits_hz,
+        ..Speech::default()
+    };
+    Treatment {
+        agc: audio.agc,
+        speech_filter: audio.speech_filter.map(filter),
+    }
 }
 
 pub(super) fn sip(config: &Config) -> sip::Settings {

@@ -94,18 +94,39 @@ impl Limiter {
 
     /// Limits one block in place. The input must be free of NaN.
     pub fn process(&mut self, frames: &mut [f32]) {
-        let n = frames.len();
-        self.line[self.delay..self.delay + n].copy_from_slice(frames);
-        if self.stays_below(n) {
-            frames.copy_from_slice(&self.line[..n]);
+        if self.listen(frames) {
+            let peaks = std::mem::take(&mut self.peaks);
+            self.limit(frames, Some(&peaks[..frames.len()]));
+            self.peaks = peaks;
         } else {
-            self.limit(frames);
+            self.limit(frames, None);
+        }
+    }
+
+    /// Takes one block in, and returns its heights if any is above the ceiling. Limiters whose
+    /// loudspeakers make one picture are told the highest of their heights, so that it stays in
+    /// its place.
+    pub fn hear(&mut self, frames: &[f32]) -> Option<&[f32]> {
+        let is_loud = self.listen(frames);
+        is_loud.then(|| &self.peaks[..frames.len()])
+    }
+
+    /// Gives the block out that is due, after `hear` of one as long: by the gain that `heights`
+    /// need, which are no lower than the limiter's own; `None` is below the ceiling.
+    pub fn limit(&mut self, frames: &mut [f32], heights: Option<&[f32]>) {
+        let n = frames.len();
+        match heights {
+            None if self.envelope.at_rest() => frames.copy_from_slice(&self.line[..n]),
+            None => self.lower(frames, std::iter::repeat(&0.0)),
+            Some(heights) => self.lower(frames, heights.iter()),
         }
         self.line.copy_within(n..n + self.delay, 0);
     }
 
-    /// Whether this block passes untouched; otherwise `peaks` holds its heights.
-    fn stays_below(&mut self, n: usize) -> bool {
+    /// Whether anything in the block is above the ceiling; `peaks` holds its heights then.
+    fn listen(&mut self, frames: &[f32]) -> bool {
+        let n = frames.len();
+        self.line[self.delay..self.delay + n].copy_from_slice(frames);
         let first = self.delay - AHEAD - BEHIND;
         let row = &self.line[first..self.delay + n];
         let height = peak(row);
@@ -114,18 +135,16 @@ impl Limiter {
         } else {
             0
         };
-        let at_rest = self.envelope.at_rest();
         if height * self.oversample.worst <= self.ceiling {
-            self.peaks[..n].fill(0.0);
-            return at_rest;
+            return false;
         }
         self.oversample.peaks(row, &mut self.peaks[..n]);
-        at_rest && peak(&self.peaks[..n]) <= self.ceiling
+        peak(&self.peaks[..n]) > self.ceiling
     }
 
-    fn limit(&mut self, frames: &mut [f32]) {
+    fn lower<'a>(&mut self, frames: &mut [f32], heights: impl Iterator<Item = &'a f32>) {
         let ceiling = self.ceiling;
-        for ((out, &past), &height) in frames.iter_mut().zip(&self.line).zip(&self.peaks) {
+        for ((out, &past), &height) in frames.iter_mut().zip(&self.line).zip(heights) {
             let needed = if height > ceiling {
                 ceiling / height
             } else {
@@ -239,6 +258,23 @@ mod tests {
         let d = limiter.delay();
         assert_eq!(limiter.gain(), 1.0);
         assert!(out[90_000..] == input[90_000 - d..100_800 - d]);
+    }
+
+    #[test]
+    fn limiters_of_one_picture_lower_it_as_one() {
+        let limiter = || Limiter::new(Db(-1.0), SampleRate::HZ_48000, 256);
+        let (mut left, mut right) = (limiter(), limiter());
+        let (mut loud, mut soft) = (sine(2.5, 0.01, 0.0, 9_600), sine(0.25, 0.01, 0.0, 9_600));
+        for (loud, soft) in loud.chunks_mut(200).zip(soft.chunks_mut(200)) {
+            assert!(right.hear(soft).is_none());
+            let heights = left.hear(loud).map(<[f32]>::to_vec);
+            left.limit(loud, heights.as_deref());
+            right.limit(soft, heights.as_deref());
+        }
+        for (loud, soft) in loud.iter().zip(&soft).skip(960) {
+            assert!(loud.abs() <= Db(-1.0).gain());
+            assert!((loud - soft * 10.0).abs() < 1e-4, "{loud} {soft}");
+        }
     }
 
     #[test]

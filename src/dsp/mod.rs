@@ -3,19 +3,39 @@
 //! Nothing here allocates, locks or panics once it is made, unless its docstring says so; the
 //! sound callback may call all of it.
 
+mod agc;
+mod biquad;
 mod clean;
+mod crossover;
+mod delay;
 mod drift;
+mod dtmf;
+mod dynamics;
+mod eq;
 mod limiter;
+pub mod loudness;
 mod lowest;
 mod meter;
 mod oversample;
 mod ramp;
 mod resampler;
+mod speech;
 pub mod tones;
 
+#[cfg(test)]
+mod measure;
+
+pub use agc::{Agc, USUAL_TARGET};
+pub use biquad::{Biquad, Coefficients, Curve, FLAT_Q};
 pub use clean::clean;
+pub use crossover::Crossover;
+pub use delay::Delay;
 pub use drift::{Drift, FASTEST, SLOWEST};
+pub use dtmf::{Dtmf, Pressed};
+pub use dynamics::{Compression, Compressor, Gate, Gating};
+pub use eq::{Curves, Eq, FLAT, N_BANDS};
 pub use limiter::Limiter;
 pub use meter::{Meter, peak};
 pub use ramp::{Ramp, Shape, ease};
 pub use resampler::{Resampler, convert};
+pub use speech::{Speech, SpeechFilter};

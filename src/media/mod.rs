@@ -3,6 +3,7 @@
 mod card;
 mod conceal;
 mod continuation;
+mod inband;
 mod noise;
 mod pace;
 mod pitch;

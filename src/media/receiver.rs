@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::Encoding;
 use crate::media::Report;
+use crate::media::inband::InBand;
 use crate::media::playout::{About, Content, Playout};
 use crate::rtp::{Arrival, Event, EventRx, Key, Malformed, Packet, Source, Unwrap};
 
@@ -12,7 +13,7 @@ use crate::rtp::{Arrival, Event, EventRx, Key, Malformed, Packet, Source, Unwrap
 pub struct ReceiverSettings {
     pub encoding: Encoding,
     pub payload_type: u8,
-    /// Keys as RFC 4733 events, if agreed.
+    /// Keys as RFC 4733 events, if agreed; if not, they are listened for in the sound.
     pub event_payload_type: Option<u8>,
     /// Ticks a second by which keys are timed.
     pub event_clock_rate: u32,
@@ -28,6 +29,7 @@ pub struct Receiver {
     candidate: Option<(u32, u16)>,
     playout: Playout,
     events: EventRx,
+    in_band: Option<InBand>,
     last_rtp: Option<Instant>,
     report: Report,
     /// Of streams that are over.
@@ -54,6 +56,7 @@ impl Receiver {
             candidate: None,
             playout: Playout::new(settings.encoding),
             events: EventRx::new(settings.event_clock_rate),
+            in_band: in_band(&settings),
             last_rtp: None,
             report: Report::default(),
             lost_before: 0,
@@ -74,6 +77,10 @@ impl Receiver {
         }
         if old.encoding.audio_rate() != new.encoding.audio_rate() {
             self.playout = Playout::new(new.encoding);
+            self.in_band = in_band(&new);
+        }
+        if old.event_payload_type.is_some() != new.event_payload_type.is_some() {
+            self.in_band = in_band(&new);
         }
         self.settings = settings;
     }
@@ -92,7 +99,11 @@ impl Receiver {
     /// What must go into the feed now, which holds `fill` frames; call until `None`.
     pub fn poll(&mut self, now: Instant, fill: usize) -> Option<&[f32]> {
         self.events.handle_timeout(now);
-        self.playout.poll(now, fill, &mut self.report)
+        let frames = self.playout.poll(now, fill, &mut self.report)?;
+        if let Some(in_band) = &mut self.in_band {
+            in_band.listen(frames);
+        }
+        Some(frames)
     }
 
     /// When to poll again even if nothing arrives, and why; from the last poll's fill.
@@ -111,7 +122,8 @@ impl Receiver {
 
     /// A key that the peer pressed and let go; each once.
     pub fn poll_key(&mut self) -> Option<Key> {
-        self.events.poll()
+        let in_band = self.in_band.as_mut();
+        self.events.poll().or_else(|| in_band?.poll())
     }
 
     /// When the last RTP packet of the call's stream came.
@@ -259,6 +271,12 @@ impl Receiver {
         }
         Event::parse(packet.payload)
     }
+}
+
+/// An ear for keys in the sound, if no other way was agreed.
+fn in_band(settings: &ReceiverSettings) -> Option<InBand> {
+    let is_needed = settings.event_payload_type.is_none();
+    is_needed.then(|| InBand::new(settings.encoding.audio_rate()))
 }
 
 /// RFC 3551 table 4.

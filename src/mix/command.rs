@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
-use crate::base::{CallId, Db, PlayId, ZoneSet};
+use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
+use crate::mix::outlet::Lines;
 use crate::mix::play::Play;
 use crate::mix::routes::Table;
+use crate::mix::treatment::Treatment;
 use crate::mix::voice::Voice;
+use crate::mix::zone::Fitting;
 
-/// From the console to the engine; in force from the next callback on.
+/// From the console to the engine.
 pub(super) enum Command {
     Routes(Box<Table>),
     Speak(Box<Voice>),
-    Leave(CallId),
+    /// Voices of the call with a serial up to this.
+    Leave(CallId, u64),
+    /// All voices.
+    Treat(Box<Treatment>),
     Play(Box<Play>),
     Stop(PlayId),
     Duck {
@@ -27,6 +33,8 @@ pub(super) enum Command {
         zones: ZoneSet,
         gain: f32,
     },
+    Fit(ZoneId, Box<Fitting>),
+    Lines(Box<Lines>),
 }
 
 /// From the engine to the console: what is finished and can be dropped there.
@@ -35,6 +43,10 @@ pub(super) enum Spent {
     /// Gone, or never begun because it was made for another rate.
     Voice(Box<Voice>),
     Play(Box<Play>),
+    Fitting(Box<Fitting>),
+    Treatment(Box<Treatment>),
+    /// Empty in exchange for full, or as they were because they were made for another rate.
+    Lines(Box<Lines>),
 }
 
 /// What the console has to tell.
@@ -67,7 +79,8 @@ impl Command {
     /// Whether carrying this out makes `earlier`, which waits just as long, pointless.
     pub(super) fn replaces(&self, earlier: &Self) -> bool {
         match (self, earlier) {
-            (Self::Routes(_), Self::Routes(_)) => true,
+            (Self::Routes(_), Self::Routes(_)) | (Self::Treat(_), Self::Treat(_)) => true,
+            (Self::Fit(a, _), Self::Fit(b, _)) => a == b,
             (Self::Duck { zones: a, .. }, Self::Duck { zones: b, .. })
             | (Self::MusicVolume { zones: a, .. }, Self::MusicVolume { zones: b, .. })
             | (Self::SpeechVolume { zones: a, .. }, Self::SpeechVolume { zones: b, .. }) => {
@@ -76,12 +89,15 @@ impl Command {
             (
                 Self::Routes(_)
                 | Self::Speak(_)
-                | Self::Leave(_)
+                | Self::Leave(..)
+                | Self::Treat(_)
                 | Self::Play(_)
                 | Self::Stop(_)
                 | Self::Duck { .. }
                 | Self::MusicVolume { .. }
-                | Self::SpeechVolume { .. },
+                | Self::SpeechVolume { .. }
+                | Self::Fit(..)
+                | Self::Lines(_),
                 _,
             ) => false,
         }

@@ -11,20 +11,29 @@ use std::time::Duration;
 use crate::base::{CallId, Db, FeedRx, Offer, Pcm, PlayId, SampleRate, Take, ZoneId, ZoneSet};
 use crate::mix::command::{Command, Event, Spent};
 use crate::mix::engine::EngineSettings;
+use crate::mix::outlet::Lines;
 use crate::mix::play::Play;
 use crate::mix::routes::{Routes, Table};
+use crate::mix::schedule::Order;
 use crate::mix::sounds::Sounds;
+use crate::mix::treatment::Treatment;
 use crate::mix::vitals::Vitals;
-use crate::mix::voice::{Used, Voice};
+use crate::mix::voice::{Manner, Used, Voice};
+use crate::mix::zone::Fitting;
 
 /// The control side's handle on the engine. Nothing here blocks.
 pub struct Console {
     limits: EngineSettings,
-    commands: Offer<Command>,
-    backlog: VecDeque<Command>,
+    commands: Offer<Order>,
+    backlog: VecDeque<Order>,
+    /// When what is given now takes effect; `None` is at once.
+    at: Option<u64>,
     returns: Take<Spent>,
     vitals: Arc<Vitals>,
     sounds: Sounds,
+    treatment: Treatment,
+    /// Whether the outputs have lines for delays, or will have.
+    has_lines: bool,
     /// The latest voice of each call that is in the engine or on its way.
     voices: BTreeMap<CallId, Latest>,
     /// Voices that have not come back, those of replaced calls included.
@@ -58,7 +67,7 @@ pub enum Refusal {
 impl Console {
     pub(super) fn new(
         limits: EngineSettings,
-        commands: Offer<Command>,
+        commands: Offer<Order>,
         returns: Take<Spent>,
         vitals: Arc<Vitals>,
     ) -> Self {
@@ -66,15 +75,28 @@ impl Console {
             limits,
             commands,
             backlog: VecDeque::new(),
+            at: None,
             returns,
             vitals,
             sounds: Sounds::default(),
+            treatment: Treatment::default(),
+            has_lines: false,
             voices: BTreeMap::new(),
             n_voices: 0,
             used: Used::default(),
             next_serial: 0,
             plays: BTreeSet::new(),
         }
+    }
+
+    /// What is told to the engine in `tell` takes effect at `frame` of its count
+    /// (`Vitals::frames`), to the sample; at once if that is past. Any number of frames may lie
+    /// ahead, but of no more than 64 commands at a time.
+    pub fn at<T>(&mut self, frame: u64, tell: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.at.replace(frame);
+        let told = tell(self);
+        self.at = before;
+        told
     }
 
     /// Puts new routes in the place of the old ones, by a crossfade of 20 ms.
@@ -99,8 +121,11 @@ impl Console {
         }
         self.remove_voice(call);
         let (serial, rate) = (self.next_serial, self.vitals.rate());
-        let (gain, used) = (gain.gain(), &mut self.used);
-        let voice = Voice::new(call, serial, feed, zones, gain, rate, used);
+        let manner = Manner {
+            gain: gain.gain(),
+            treatment: self.treatment,
+        };
+        let voice = Voice::new(call, serial, feed, zones, manner, rate, &mut self.used);
         self.voices.insert(
             call,
             Latest {
@@ -118,7 +143,16 @@ impl Console {
     pub fn remove_voice(&mut self, call: CallId) {
         if let Some(latest) = self.voices.get_mut(&call) {
             latest.leaving = true;
-            self.send(Command::Leave(call));
+            let serial = latest.serial;
+            self.send(Command::Leave(call, serial));
+        }
+    }
+
+    /// Treats all voices so from now on, those that are heard without a step.
+    pub fn set_treatment(&mut self, treatment: Treatment) {
+        if treatment != self.treatment {
+            self.treatment = treatment;
+            self.send(Command::Treat(Box::new(treatment)));
         }
     }
 
@@ -170,6 +204,16 @@ impl Console {
         self.send(Command::SpeechVolume { zones, gain });
     }
 
+    /// Fits the sound to a zone's loudspeakers, by ramps and fades of 50 ms at most. An output of
+    /// several zones has the fitting of the first that has one.
+    pub fn fit(&mut self, zone: ZoneId, fitting: Fitting) {
+        if fitting.delay > Duration::ZERO && !self.has_lines {
+            self.has_lines = true;
+            self.send_lines();
+        }
+        self.send(Command::Fit(zone, Box::new(fitting)));
+    }
+
     /// What the engine has to tell, once each; also drops what it is done with. Call this often,
     /// until `None`: the backlog moves on here too.
     pub fn poll(&mut self) -> Option<Event> {
@@ -212,6 +256,21 @@ impl Console {
                 drop(table);
                 None
             }
+            Spent::Fitting(fitting) => {
+                drop(fitting);
+                None
+            }
+            Spent::Treatment(treatment) => {
+                drop(treatment);
+                None
+            }
+            Spent::Lines(lines) => {
+                // Refused, because the rate changed while they were on their way.
+                if lines.are_full() {
+                    self.send_lines();
+                }
+                None
+            }
             Spent::Play(play) => {
                 self.plays.remove(&play.id);
                 Some(Event::Ended { play: play.id })
@@ -224,6 +283,13 @@ impl Console {
                 None
             }
         }
+    }
+
+    fn send_lines(&mut self) {
+        let lines = Lines::new(self.limits.n_outputs, self.vitals.rate());
+        let before = self.at.take();
+        self.send(Command::Lines(Box::new(lines)));
+        self.at = before;
     }
 
     fn is_over(&self, voice: &Voice) -> bool {
@@ -243,33 +309,37 @@ impl Console {
     }
 
     fn send(&mut self, command: Command) {
+        let order = Order {
+            at: self.at,
+            command,
+        };
         self.flush();
         if self.backlog.is_empty() {
-            match self.try_send(command) {
+            match self.try_send(order) {
                 Ok(()) => {}
-                Err(command) => self.backlog.push_back(command),
+                Err(order) => self.backlog.push_back(order),
             }
             return;
         }
-        self.backlog.retain(|earlier| !command.replaces(earlier));
-        self.backlog.push_back(command);
+        self.backlog.retain(|earlier| !order.replaces(earlier));
+        self.backlog.push_back(order);
     }
 
     fn flush(&mut self) {
-        while let Some(command) = self.backlog.pop_front() {
-            if let Err(command) = self.try_send(command) {
-                self.backlog.push_front(command);
+        while let Some(order) = self.backlog.pop_front() {
+            if let Err(order) = self.try_send(order) {
+                self.backlog.push_front(order);
                 return;
             }
         }
     }
 
-    fn try_send(&mut self, command: Command) -> Result<(), Command> {
+    fn try_send(&mut self, order: Order) -> Result<(), Order> {
         // Asked first: a full ring is nothing to count, the backlog is there for it.
         if self.commands.is_full() {
-            return Err(command);
+            return Err(order);
         }
-        self.commands.offer(command)
+        self.commands.offer(order)
     }
 
     fn check(&self, zones: ZoneSet) -> Result<(), Refusal> {

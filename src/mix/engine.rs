@@ -3,32 +3,36 @@
 //! ```text
 //!  commands ══ring══► take ─► voices, plays, ramps, routes
 //!
-//!  FeedRx ─► Voice (resample, fade) ─┐
-//!  sound ──► Play (cut, fade) ───────┴► Zone: Σ × speech volume ──────────┐
-//!                                       Zone: music volume × duck ──┐     ▼
-//!  Ports::read ─► clean ─► × route gain × lowest of the zones' ─────┴► Outlet: Σ ─► clean
-//!                                                                         │
-//!      counters ─► Vitals ◄─ peak, rms ◄───── Ports::write ◄── limiter ◄──┘
+//!  FeedRx ─► Voice (treat, resample, fade) ─┐
+//!  sound ──► Play (cut, fade) ──────────────┴► Buses: Σ for each set of zones ─┐
+//!                                        × highest of the zones' speech gains ─┤
+//!  Ports::read ─► clean ─► × route gain × lowest of the zones' music gains ────┴► Outlet: Σ
+//!                                                                                  │
+//!      counters ─► Vitals ◄─ levels ◄─ Ports::write ◄── limiter ◄── eq, delay ◄────┘
 //!
 //!  what has ended ══ring══► console, dropped there
 //! ```
 //!
-//! All of it goes in blocks of up to `MAX_BLOCK` frames. The work of a block is bounded by the
+//! All of it goes in blocks of up to `MAX_BLOCK` frames; a block also ends where a command is to
+//! take effect. The work of a block is bounded by the
 //! capacities given at the start; it does not depend on what came before.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{CallId, Db, Offer, PlayId, SampleRate, Take, ZoneSet, ring};
+use crate::base::{CallId, Db, Offer, PlayId, SampleRate, Take, ZoneId, ZoneSet, ring};
 use crate::dsp::{clean, peak};
+use crate::mix::buses::Buses;
 use crate::mix::command::{Command, Spent};
 use crate::mix::console::Console;
-use crate::mix::outlet::{Outlet, Sources};
+use crate::mix::outlet::{Lines, Outlet, Sources};
 use crate::mix::play::Play;
 use crate::mix::routing::Routing;
+use crate::mix::schedule::{Order, Schedule};
+use crate::mix::treatment::Treatment;
 use crate::mix::vitals::Vitals;
 use crate::mix::voice::Voice;
-use crate::mix::zone::Zone;
+use crate::mix::zone::{Fitting, Zone};
 
 /// Frames that are worked on at a time: long enough to vectorise, short enough that the zones of
 /// a large site stay in the cache.
@@ -91,7 +95,11 @@ pub fn engine(settings: EngineSettings) -> (Console, Box<Engine>) {
     let (commands_tx, commands_rx) = ring(COMMAND_RING);
     let n_returns = settings.n_voices + settings.n_plays + SPARE_RETURNS;
     let (returns_tx, returns_rx) = ring(n_returns);
-    let vitals = Arc::new(Vitals::new(settings.rate, settings.n_outputs));
+    let vitals = Arc::new(Vitals::new(
+        settings.rate,
+        settings.n_outputs,
+        settings.n_zones,
+    ));
     let engine = Engine::new(settings, commands_rx, returns_tx, vitals.clone());
     let console = Console::new(settings, commands_tx, returns_rx, vitals);
     (console, Box::new(engine))
@@ -112,45 +120,98 @@ pub trait Ports {
 pub struct Engine {
     rate: SampleRate,
     ceiling: Db,
-    commands: Take<Command>,
+    /// Of the lines of the outlets; zero until they have some.
+    longest_delay: Duration,
+    commands: Take<Order>,
+    schedule: Schedule,
+    /// Frames made so far.
+    now: u64,
     returns: Offer<Spent>,
     /// What the ring of returns would not take. Until it goes, nothing else is given back.
     stuck: Option<Spent>,
     voices: Vec<Option<Box<Voice>>>,
     plays: Vec<Option<Box<Play>>>,
     zones: Vec<Zone>,
+    speech: Buses,
     inputs: Vec<Block>,
     /// Of each input that is wanted: whether this block of it is more than silence.
     heard: Vec<bool>,
     outlets: Vec<Outlet>,
-    /// Of each output: nothing is left in its outlet, and its level is told to be zero. Kept here
-    /// because most outputs rest, and their outlets had better stay out of the cache.
-    resting: Vec<bool>,
+    /// Of each output. Kept here because most outputs rest, and their outlets had better stay out
+    /// of the cache.
+    rests: Vec<Rest>,
+    /// Of each picture, by its leader: whether anything in it is too loud, and how high it goes.
+    pictures: Vec<Picture>,
+    /// Of each zone: the highest sample and the loudness of this block.
+    levels: Vec<(f32, f32)>,
     routing: Routing,
     vitals: Arc<Vitals>,
+}
+
+/// Whether an output has anything to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    No,
+    /// Nothing comes in, but something may be left in its outlet.
+    Soon,
+    /// Nothing is left in its outlet, and its level is told to be zero.
+    Yes,
+}
+
+/// Outputs that are limited together.
+#[derive(Clone)]
+struct Picture {
+    is_loud: bool,
+    heights: Block,
+}
+
+impl Picture {
+    const EMPTY: Self = Self {
+        is_loud: false,
+        heights: SILENCE,
+    };
+
+    // == realtime below ==
+
+    fn raise(&mut self, heights: &[f32]) {
+        if !self.is_loud {
+            self.is_loud = true;
+            self.heights[..heights.len()].copy_from_slice(heights);
+            return;
+        }
+        for (highest, height) in self.heights.iter_mut().zip(heights) {
+            *highest = highest.max(*height);
+        }
+    }
 }
 
 impl Engine {
     fn new(
         settings: EngineSettings,
-        commands: Take<Command>,
+        commands: Take<Order>,
         returns: Offer<Spent>,
         vitals: Arc<Vitals>,
     ) -> Self {
-        let outlet = || Outlet::new(settings.ceiling, settings.rate);
+        let outlet = || Outlet::new(settings.ceiling, Duration::ZERO, settings.rate);
         Self {
             rate: settings.rate,
             ceiling: settings.ceiling,
+            longest_delay: Duration::ZERO,
             commands,
+            schedule: Schedule::new(),
+            now: 0,
             returns,
             stuck: None,
             voices: (0..settings.n_voices).map(|_| None).collect(),
             plays: (0..settings.n_plays).map(|_| None).collect(),
             zones: (0..settings.n_zones).map(|_| Zone::new()).collect(),
+            speech: Buses::new(settings.n_voices + settings.n_plays),
             inputs: vec![SILENCE; settings.n_inputs],
             heard: vec![false; settings.n_inputs],
             outlets: (0..settings.n_outputs).map(|_| outlet()).collect(),
-            resting: vec![false; settings.n_outputs],
+            rests: vec![Rest::No; settings.n_outputs],
+            pictures: vec![Picture::EMPTY; settings.n_outputs],
+            levels: vec![(0.0, 0.0); settings.n_zones],
             routing: Routing::new(),
             vitals,
         }
@@ -169,9 +230,9 @@ impl Engine {
         self.zones.iter_mut().for_each(Zone::settle);
         self.routing.settle();
         for outlet in &mut self.outlets {
-            *outlet = Outlet::new(self.ceiling, rate);
+            *outlet = Outlet::new(self.ceiling, self.longest_delay, rate);
         }
-        self.resting.fill(false);
+        self.rests.fill(Rest::No);
         self.give_back_what_is_spent();
     }
 
@@ -184,15 +245,17 @@ impl Engine {
 
     /// Makes the next `frames` of every output; any number, also none.
     pub fn process(&mut self, frames: usize, ports: &mut impl Ports) {
-        self.take_commands();
+        self.take_commands(frames);
         self.voices
             .iter_mut()
             .flatten()
             .for_each(|voice| voice.begin(frames));
         let mut at = 0;
         while at < frames {
-            let n = MAX_BLOCK.min(frames - at);
+            self.obey_what_is_due(frames - at);
+            let n = MAX_BLOCK.min(frames - at).min(self.frames_to_next());
             self.block(at, n, ports);
+            self.now += n as u64;
             at += n;
         }
         self.give_back_what_is_spent();
@@ -203,18 +266,20 @@ impl Engine {
     fn block(&mut self, at: usize, n: usize, ports: &mut impl Ports) {
         self.routing.begin(n, self.rate.frames_in(ROUTE_FADE));
         self.zones.iter_mut().for_each(|zone| zone.begin(n));
+        self.speech.begin();
         self.add_voices(n);
         self.add_plays(n);
-        self.zones.iter_mut().for_each(|zone| zone.finish(n));
         self.read_music(at, n, ports);
+        self.mix_outputs(n);
         self.write_outputs(at, n, ports);
+        self.tell_levels();
     }
 
     fn add_voices(&mut self, n: usize) {
         let mut frames = SILENCE;
         for voice in self.voices.iter_mut().flatten() {
             if voice.render(&mut frames[..n], &self.vitals) {
-                add_to(&mut self.zones, voice.zones, &frames[..n]);
+                self.speech.add(voice.zones, &frames[..n]);
             }
         }
     }
@@ -223,7 +288,7 @@ impl Engine {
         let mut frames = SILENCE;
         for play in self.plays.iter_mut().flatten() {
             if play.render(&mut frames[..n]) {
-                add_to(&mut self.zones, play.zones, &frames[..n]);
+                self.speech.add(play.zones, &frames[..n]);
             }
         }
     }
@@ -239,52 +304,113 @@ impl Engine {
         }
     }
 
-    fn write_outputs(&mut self, at: usize, n: usize, ports: &mut impl Ports) {
+    /// Mixes what is more than silence, and learns how much each picture is too loud.
+    fn mix_outputs(&mut self, n: usize) {
         let sources = Sources {
             zones: &self.zones,
+            speech: &self.speech,
             inputs: &self.inputs,
             heard: &self.heard,
         };
-        let outlets = self.outlets.iter_mut().zip(&mut self.resting);
-        for (output, (outlet, resting)) in outlets.enumerate() {
+        self.pictures
+            .iter_mut()
+            .for_each(|picture| picture.is_loud = false);
+        let outlets = self.outlets.iter_mut().zip(&mut self.rests);
+        for (output, (outlet, rest)) in outlets.enumerate() {
             let (row, before) = (self.routing.row(output), self.routing.before(output, n));
             let is_silent =
                 sources.are_silent(row) && before.is_none_or(|(row, _)| sources.are_silent(row));
-            if is_silent && *resting {
+            if is_silent && *rest == Rest::Yes {
+                continue;
+            }
+            *rest = if is_silent { Rest::Soon } else { Rest::No };
+            if let Some(heights) = outlet.mix(n, row, before, sources) {
+                let leader = row.map_or(output, |row| row.leader);
+                self.pictures[leader].raise(heights);
+            }
+        }
+    }
+
+    fn write_outputs(&mut self, at: usize, n: usize, ports: &mut impl Ports) {
+        let outlets = self.outlets.iter_mut().zip(&mut self.rests);
+        for (output, (outlet, rest)) in outlets.enumerate() {
+            if *rest == Rest::Yes {
                 ports.write(output, at, &SILENCE[..n]);
                 continue;
             }
-            let frames = outlet.render(n, row, before, sources);
-            ports.write(output, at, frames);
-            *resting = is_silent && outlet.is_at_rest();
+            let row = self.routing.row(output);
+            let picture = &self.pictures[row.map_or(output, |row| row.leader)];
+            let heights = picture.is_loud.then_some(&picture.heights[..n]);
+            ports.write(output, at, outlet.finish(n, heights));
+            if *rest == Rest::Soon && outlet.is_at_rest() {
+                *rest = Rest::Yes;
+            }
             self.vitals.set_level(output, outlet.peak(), outlet.rms());
+            for &zone in row.iter().flat_map(|row| &row.zones) {
+                if let Some((peak, loudness)) = self.levels.get_mut(zone) {
+                    *peak = peak.max(outlet.peak());
+                    *loudness = loudness.max(outlet.loudness());
+                }
+            }
         }
     }
 
-    fn take_commands(&mut self) {
+    fn tell_levels(&mut self) {
+        for (zone, level) in self.levels.iter_mut().enumerate() {
+            let (peak, loudness) = std::mem::take(level);
+            self.vitals.set_zone_level(zone, peak, loudness);
+        }
+    }
+
+    /// Obeys what is for now; what is for later waits.
+    fn take_commands(&mut self, frames: usize) {
         for _ in 0..COMMANDS_A_CALLBACK {
-            // One command gives back one thing at most, so one place must be free.
-            if self.stuck.is_some() {
+            // One command gives back one thing at most, so one place must be free; and whatever
+            // comes next may have to wait.
+            if self.stuck.is_some() || !self.schedule.has_room() {
                 return;
             }
-            let Some(command) = self.commands.take() else {
+            let Some(Order { at, command }) = self.commands.take() else {
                 return;
             };
-            self.obey(command);
+            match at {
+                Some(at) if at > self.now => self.schedule.wait(at, command),
+                Some(_) | None => self.obey(command, frames),
+            }
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    /// `left` frames of the callback are still to be made.
+    fn obey_what_is_due(&mut self, left: usize) {
+        while self.stuck.is_none()
+            && let Some(command) = self.schedule.due(self.now)
+        {
+            self.obey(command, left);
+        }
+    }
+
+    /// How far it is to the next command; what is overdue waits for the next block.
+    fn frames_to_next(&self) -> usize {
+        let next = self.schedule.next().filter(|at| *at > self.now);
+        next.map_or(MAX_BLOCK, |at| {
+            (at - self.now).min(MAX_BLOCK as u64) as usize
+        })
+    }
+
+    fn obey(&mut self, command: Command, left: usize) {
         match command {
             Command::Routes(table) => {
                 if let Some(unheard) = self.routing.set(table) {
                     self.give_back(Spent::Table(unheard));
                 }
             }
-            Command::Speak(voice) => self.let_speak(voice),
-            Command::Leave(call) => self.voices_of(call).for_each(Voice::leave),
+            Command::Speak(voice) => self.let_speak(voice, left),
+            Command::Leave(call, serial) => self.let_leave(call, serial),
+            Command::Treat(treatment) => self.treat(treatment),
             Command::Play(play) => self.let_play(play),
-            Command::Stop(id) => self.plays_with(id).for_each(Play::stop),
+            Command::Stop(id) => self.stop(id),
+            Command::Fit(zone, fitting) => self.fit(zone, fitting),
+            Command::Lines(lines) => self.take_lines(lines),
             Command::Duck { zones, gain, ramp } => {
                 let frames = self.rate.frames_in(ramp);
                 self.in_zones(zones)
@@ -304,10 +430,13 @@ impl Engine {
     }
 
     /// The console counts, so there is a place; and it remakes what is for another rate.
-    fn let_speak(&mut self, voice: Box<Voice>) {
+    fn let_speak(&mut self, mut voice: Box<Voice>, left: usize) {
         let place = self.voices.iter_mut().find(|place| place.is_none());
         match place {
-            Some(place) if voice.rate == self.rate => *place = Some(voice),
+            Some(place) if voice.rate == self.rate => {
+                voice.begin(left);
+                *place = Some(voice);
+            }
             Some(_) | None => self.give_back(Spent::Voice(voice)),
         }
     }
@@ -349,14 +478,45 @@ impl Engine {
         self.stuck = self.returns.offer(spent).err();
     }
 
-    fn voices_of(&mut self, call: CallId) -> impl Iterator<Item = &mut Voice> {
-        let voices = self.voices.iter_mut().flatten().map(Box::as_mut);
-        voices.filter(move |voice| voice.call == call)
+    fn let_leave(&mut self, call: CallId, serial: u64) {
+        let heard = self.voices.iter_mut().flatten().map(Box::as_mut);
+        heard
+            .chain(self.schedule.voices())
+            .filter(|voice| voice.call == call && voice.serial <= serial)
+            .for_each(Voice::leave);
     }
 
-    fn plays_with(&mut self, id: PlayId) -> impl Iterator<Item = &mut Play> {
+    fn treat(&mut self, treatment: Box<Treatment>) {
+        let heard = self.voices.iter_mut().flatten().map(Box::as_mut);
+        heard
+            .chain(self.schedule.voices())
+            .for_each(|voice| voice.treat(*treatment));
+        self.give_back(Spent::Treatment(treatment));
+    }
+
+    fn stop(&mut self, id: PlayId) {
         let plays = self.plays.iter_mut().flatten().map(Box::as_mut);
-        plays.filter(move |play| play.id == id)
+        plays.filter(|play| play.id == id).for_each(Play::stop);
+        let waiting = self.schedule.plays();
+        waiting.filter(|play| play.id == id).for_each(Play::end);
+    }
+
+    fn fit(&mut self, zone: ZoneId, fitting: Box<Fitting>) {
+        let zone = self.zones.get_mut(usize::from(zone.0));
+        let spent = match zone {
+            Some(zone) => zone.fit(fitting),
+            None => fitting,
+        };
+        self.give_back(Spent::Fitting(spent));
+    }
+
+    fn take_lines(&mut self, mut lines: Box<Lines>) {
+        if lines.rate == self.rate {
+            self.longest_delay = Fitting::LONGEST_DELAY;
+            let outlets = self.outlets.iter_mut().zip(&mut lines.delays);
+            outlets.for_each(|(outlet, line)| outlet.take_line(line));
+        }
+        self.give_back(Spent::Lines(lines));
     }
 
     fn in_zones(&mut self, zones: ZoneSet) -> impl Iterator<Item = &mut Zone> {
@@ -365,14 +525,6 @@ impl Engine {
     }
 }
 
-fn add_to(zones: &mut [Zone], which: ZoneSet, frames: &[f32]) {
-    for id in which.iter() {
-        if let Some(zone) = zones.get_mut(usize::from(id.0)) {
-            zone.add(frames);
-        }
-    }
-}
-
-fn zone_id(i: usize) -> crate::base::ZoneId {
-    crate::base::ZoneId(i as u16)
+fn zone_id(i: usize) -> ZoneId {
+    ZoneId(i as u16)
 }

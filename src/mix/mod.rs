@@ -10,10 +10,13 @@
 //! dropped, so that the callback neither allocates nor frees. The signal path is drawn in
 //! `engine.rs`.
 
+mod buses;
 mod engine;
 mod outlet;
 mod play;
 mod routing;
+mod schedule;
+mod treatment;
 mod voice;
 mod zone;
 
@@ -30,4 +33,6 @@ pub use command::{Event, VoiceReport};
 pub use console::{Console, Refusal};
 pub use engine::{Engine, EngineSettings, MAX_BLOCK, Ports, engine};
 pub use routes::{Link, Route, Routes};
+pub use treatment::Treatment;
 pub use vitals::Vitals;
+pub use zone::Fitting;

@@ -1,66 +1,124 @@
 //! What goes out of one output?
 //!
 //! ```text
-//!  Σ speech of its zones ────────────────────────► +
-//!  Σ inputs × route gain × lowest music gain ────► + ─► clean ─► limiter ─► meter ─► port
+//!  Σ sums of its zones × highest speech gain ────► +
+//!  Σ inputs × route gain × lowest music gain ────► + ─► eq ─► clean ─► delay ─► limiter ─► meters
+//!                                                   outputs of the same zones ◄─┘ one gain
 //! ```
 
-use crate::base::{Db, SampleRate};
-use crate::dsp::{Limiter, Meter, clean};
+use std::time::Duration;
+
+use crate::base::{Db, SampleRate, ZoneSet};
+use crate::dsp::loudness::Loudness;
+use crate::dsp::{Delay, Eq, Limiter, Meter, clean};
+use crate::mix::buses::Buses;
 use crate::mix::engine::{Block, MAX_BLOCK};
 use crate::mix::routes::Row;
-use crate::mix::zone::Zone;
+use crate::mix::zone::{Course, Fitting, Zone};
 
 /// The end of the chain for one output.
 pub(super) struct Outlet {
+    rate: SampleRate,
+    eq: Eq,
+    delay: Delay,
     limiter: Limiter,
     meter: Meter,
+    loudness: Loudness,
     out: Block,
+}
+
+/// Delay lines, one for each output. They take much memory, so they are made when the first zone
+/// asks for a delay.
+pub(super) struct Lines {
+    pub(super) rate: SampleRate,
+    pub(super) delays: Vec<Delay>,
+}
+
+impl Lines {
+    pub(super) fn new(n_outputs: usize, rate: SampleRate) -> Self {
+        let delay = |_| Delay::new(Fitting::LONGEST_DELAY, rate);
+        Self {
+            rate,
+            delays: (0..n_outputs).map(delay).collect(),
+        }
+    }
+
+    /// Whether they were not exchanged for what the outputs had, which is nothing.
+    pub(super) fn are_full(&self) -> bool {
+        self.delays.iter().any(|delay| delay.longest() > 0)
+    }
 }
 
 /// What a block can be mixed from.
 #[derive(Clone, Copy)]
 pub(super) struct Sources<'a> {
     pub(super) zones: &'a [Zone],
+    pub(super) speech: &'a Buses,
     pub(super) inputs: &'a [Block],
     /// Of each input that is wanted: whether it is more than silence.
     pub(super) heard: &'a [bool],
 }
 
 impl Outlet {
-    pub(super) fn new(ceiling: Db, rate: SampleRate) -> Self {
+    /// Without a delay of its own unless `longest_delay` says so.
+    pub(super) fn new(ceiling: Db, longest_delay: Duration, rate: SampleRate) -> Self {
         Self {
+            rate,
+            eq: Eq::new(rate),
+            delay: Delay::new(longest_delay, rate),
             limiter: Limiter::new(ceiling, rate, MAX_BLOCK),
             meter: Meter::new(rate),
+            loudness: Loudness::new(rate),
             out: [0.0; MAX_BLOCK],
         }
     }
 
     // == realtime below ==
 
-    /// Mixes, limits and measures `n` frames of what the output carries by `row` and, while a
-    /// change of routes fades in, carried `before`.
-    pub(super) fn render(
+    /// Takes a delay line in exchange for what it had.
+    pub(super) fn take_line(&mut self, line: &mut Delay) {
+        std::mem::swap(&mut self.delay, line);
+    }
+
+    /// Mixes `n` frames of what the output carries by `row` and, while a change of routes fades
+    /// in, carried `before`. Returns the heights of what is too loud, if anything is: whoever
+    /// shares a picture with this output must be lowered as much.
+    pub(super) fn mix(
         &mut self,
         n: usize,
         row: Option<&Row>,
         before: Option<(Option<&Row>, &[f32])>,
         sources: Sources<'_>,
-    ) -> &[f32] {
+    ) -> Option<&[f32]> {
+        self.fit(sources.fitting(row));
         let out = &mut self.out[..n];
         sources.mix(row, out);
         if let Some((before, weights)) = before {
             sources.fade_from(before, weights, out);
         }
+        self.eq.process(out);
+        // Behind the filters, which ring on below any sound.
         clean(out);
-        self.limiter.process(out);
+        self.delay.process(out);
+        self.limiter.hear(out)
+    }
+
+    /// Limits and measures the `n` frames that were mixed; `heights` are those of all that share
+    /// the picture, if any is too loud.
+    pub(super) fn finish(&mut self, n: usize, heights: Option<&[f32]>) -> &[f32] {
+        let out = &mut self.out[..n];
+        self.limiter.limit(out, heights);
         self.meter.measure(out);
+        self.loudness.measure(out);
         out
     }
 
     /// Whether silence in is silence out, and would change nothing in here.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.limiter.is_empty() && self.meter.rms() == 0.0 && self.meter.peak() == 0.0
+        self.is_silent()
+            && self.meter.rms() == 0.0
+            && self.meter.peak() == 0.0
+            && self.loudness.is_empty()
     }
 
     pub(super) fn peak(&self) -> f32 {
@@ -70,6 +128,30 @@ impl Outlet {
     pub(super) fn rms(&self) -> f32 {
         self.meter.rms()
     }
+
+    /// The power of the last 400 ms as the ear weighs it.
+    pub(super) fn loudness(&self) -> f32 {
+        self.loudness.momentary() as f32
+    }
+
+    fn is_silent(&self) -> bool {
+        self.limiter.is_empty() && self.delay.is_empty() && self.eq.is_empty()
+    }
+
+    /// Turns to another fitting: at once while nothing sounds, else without a step.
+    fn fit(&mut self, fitting: &Fitting) {
+        let delay = self.rate.frames_in(fitting.delay).min(self.delay.longest());
+        if self.eq.curves() == &fitting.curves && self.delay.delay() == delay {
+            return;
+        }
+        if self.is_silent() {
+            self.eq.jump(&fitting.curves);
+            self.delay.jump(delay);
+        } else {
+            self.eq.go(&fitting.curves);
+            self.delay.go(delay);
+        }
+    }
 }
 
 impl<'a> Sources<'a> {
@@ -77,17 +159,26 @@ impl<'a> Sources<'a> {
     pub(super) fn are_silent(self, row: Option<&'a Row>) -> bool {
         let is_heard = |input: usize| self.heard.get(input).is_some_and(|heard| *heard);
         row.is_none_or(|row| {
-            let mut zones = self.zones_of(row);
-            !zones.any(Zone::speaks) && !row.music.iter().any(|&(input, _)| is_heard(input))
+            let mut spoken = self.speech.iter().map(|(zones, _)| zones);
+            !spoken.any(|zones| zones.intersects(&row.set))
+                && !row.music.iter().any(|&(input, _)| is_heard(input))
         })
+    }
+
+    /// The first of the zones' fittings: loudspeakers hang in one place, however many zones
+    /// reach them.
+    fn fitting(self, row: Option<&'a Row>) -> &'a Fitting {
+        let first = row.and_then(|row| self.zones_of(row).find_map(Zone::fitting));
+        first.unwrap_or(&Fitting::NONE)
     }
 
     fn mix(self, row: Option<&'a Row>, out: &mut [f32]) {
         out.fill(0.0);
         let Some(row) = row else { return };
-        for zone in self.zones_of(row) {
-            if let Some(speech) = zone.speech(out.len()) {
-                add(out, speech);
+        for (zones, frames) in self.speech.iter() {
+            let shared = zones.intersection(&row.set);
+            if !shared.is_empty() {
+                self.add_speech(shared, frames, out);
             }
         }
         if !row.music.is_empty() {
@@ -95,27 +186,31 @@ impl<'a> Sources<'a> {
         }
     }
 
+    /// The highest of the zones' gains counts: who is loud in one zone is not made softer by
+    /// another that shares the output.
+    fn add_speech(self, shared: ZoneSet, frames: &[f32], out: &mut [f32]) {
+        let courses = || {
+            let zones = shared.iter();
+            zones.filter_map(move |id| self.zones.get(usize::from(id.0)).map(Zone::speech))
+        };
+        match together(courses, f32::max, out.len()) {
+            Gains::Still(gain) => add_scaled(out, frames, gain),
+            Gains::Moving(course) => add_shaped(out, frames, &course[..out.len()], 1.0),
+        }
+    }
+
     /// The lowest of the zones' music gains counts: who ducks in one zone is not drowned by
     /// another that shares the output.
     fn add_music(self, row: &'a Row, out: &mut [f32]) {
         let n = out.len();
-        let still = self.zones_of(row).filter_map(Zone::music_still);
-        let still = still.reduce(f32::min);
-        if self.zones_of(row).all(|zone| zone.music_still().is_some()) {
-            let gain = still.unwrap_or(1.0);
-            self.inputs_of(row)
-                .for_each(|(input, link)| add_scaled(out, &input[..n], gain * link));
-            return;
+        match together(|| self.zones_of(row).map(Zone::music), f32::min, n) {
+            Gains::Still(gain) => self
+                .inputs_of(row)
+                .for_each(|(input, link)| add_scaled(out, input, gain * link)),
+            Gains::Moving(course) => self
+                .inputs_of(row)
+                .for_each(|(input, link)| add_shaped(out, input, &course[..n], link)),
         }
-        let mut course: Block = [still.unwrap_or(f32::INFINITY); MAX_BLOCK];
-        for zone in self
-            .zones_of(row)
-            .filter(|zone| zone.music_still().is_none())
-        {
-            lower(&mut course[..n], zone.music_course(n));
-        }
-        self.inputs_of(row)
-            .for_each(|(input, link)| add_shaped(out, &input[..n], &course[..n], link));
     }
 
     /// Turns `out` into a crossfade from what the output carried before.
@@ -140,16 +235,38 @@ impl<'a> Sources<'a> {
     }
 }
 
-fn lower(course: &mut [f32], gains: &[f32]) {
-    for (lowest, gain) in course.iter_mut().zip(gains) {
-        *lowest = if *gain < *lowest { *gain } else { *lowest };
-    }
+/// What several zones make of one gain.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack of one block"
+)]
+enum Gains {
+    Still(f32),
+    Moving(Block),
 }
 
-fn add(out: &mut [f32], frames: &[f32]) {
-    for (sum, x) in out.iter_mut().zip(frames) {
-        *sum += x;
+/// The gain that `choose` picks among those of several zones at each moment; unity of none.
+fn together<'a, I: Iterator<Item = &'a Course>>(
+    courses: impl Fn() -> I,
+    choose: fn(f32, f32) -> f32,
+    n: usize,
+) -> Gains {
+    let still = courses().filter_map(Course::still).reduce(choose);
+    let mut moving = courses().filter(|course| course.still().is_none());
+    let Some(first) = moving.next() else {
+        return Gains::Still(still.unwrap_or(1.0));
+    };
+    let mut chosen: Block = [0.0; MAX_BLOCK];
+    chosen[..n].copy_from_slice(first.gains(n));
+    for gain in &mut chosen[..n] {
+        *gain = still.map_or(*gain, |still| choose(*gain, still));
     }
+    for course in moving {
+        for (chosen, gain) in chosen.iter_mut().zip(course.gains(n)) {
+            *chosen = choose(*chosen, *gain);
+        }
+    }
+    Gains::Moving(chosen)
 }
 
 fn add_scaled(out: &mut [f32], frames: &[f32], gain: f32) {

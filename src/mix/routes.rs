@@ -14,7 +14,9 @@ pub struct Routes {
 /// What one output carries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Route {
-    /// Their speech is summed; of their music gains the lowest counts, or unity if there is none.
+    /// Who speaks in any of them is heard once, by the highest of their speech gains; of their
+    /// music gains the lowest counts, or unity if there is none. Outputs that carry the same zones
+    /// share one picture: what one is limited by, all are.
     pub zones: ZoneSet,
     /// The music that is summed here, each input with a gain of its own.
     pub music: Vec<Link>,
@@ -39,14 +41,22 @@ pub(super) struct Table {
 
 #[derive(Debug)]
 pub(super) struct Row {
+    pub(super) set: ZoneSet,
     pub(super) zones: Vec<usize>,
+    /// The first output that carries the same zones, or this one if it carries none.
+    pub(super) leader: usize,
     /// Input and gain.
     pub(super) music: Vec<(usize, f32)>,
 }
 
 impl Row {
-    fn new(route: &Route) -> Self {
+    fn new(output: usize, routes: &Routes) -> Self {
+        let route = &routes.outputs[output];
+        let mut others = routes.outputs.iter();
+        let first = others.position(|other| other.zones == route.zones);
         Self {
+            set: route.zones,
+            leader: first.filter(|_| !route.zones.is_empty()).unwrap_or(output),
             zones: route
                 .zones
                 .iter()
@@ -77,7 +87,9 @@ impl Table {
         if zones().any(|zone| usize::from(zone.0) >= limits.n_zones) {
             return Err(Refusal::Zones(limits.n_zones));
         }
-        let rows = routes.outputs.iter().map(Row::new).collect();
+        let rows = (0..routes.outputs.len())
+            .map(|output| Row::new(output, routes))
+            .collect();
         Ok(Self { rows, wanted })
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::base::{Db, SampleRate};
+use crate::base::{Db, SampleRate, ZoneId};
+use crate::dsp::loudness::lufs;
 
 /// Counters that the callback writes and anybody may read; all count from the engine's making.
 #[derive(Debug)]
@@ -14,18 +15,20 @@ pub struct Vitals {
     skips: AtomicU64,
     refused: AtomicU64,
     xruns: AtomicU64,
-    outputs: Vec<OutputLevel>,
+    outputs: Vec<Level>,
+    zones: Vec<Level>,
 }
 
-/// The bits of two non-negative floats.
+/// The bits of two non-negative floats: the highest sample, and a power or its root.
 #[derive(Debug, Default)]
-struct OutputLevel {
+struct Level {
     peak: AtomicU32,
-    rms: AtomicU32,
+    mean: AtomicU32,
 }
 
 impl Vitals {
-    pub(super) fn new(rate: SampleRate, n_outputs: usize) -> Self {
+    pub(super) fn new(rate: SampleRate, n_outputs: usize, n_zones: usize) -> Self {
+        let levels = |n| (0..n).map(|_| Level::default()).collect();
         Self {
             rate: AtomicU32::new(rate.hz()),
             callbacks: AtomicU64::new(0),
@@ -34,7 +37,8 @@ impl Vitals {
             skips: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             xruns: AtomicU64::new(0),
-            outputs: (0..n_outputs).map(|_| OutputLevel::default()).collect(),
+            outputs: levels(n_outputs),
+            zones: levels(n_zones),
         }
     }
 
@@ -77,18 +81,28 @@ impl Vitals {
     /// The highest sample of an output since this was last asked; one reader should own it.
     /// Silence for an output that does not exist.
     pub fn take_peak(&self, output: usize) -> Db {
-        let peak = |level: &OutputLevel| level.peak.swap(0, Ordering::Relaxed);
-        self.level(output, peak)
+        let level = self.outputs.get(output);
+        level.map_or(Db::SILENCE, Level::take_peak)
     }
 
     /// The power of an output over the last 300 ms or so, as the level of its root mean square.
     pub fn rms(&self, output: usize) -> Db {
-        self.level(output, |level| level.rms.load(Ordering::Relaxed))
+        let level = self.outputs.get(output);
+        level.map_or(Db::SILENCE, |level| Db::from_gain(level.mean()))
     }
 
-    fn level(&self, output: usize, bits: impl Fn(&OutputLevel) -> u32) -> Db {
-        let level = self.outputs.get(output);
-        level.map_or(Db::SILENCE, |o| Db::from_gain(f32::from_bits(bits(o))))
+    /// The highest sample in a zone since this was last asked, on whichever of its outputs; one
+    /// reader should own it. Silence for a zone that does not exist.
+    pub fn take_zone_peak(&self, zone: ZoneId) -> Db {
+        let level = self.zones.get(usize::from(zone.0));
+        level.map_or(Db::SILENCE, Level::take_peak)
+    }
+
+    /// The momentary loudness of a zone in LUFS (ITU-R BS.1770, 400 ms): that of the loudest of
+    /// its outputs.
+    pub fn zone_loudness(&self, zone: ZoneId) -> Db {
+        let level = self.zones.get(usize::from(zone.0));
+        level.map_or(Db::SILENCE, |level| lufs(f64::from(level.mean())))
     }
 
     /// The output side learnt of a sound that came too late.
@@ -119,24 +133,45 @@ impl Vitals {
         self.skips.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// `rms` is a root mean square.
     pub(super) fn set_level(&self, output: usize, peak: f32, rms: f32) {
-        let Some(level) = self.outputs.get(output) else {
-            return;
-        };
-        level.rms.store(rms.to_bits(), Ordering::Relaxed);
-        let held = level.peak.load(Ordering::Relaxed);
+        if let Some(level) = self.outputs.get(output) {
+            level.set(peak, rms);
+        }
+    }
+
+    /// `loudness` is a weighted power.
+    pub(super) fn set_zone_level(&self, zone: usize, peak: f32, loudness: f32) {
+        if let Some(level) = self.zones.get(zone) {
+            level.set(peak, loudness);
+        }
+    }
+}
+
+impl Level {
+    fn take_peak(&self) -> Db {
+        Db::from_gain(f32::from_bits(self.peak.swap(0, Ordering::Relaxed)))
+    }
+
+    fn mean(&self) -> f32 {
+        f32::from_bits(self.mean.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, peak: f32, mean: f32) {
+        self.mean.store(mean.to_bits(), Ordering::Relaxed);
+        let held = self.peak.load(Ordering::Relaxed);
         // The bits of non-negative floats are ordered as the floats are.
         if peak.to_bits() <= held {
             return;
         }
         let (bits, order) = (peak.to_bits(), Ordering::Relaxed);
         // It can only fail because the reader took the old peak; nobody else writes.
-        if level
+        if self
             .peak
             .compare_exchange(held, bits, order, order)
             .is_err()
         {
-            level.peak.store(bits, order);
+            self.peak.store(bits, order);
         }
     }
 }
@@ -147,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_peak_is_held_until_it_is_taken() {
-        let vitals = Vitals::new(SampleRate::HZ_48000, 2);
+        let vitals = Vitals::new(SampleRate::HZ_48000, 2, 1);
         vitals.set_level(1, 0.5, 0.1);
         vitals.set_level(1, 0.25, 0.2);
         assert_eq!(vitals.take_peak(1), Db::from_gain(0.5));

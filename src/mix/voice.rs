@@ -1,8 +1,8 @@
 //! How does one caller's voice become frames at the card's rate?
 //!
 //! ```text
-//!  FeedRx ─ pop ─► skip if far behind ─► fade-in or trail ─► Resampler ─► × level ─► zones
-//!     └── fill ─► Drift ─► speed ───────────────────────────────┘
+//!  FeedRx ─ pop ─► skip if far behind ─► treatment ─► fade-in or trail ─► Resampler ─► × level
+//!     └── fill ─► Drift ─► speed ─────────────────────────────────────────────┘
 //! ```
 //!
 //! The voice waits until the feed has enough for a whole callback, fades in, and follows the
@@ -16,6 +16,7 @@ use crate::base::{CallId, FeedRx, SampleRate, ZoneSet};
 use crate::dsp::{Drift, Ramp, Resampler, Shape, ease, peak};
 use crate::mix::command::VoiceReport;
 use crate::mix::engine::MAX_BLOCK;
+use crate::mix::treatment::{Treating, Treatment};
 use crate::mix::vitals::Vitals;
 
 /// A start or a return; the ear takes it for an onset, not for a click.
@@ -44,6 +45,7 @@ pub(super) struct Voice {
     feed: FeedRx,
     resampler: Resampler,
     drift: Drift,
+    treating: Treating,
     level: Ramp,
     state: State,
     input: Vec<f32>,
@@ -55,6 +57,13 @@ pub(super) struct Voice {
     /// Frames of the callback that is under way.
     callback: usize,
     counts: Counts,
+}
+
+/// How a voice is heard.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) gain: f32,
+    pub(super) treatment: Treatment,
 }
 
 /// Resamplers of voices that are gone, for those that come: in a rush, making them would take
@@ -115,7 +124,7 @@ impl Voice {
         serial: u64,
         feed: FeedRx,
         zones: ZoneSet,
-        gain: f32,
+        manner: Manner,
         rate: SampleRate,
         used: &mut Used,
     ) -> Self {
@@ -129,11 +138,12 @@ impl Voice {
             input: vec![0.0; resampler.max_need()],
             recent: frames(TRAIL),
             joint: frames(JOINT),
+            treating: Treating::new(manner.treatment, feed.rate()),
             feed,
             resampler,
             drift: Drift::default(),
             risen: 0,
-            level: Ramp::resting(gain),
+            level: Ramp::resting(manner.gain),
             state: State::Waiting { patience: 0 },
             callback: 0,
             counts: Counts::default(),
@@ -175,6 +185,11 @@ impl Voice {
         if matches!(self.state, State::Waiting { .. }) {
             self.state = State::Gone;
         }
+    }
+
+    /// Goes on with another treatment.
+    pub(super) fn treat(&mut self, treatment: Treatment) {
+        self.treating.set(treatment);
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -259,6 +274,7 @@ impl Voice {
         let joint = self.skip_if_far_behind(need, vitals);
         let got = self.feed.pop(&mut self.input[..need]);
         self.join(joint.min(got));
+        self.treating.process(&mut self.input[..got]);
         self.rise(got);
         remember(&mut self.recent, &self.input[..got]);
         if got < need {

@@ -1,42 +1,86 @@
-//! What happens to sound in one zone?
+//! What is set for one zone?
 //!
 //! ```text
-//!  voices, plays ─► Σ ─► × speech volume ─► speech of the zone ─► outputs that carry it
-//!                         music volume × duck ─► gain of the music on those outputs
+//!  speech volume ──────────► gain of voices and sounds on its outputs
+//!  music volume × duck ────► gain of the music on its outputs
+//!  fitting: eq and delay ──► of the outputs that carry it
 //! ```
-//!
-//! A zone's own eq and delay belong behind its speech volume.
+
+use std::time::Duration;
 
 use crate::base::SampleRate;
-use crate::dsp::{Ramp, Shape};
+use crate::dsp::{Curves, FLAT, Ramp, Shape};
 use crate::mix::engine::{Block, MAX_BLOCK};
 
 /// A volume that somebody turns; quick to the ear, slow for a loudspeaker.
 const VOLUME_RAMP_MS: u64 = 50;
 
-/// One zone: a bus of speech and a gain for music.
+/// How sound is fitted to the loudspeakers of a zone and to where they hang.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fitting {
+    /// A high-pass and the bands of an equaliser.
+    pub curves: Curves,
+    /// Up to `Fitting::LONGEST_DELAY`.
+    pub delay: Duration,
+}
+
+impl Fitting {
+    /// Sound passes as it is.
+    pub const NONE: Self = Self {
+        curves: FLAT,
+        delay: Duration::ZERO,
+    };
+    /// A loudspeaker 340 m away.
+    pub const LONGEST_DELAY: Duration = Duration::from_secs(1);
+}
+
+/// One zone: gains for speech and music.
 pub(super) struct Zone {
-    bus: Block,
-    /// Whether anything was added in this block; else `bus` is stale.
-    loaded: bool,
+    speech: Course,
     speech_volume: Ramp,
+    music: Course,
     music_volume: Ramp,
     duck: Ramp,
-    music: Block,
-    /// The music gain if it stands still in this block; else `music` holds its course.
-    music_still: Option<f32>,
+    fitting: Box<Fitting>,
+    is_fitted: bool,
+}
+
+/// A gain during one block.
+pub(super) struct Course {
+    /// If it stands still; else `gains` holds where it goes.
+    still: Option<f32>,
+    gains: Block,
+}
+
+impl Course {
+    const UNITY: Self = Self {
+        still: Some(1.0),
+        gains: [1.0; MAX_BLOCK],
+    };
+
+    // == realtime below ==
+
+    /// The gain of this block, if it stands still.
+    pub(super) fn still(&self) -> Option<f32> {
+        self.still
+    }
+
+    /// The course of a gain that moves.
+    pub(super) fn gains(&self, n: usize) -> &[f32] {
+        &self.gains[..n]
+    }
 }
 
 impl Zone {
     pub(super) fn new() -> Self {
         Self {
-            bus: [0.0; MAX_BLOCK],
-            loaded: false,
+            speech: Course::UNITY,
             speech_volume: Ramp::resting(1.0),
+            music: Course::UNITY,
             music_volume: Ramp::resting(1.0),
             duck: Ramp::resting(1.0),
-            music: [1.0; MAX_BLOCK],
-            music_still: Some(1.0),
+            fitting: Box::new(Fitting::NONE),
+            is_fitted: false,
         }
     }
 
@@ -54,6 +98,17 @@ impl Zone {
         self.duck.go(to, frames, Shape::Smooth);
     }
 
+    /// Takes another fitting and gives the old one back; the outputs turn to it by themselves.
+    pub(super) fn fit(&mut self, fitting: Box<Fitting>) -> Box<Fitting> {
+        self.is_fitted = *fitting != Fitting::NONE;
+        std::mem::replace(&mut self.fitting, fitting)
+    }
+
+    /// What is set, unless sound passes as it is.
+    pub(super) fn fitting(&self) -> Option<&Fitting> {
+        self.is_fitted.then_some(&*self.fitting)
+    }
+
     /// Ends all ramps at once; only while nothing sounds.
     pub(super) fn settle(&mut self) {
         for ramp in [
@@ -67,56 +122,27 @@ impl Zone {
 
     /// Begins a block of `n` frames.
     pub(super) fn begin(&mut self, n: usize) {
-        self.loaded = false;
+        self.speech.still = self.speech_volume.at_rest();
+        if self.speech.still.is_none() {
+            self.speech_volume.fill(&mut self.speech.gains[..n]);
+        }
         let still = self.music_volume.at_rest().zip(self.duck.at_rest());
-        self.music_still = still.map(|(volume, duck)| volume * duck);
+        self.music.still = still.map(|(volume, duck)| volume * duck);
         if still.is_none() {
-            let music = &mut self.music[..n];
-            self.music_volume.fill(music);
-            self.duck.scale(music);
+            let gains = &mut self.music.gains[..n];
+            self.music_volume.fill(gains);
+            self.duck.scale(gains);
         }
     }
 
-    /// Adds one source's frames to the speech of this block.
-    pub(super) fn add(&mut self, frames: &[f32]) {
-        let bus = &mut self.bus[..frames.len()];
-        if self.loaded {
-            for (sum, x) in bus.iter_mut().zip(frames) {
-                *sum += x;
-            }
-            return;
-        }
-        bus.copy_from_slice(frames);
-        self.loaded = true;
+    /// The gain of speech in this block.
+    pub(super) fn speech(&self) -> &Course {
+        &self.speech
     }
 
-    /// Ends the adding.
-    pub(super) fn finish(&mut self, n: usize) {
-        if self.loaded {
-            self.speech_volume.scale(&mut self.bus[..n]);
-        } else {
-            self.speech_volume.skip(n);
-        }
-    }
-
-    /// Whether anything was added in this block.
-    pub(super) fn speaks(&self) -> bool {
-        self.loaded
-    }
-
-    /// The speech of this block, if there is any.
-    pub(super) fn speech(&self, n: usize) -> Option<&[f32]> {
-        self.loaded.then(|| &self.bus[..n])
-    }
-
-    /// The music gain of this block, if it stands still.
-    pub(super) fn music_still(&self) -> Option<f32> {
-        self.music_still
-    }
-
-    /// The course of a music gain that moves.
-    pub(super) fn music_course(&self, n: usize) -> &[f32] {
-        &self.music[..n]
+    /// The gain of music in this block.
+    pub(super) fn music(&self) -> &Course {
+        &self.music
     }
 }
 

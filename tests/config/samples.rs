@@ -95,6 +95,8 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row("audio", "volume-music", &["80", "0", "-3dB", "33.3"]),
     row("audio", "volume-klaxon", &["150", "12.5%%"]),
     row("audio", "volume-call", &["0", "6dB"]),
+    row("audio", "agc", &["yes", "-23dB"]),
+    row("audio", "speech-filter", &["yes", "500, 2000"]),
     row("audio", "jack-autostart", &["no", "OFF"]),
     row("audio", "jack-server-name", &["paging"]),
     row("audio", "jack-client-name", &["speakers"]),

@@ -169,7 +169,7 @@ fn seconds(text: &str, bare: Bare) -> Result<f64, String> {
 }
 
 /// A number with or without `dB`; `-inf` is silence.
-fn decibels(text: &str) -> Option<Db> {
+pub(super) fn decibels(text: &str) -> Option<Db> {
     let bare = text.len().saturating_sub(2);
     let number = match text.get(bare..) {
         Some(unit) if unit.eq_ignore_ascii_case("db") => text[..bare].trim_end(),

@@ -21,7 +21,7 @@ pub(super) use network::{
     ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, SRTP, USER,
     pairs,
 };
-pub(super) use sound::{BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE};
+pub(super) use sound::{AGC, BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER};
 
 /// One kind of value: its reader, whose errors say what to write, and its writer, whose text
 /// the reader understands.

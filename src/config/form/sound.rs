@@ -1,9 +1,11 @@
 //! How are sound devices and the links between ports written?
 
-use crate::base::SampleRate;
-use crate::config::form::{Form, integer, one_line, optional};
+use crate::base::{Db, SampleRate};
+use crate::config::form::measure::decibels;
+use crate::config::form::{BOOL, Form, integer, one_line, optional};
 use crate::config::model::{Backend, Device, Link};
 use crate::config::pattern::Pattern;
+use crate::dsp::{Speech, USUAL_TARGET};
 
 pub(in crate::config) const PERIOD: Form<Option<usize>> = Form {
     parse: |text| optional(text, |text| integer(text, 16..=8_192).map(|n| n as usize)),
@@ -53,6 +55,54 @@ pub(in crate::config) const LINKS: Form<Vec<Link>> = Form {
         texts.join(" ")
     },
 };
+
+/// Louder than −6 LUFS nothing is left but limiting; softer than −40 nobody hears it.
+pub(in crate::config) const AGC: Form<Option<Db>> = Form {
+    parse: |text| {
+        if let Ok(is_on) = (BOOL.parse)(text) {
+            return Ok(is_on.then_some(USUAL_TARGET));
+        }
+        let level = decibels(text).filter(|level| (-40.0..=-6.0).contains(&level.0));
+        let wrong = "neither yes nor no nor a loudness; write yes, no, or -40dB to -6dB";
+        level.map(Some).ok_or_else(|| wrong.to_owned())
+    },
+    show: |target| match target {
+        None => "no".to_owned(),
+        Some(target) if *target == USUAL_TARGET => "yes".to_owned(),
+        Some(target) => target.to_string(),
+    },
+};
+
+pub(in crate::config) const SPEECH_FILTER: Form<Option<[f32; 2]>> = Form {
+    parse: |text| {
+        let usual = Speech::default().splits_hz;
+        (BOOL.parse)(text).map_or_else(
+            |_| splits(text).map(Some),
+            |is_on| Ok(is_on.then_some(usual)),
+        )
+    },
+    show: |splits| match splits {
+        None => "no".to_owned(),
+        Some(splits) if *splits == Speech::default().splits_hz => "yes".to_owned(),
+        Some([lower, upper]) => format!("{lower} {upper}"),
+    },
+};
+
+/// Two frequencies that leave three bands.
+fn splits(text: &str) -> Result<[f32; 2], String> {
+    let words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty());
+    let hertz: Result<Vec<f32>, _> = words.map(str::parse).collect();
+    match hertz.as_deref() {
+        Ok(&[lower, upper]) if lower >= 200.0 && lower < upper && upper <= 8_000.0 => {
+            Ok([lower, upper])
+        }
+        Ok(_) | Err(_) => Err(
+            "neither yes nor no nor two frequencies; write yes, no, or e.g. 800 2500 \
+             (200 to 8000, the lower first)"
+                .to_owned(),
+        ),
+    }
+}
 
 /// All digits are a place in the list, anything else is searched in the names.
 fn device(text: &str) -> Result<Device, String> {

@@ -8,6 +8,7 @@ use crate::config::model::{Config, Device, Volume};
 const BACKEND: &str = "What plays the sound";
 const KLAXON: &str = "Klaxon";
 const MUSIC: &str = "Music and volume";
+const VOICES: &str = "Voices";
 const JACK: &str = "JACK";
 
 /// A row for a key of the old fading music, which changes nothing while it is empty.
@@ -209,6 +210,29 @@ pub(super) const KEYS: &[Key] = &[
         form::VOLUME,
         "-1.0",
         "The volume of callers, written the same way."
+    ),
+    whole!(
+        "audio",
+        VOICES,
+        "agc",
+        Voices,
+        audio.agc,
+        form::AGC,
+        "no",
+        "Bring quiet and loud callers to the same loudness: yes (-20dB), no, or the loudness in\n\
+         LUFS as in -23dB. Noise in pauses is not raised."
+    ),
+    whole!(
+        "audio",
+        VOICES,
+        "speech-filter",
+        Voices,
+        audio.speech_filter,
+        form::SPEECH_FILTER,
+        "no",
+        "Make callers easier to understand on loudspeakers: no hum and rumble, less noise in\n\
+         pauses, three bands that are compressed. yes, no, or where the bands part, in hertz;\n\
+         yes is 800 2500."
     ),
     whole!(
         "audio",

@@ -60,6 +60,8 @@ pub enum Part {
     Policy,
     /// The volume of the music.
     Music,
+    /// What is done to the voices of callers.
+    Voices,
     /// How much is logged.
     Logging,
     /// Read once at start; a change needs a restart.

@@ -159,6 +159,8 @@ impl Service {
             config,
         };
         service.set_music_volume();
+        let treatment = settings::treatment(&service.config);
+        service.console.set_treatment(treatment);
         if let Some(pcm) = &service.klaxon {
             service.console.prepare(pcm);
         }

@@ -47,6 +47,10 @@ impl Service {
         if changes.concern(Part::Music) {
             self.set_music_volume();
         }
+        if changes.concern(Part::Voices) {
+            let treatment = settings::treatment(&self.config);
+            self.console.set_treatment(treatment);
+        }
         let at_start = [Part::Listen, Part::Logging, Part::Process];
         if at_start.into_iter().any(|part| changes.concern(part)) {
             tracing::warn!(

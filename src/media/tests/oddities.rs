@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::listen::*;
 use super::rig::*;
 use crate::base::{Encoding, OpusWish, SampleRate, feed};
-use crate::media::{Receiver, ReceiverSettings, Sender, SenderSettings};
+use crate::media::{Key, Receiver, ReceiverSettings, Sender, SenderSettings};
 
 /// Everything is found again, but for the moment of the change.
 fn assert_heard(said: &[f32], heard: &Heard, most_lost: f32) {
@@ -248,6 +248,62 @@ fn keys_come_through_the_middle_of_speech() {
         (receiver.report().lost, sender.is_sending_keys()),
         (0, false)
     );
+}
+
+/// Two keys as tones in packets of µ-law, with some loss, to a peer that did or did not agree on
+/// events.
+fn keys_in_the_sound(event_payload_type: Option<u8>, lost: &[u32]) -> Vec<Key> {
+    let (mut tx, mut rx) = feed(SampleRate::HZ_8000, 80_000);
+    let mut receiver = Receiver::new(ReceiverSettings {
+        event_payload_type,
+        ..SETTINGS
+    });
+    let mut sender = Sender::new(SenderSettings {
+        encoding: Encoding::Pcmu,
+        payload_type: 0,
+        event_payload_type,
+        event_clock_rate: 8_000,
+        opus: OpusWish::default(),
+        ptime: 20 * MS,
+        ssrc: 1,
+        first_sequence: 0,
+        first_timestamp: 0,
+    });
+    let mut sound = vec![0.0; 4_000];
+    for [low, high] in [[770.0, 1_336.0], [941.0, 1_477.0]] {
+        let turn = |hz: f64, i: u32| (std::f64::consts::TAU * hz * f64::from(i) / 8_000.0).sin();
+        sound.extend((0..800).map(|i| (0.2 * (turn(low, i) + turn(high, i))) as f32));
+        sound.extend([0.0; 800]);
+    }
+    sound.resize(16_000, 0.0);
+    let start = Instant::now();
+    let mut keys = vec![];
+    for (i, packet) in (0u32..).zip(sound.chunks_exact(160)) {
+        let now = start + 20 * MS * i;
+        let datagram = sender.packet(packet);
+        if !lost.contains(&i) {
+            receiver.handle_rtp(datagram, now);
+        }
+        drain(&mut receiver, &mut tx, now);
+        rx.skip(160);
+        keys.extend(std::iter::from_fn(|| receiver.poll_key()));
+    }
+    keys
+}
+
+#[test]
+fn keys_are_heard_in_the_sound_if_no_events_were_agreed() {
+    // The packet that is lost is in the middle of the first key.
+    for lost in [&[][..], &[27]] {
+        let keys = keys_in_the_sound(None, lost);
+        let digits: String = keys.iter().map(|key| key.digit).collect();
+        assert_eq!(digits, "5#", "{lost:?}");
+        for key in keys {
+            let off = key.duration.as_millis().abs_diff(100);
+            assert!(off <= 20, "{:?}", key.duration);
+        }
+    }
+    assert_eq!(keys_in_the_sound(Some(101), &[]), []);
 }
 
 const SETTINGS: ReceiverSettings = ReceiverSettings {

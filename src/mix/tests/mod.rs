@@ -1,10 +1,14 @@
 //! Does the mixer as a whole do what it promises, by number?
 
 mod chaos;
+mod fitting;
 mod lifecycle;
 mod music;
 mod plays;
+mod positions;
+mod treatment;
 mod voices;
+mod week;
 
 use std::f64::consts::TAU;
 use std::sync::Arc;

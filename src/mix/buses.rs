@@ -1,0 +1,54 @@
+//! Which voices and sounds go the same way?
+//!
+//! Sources that are for the same zones are summed once. An output then takes each sum once,
+//! however many of those zones it carries, so that nobody is louder where zones overlap.
+
+use crate::base::ZoneSet;
+use crate::mix::engine::{Block, MAX_BLOCK};
+
+/// The sums of one block, one for each set of zones that is spoken to.
+pub(super) struct Buses {
+    zones: Vec<ZoneSet>,
+    sums: Vec<Block>,
+    /// How many are in use.
+    n: usize,
+}
+
+impl Buses {
+    /// Room for as many sets as there can be sources.
+    pub(super) fn new(n_sources: usize) -> Self {
+        Self {
+            zones: vec![ZoneSet::EMPTY; n_sources],
+            sums: vec![[0.0; MAX_BLOCK]; n_sources],
+            n: 0,
+        }
+    }
+
+    // == realtime below ==
+
+    /// Begins a block.
+    pub(super) fn begin(&mut self) {
+        self.n = 0;
+    }
+
+    /// Adds one source's frames; all sources of a block are as long.
+    pub(super) fn add(&mut self, zones: ZoneSet, frames: &[f32]) {
+        let known = self.zones[..self.n].iter().position(|set| *set == zones);
+        if let Some(known) = known {
+            for (sum, x) in self.sums[known].iter_mut().zip(frames) {
+                *sum += x;
+            }
+            return;
+        }
+        if let Some(sum) = self.sums.get_mut(self.n) {
+            sum[..frames.len()].copy_from_slice(frames);
+            self.zones[self.n] = zones;
+            self.n += 1;
+        }
+    }
+
+    /// The sums, each with what it is for.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ZoneSet, &Block)> {
+        self.zones[..self.n].iter().copied().zip(&self.sums)
+    }
+}
