@@ -81,6 +81,27 @@ fn memory_at_rest(daemon: &Daemon, enough: u64) -> u64 {
     daemon.anonymous_memory_kb()
 }
 
+/// Whoever calls in the name of another must not have us send sound there.
+#[test]
+fn sound_is_sent_only_to_a_caller_who_has_confirmed_the_answer() {
+    let _turn = turn();
+    let daemon = Daemon::start(&mixing());
+    let mut phone = daemon.phone();
+    phone.invite("100");
+    assert_eq!(phone.expect_final(SOON).status(), 200);
+    pause(500);
+    assert!(
+        phone.n_heard() <= 1,
+        "sound came before the answer was confirmed"
+    );
+    phone.acknowledge(200);
+    let until = Instant::now() + SOON;
+    while phone.n_heard() < 5 && Instant::now() < until {
+        pause(200);
+    }
+    assert!(Instant::now() < until, "no sound after it was confirmed");
+}
+
 #[test]
 fn calls_over_tcp_are_answered_too() {
     let _turn = turn();

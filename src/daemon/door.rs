@@ -80,7 +80,7 @@ impl Door {
     }
 }
 
-fn parts(counts: &Counts) -> [(u64, &'static str); 7] {
+fn parts(counts: &Counts) -> [(u64, &'static str); 9] {
     [
         (counts.silenced, "from silenced sources"),
         (counts.too_much, "that were too many"),
@@ -88,6 +88,8 @@ fn parts(counts: &Counts) -> [(u64, &'static str); 7] {
         (counts.not_sip, "that were no SIP"),
         (counts.malformed, "that made no sense"),
         (counts.beyond_caps, "beyond what is kept at the same time"),
+        (counts.unfinished, "connections without a whole message"),
+        (counts.withheld, "answers to strangers who were told enough"),
         (counts.wrong_passwords, "wrong passwords"),
     ]
 }

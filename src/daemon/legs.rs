@@ -184,7 +184,20 @@ impl Legs {
         let (answer, agreed) =
             sdp::answer(&offer, &leg.ours).map_err(|refusal| turned(&refusal, &leg.ours))?;
         self.agree(call, agreed);
+        // Whoever calls in the name of another must not have us send sound there.
+        let silent = Redirect {
+            tx: Tx::Paused,
+            ..redirect(&agreed)
+        };
+        self.media.redirect(call, silent);
         Ok(answer)
+    }
+
+    /// The caller has confirmed the answer: it is there, and may be sent to.
+    pub(super) fn confirm(&mut self, call: CallId) {
+        if let Some(agreed) = self.legs.get(&call).and_then(|leg| leg.agreed) {
+            self.media.redirect(call, redirect(&agreed));
+        }
     }
 
     /// The ACK brought the answer to our offer.

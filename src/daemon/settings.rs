@@ -81,6 +81,7 @@ pub(super) fn sip(config: &Config) -> sip::Settings {
         name_server: None,
         trace: trace(config),
         timing: sip::Timing::default(),
+        caps: sip::Caps::default(),
     }
 }
 
@@ -93,6 +94,7 @@ pub(super) fn callers(config: &Config) -> sip::Callers {
         users: config.sip.users.iter().map(user).collect(),
         require_auth: config.sip.require_auth,
         allow: config.sip.allow.clone(),
+        half_open: Some((config.sip.max_calls / 2).max(1)),
     }
 }
 

@@ -4,14 +4,18 @@
 //! that hands ACK and CANCEL to the call and takes responses from it.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rsipstack::sip::{Header, HeadersExt, Method, Request, Response, SipMessage, StatusCode};
+use rsipstack::transaction::key::TransactionKey;
 use rsipstack::transaction::random_text;
 use rsipstack::transaction::transaction::{Transaction, TransactionEvent, TransactionEventSender};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use super::doors::Doors;
+use super::flow;
 use super::hub::{Hub, Inbox, Input};
 use super::message;
 use super::reason;
@@ -23,6 +27,7 @@ pub(super) struct Asked {
     /// Our tag of the dialog; the To of the INVITE carries none when it is the first.
     tag: String,
     answers: TransactionEventSender,
+    key: TransactionKey,
     /// Its end is the sign that nobody waits any more.
     _awaited: oneshot::Sender<Infallible>,
 }
@@ -30,19 +35,26 @@ pub(super) struct Asked {
 impl Asked {
     /// Starts the task that owns the transaction. Once nobody waits for it any more, it has
     /// `forget_after` to end by itself.
-    pub(super) fn host(transaction: Transaction, inbox: Inbox, forget_after: Duration) -> Self {
+    pub(super) fn host(
+        transaction: Transaction,
+        inbox: Inbox,
+        doors: Arc<Doors>,
+        forget_after: Duration,
+    ) -> Self {
         let request = transaction.original.clone();
         let (awaited, forgotten) = oneshot::channel::<Infallible>();
         let asked = Self {
             tag: message::tag(&request.headers, "To").unwrap_or_else(|| random_text(TAG_LENGTH)),
             answers: transaction.tu_sender.clone(),
+            key: transaction.key.clone(),
             seq: message::seq(&request.headers),
             _awaited: awaited,
             request,
         };
+        let tag = asked.tag.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = own(transaction, inbox) => {}
+                () = own(transaction, inbox, &doors, &tag) => {}
                 // The stack keeps one for ever whose response it cannot send or place.
                 () = async {
                     let _ = forgotten.await;
@@ -55,6 +67,14 @@ impl Asked {
 
     pub(super) fn tag(&self) -> &str {
         &self.tag
+    }
+
+    /// What ends the transaction before its time.
+    pub(super) fn end(&self) -> End {
+        End {
+            answers: self.answers.clone(),
+            key: self.key.clone(),
+        }
     }
 
     /// The SDP offer; `None` if ours is wanted.
@@ -105,7 +125,20 @@ impl Asked {
     }
 }
 
-async fn own(mut transaction: Transaction, inbox: Inbox) {
+/// The early end of a transaction whose answer nobody will ever confirm.
+pub(super) struct End {
+    answers: TransactionEventSender,
+    key: TransactionKey,
+}
+
+impl End {
+    pub(super) fn now(self) {
+        // One that is over does not notice.
+        let _ = self.answers.send(TransactionEvent::Terminate(self.key));
+    }
+}
+
+async fn own(mut transaction: Transaction, inbox: Inbox, doors: &Doors, tag: &str) {
     let seq = message::seq(&transaction.original.headers);
     // The caller stops asking and can cancel, however long the application thinks.
     let _ = transaction.send_trying().await;
@@ -114,6 +147,12 @@ async fn own(mut transaction: Transaction, inbox: Inbox) {
             continue;
         };
         if request.method == Method::Ack {
+            let is_told = message::tag(&request.headers, "To").as_deref() == Some(tag);
+            let source = transaction.connection.as_ref();
+            let source = source.and_then(|connection| flow::source(connection, &request));
+            if let Some(source) = source.filter(|_| is_told) {
+                doors.reached(source.ip());
+            }
             let answer = message::sdp(&request.headers, &request.body);
             let _ = inbox.send(Input::Acked { seq, answer });
         } else if request.method == Method::Cancel {

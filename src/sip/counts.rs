@@ -38,6 +38,10 @@ pub struct Counts {
     pub wrong_passwords: u64,
     /// Calls, requests and connections beyond what is kept at the same time.
     pub beyond_caps: u64,
+    /// Connections that were closed because a message did not come whole in time.
+    pub unfinished: u64,
+    /// Datagrams that were not sent, because a stranger had been told more than it had asked for.
+    pub withheld: u64,
     /// Messages that the trace was too slow for.
     pub untraced: u64,
 }
@@ -59,6 +63,8 @@ pub(super) struct Counters {
     challenged: AtomicU64,
     wrong_passwords: AtomicU64,
     beyond_caps: AtomicU64,
+    unfinished: AtomicU64,
+    withheld: AtomicU64,
     untraced: AtomicU64,
 }
 
@@ -110,6 +116,14 @@ impl Counters {
         count(&self.beyond_caps);
     }
 
+    pub(super) fn unfinished(&self) {
+        count(&self.unfinished);
+    }
+
+    pub(super) fn withheld(&self) {
+        count(&self.withheld);
+    }
+
     pub(super) fn untraced(&self) {
         count(&self.untraced);
     }
@@ -132,6 +146,8 @@ impl Counters {
             challenged: read(&self.challenged),
             wrong_passwords: read(&self.wrong_passwords),
             beyond_caps: read(&self.beyond_caps),
+            unfinished: read(&self.unfinished),
+            withheld: read(&self.withheld),
             untraced: read(&self.untraced),
         }
     }

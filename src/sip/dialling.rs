@@ -215,6 +215,7 @@ impl Dialling {
             | Input::Cancelled { .. }
             | Input::InviteOver { .. }
             | Input::Pressed(_)
+            | Input::Forsaken
             | Input::ByeDone => {}
         }
         Next::On

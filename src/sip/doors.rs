@@ -18,6 +18,8 @@ use super::challenge::{Challenger, Credentials, Judgement};
 use super::counts::Counters;
 use super::event::{Event, UserState};
 use super::guard::{Dropped, Guard, Guess};
+use super::half_open::{HalfOpen, HalfOpens};
+use super::hub::Inbox;
 use super::peek;
 use super::puzzled::Puzzled;
 use super::registrar::{Binding, Bindings, Enrolment, Refused};
@@ -26,7 +28,9 @@ use super::settings::{Callers, Secret};
 pub(super) struct Doors {
     guard: Mutex<Guard>,
     list: Mutex<List>,
-    half_open: Arc<AtomicUsize>,
+    half_open: Arc<HalfOpens>,
+    /// Places for calls of unproven sources that are not confirmed.
+    most_half_open: AtomicUsize,
     events: mpsc::UnboundedSender<Event>,
     counters: Arc<Counters>,
 }
@@ -66,6 +70,7 @@ impl Doors {
                 bindings: Bindings::default(),
             }),
             half_open: Arc::default(),
+            most_half_open: AtomicUsize::new(HALF_OPEN),
             events,
             counters,
         }
@@ -74,6 +79,8 @@ impl Doors {
     /// Takes new rules; who is not a user any more, or has a new password, is registered no
     /// longer.
     pub(super) fn configure(&self, callers: Callers) {
+        let most = callers.half_open.unwrap_or(HALF_OPEN);
+        self.most_half_open.store(most, Ordering::Relaxed);
         lock(&self.guard).allow(callers.allow);
         let mut list = lock(&self.list);
         list.require_auth = callers.require_auth;
@@ -91,7 +98,13 @@ impl Doors {
 
     /// Whether a message may go on to be parsed.
     pub(super) fn admits(&self, from: IpAddr, raw: &[u8]) -> bool {
-        let judged = lock(&self.guard).admit(from, peek::kind(raw), Instant::now());
+        let (kind, now) = (peek::kind(raw), Instant::now());
+        let mut guard = lock(&self.guard);
+        let judged = guard.admit(from, kind, now);
+        if judged.is_ok() {
+            guard.credit(from, kind, raw.len(), now);
+        }
+        drop(guard);
         self.count(judged)
     }
 
@@ -212,14 +225,40 @@ impl Doors {
     }
 
     /// A place among the calls that are not confirmed yet; `None` if strangers have taken all.
-    pub(super) fn half_open(&self, from: SocketAddr) -> Option<HalfOpen> {
-        let place = HalfOpen(self.half_open.clone());
-        let n = self.half_open.fetch_add(1, Ordering::Relaxed);
-        if n < HALF_OPEN || lock(&self.guard).is_trusted(from.ip(), Instant::now()) {
-            return Some(place);
+    pub(super) fn half_open(&self, from: SocketAddr, inbox: &Inbox) -> Option<HalfOpen> {
+        if self.is_proven(from.ip()) {
+            return Some(self.half_open.proven());
         }
-        self.counters.beyond_cap();
-        None
+        let most = self.most_half_open.load(Ordering::Relaxed);
+        let place = self.half_open.enter(inbox, most, Instant::now());
+        if place.is_none() {
+            self.counters.beyond_cap();
+        }
+        place
+    }
+
+    /// Whether a source is where it says it is.
+    pub(super) fn is_proven(&self, from: IpAddr) -> bool {
+        lock(&self.guard).is_proven(from, Instant::now())
+    }
+
+    /// Whether it matters how much is sent to that peer.
+    pub(super) fn is_limited(&self, to: IpAddr) -> bool {
+        lock(&self.guard).is_limited(to, Instant::now())
+    }
+
+    /// Whether a datagram may leave for that peer; counted if not.
+    pub(super) fn may_send(&self, to: IpAddr, n_bytes: usize) -> bool {
+        let may = lock(&self.guard).may_send(to, n_bytes, Instant::now());
+        if !may {
+            self.counters.withheld();
+        }
+        may
+    }
+
+    /// The peer has repeated a tag of ours.
+    pub(super) fn reached(&self, from: IpAddr) {
+        lock(&self.guard).reached(from, Instant::now());
     }
 
     /// Lets time pass for all, until the endpoint closes.
@@ -256,22 +295,12 @@ impl Doors {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotAUser;
 
-/// A call that waits for its answer or for the ACK to it.
-pub(super) struct HalfOpen(Arc<AtomicUsize>);
-
-impl Drop for HalfOpen {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A panic elsewhere must not open or shut the doors.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Calls that may wait for answer or ACK before strangers are refused. A thousand calls a
-/// second, each confirmed within four, still fit.
+/// Calls of strangers that may wait for answer or ACK, where the application has set no limit.
 const HALF_OPEN: usize = 4_096;
 
 /// How often silences and registrations are looked through.

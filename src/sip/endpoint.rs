@@ -102,6 +102,7 @@ impl Endpoint {
             closing.clone(),
             identity.clone(),
             mark.clone(),
+            settings.caps,
         );
         let (opened, new_streams) = mpsc::unbounded_channel();
         let (fork, forks) = mpsc::unbounded_channel();
@@ -137,6 +138,7 @@ impl Endpoint {
             events,
             manner,
             timing: settings.timing,
+            caps: settings.caps,
             calls: Calls::default(),
             legs: Legs::default(),
             acks,

@@ -11,11 +11,11 @@ use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::asked::Asked;
+use super::asked::{Asked, End};
 use super::dialog::Dialog;
-use super::doors::HalfOpen;
 use super::event::{Event, HowEnded};
 use super::flow::{self, Flow};
+use super::half_open::HalfOpen;
 use super::hub::{Command, Hub, Input, Refusal, Seat};
 use super::message;
 use super::pressing::Pressing;
@@ -44,7 +44,8 @@ impl Call {
 
     /// Takes an INVITE of the peer over.
     pub(super) fn host(&self, request: Transaction) -> Asked {
-        Asked::host(request, self.seat.inbox(), self.hub.lost_after() * 2)
+        let doors = self.hub.doors.clone();
+        Asked::host(request, self.seat.inbox(), doors, self.hub.lost_after() * 2)
     }
 
     pub(super) fn tell_ended(&self, how: HowEnded) {
@@ -102,6 +103,7 @@ pub(super) struct Unacked {
     first: bool,
     /// Given back with the ACK.
     pub(super) place: Option<HalfOpen>,
+    end: End,
 }
 
 enum Reoffer {
@@ -142,6 +144,7 @@ impl Unacked {
             late: asked.offer().is_none(),
             first,
             place: None,
+            end: asked.end(),
             due: Instant::now() + hub.lost_after() * 2,
         }
     }
@@ -231,6 +234,7 @@ impl Session {
             Input::Renewed { seq, outcome } => self.renewed(seq, outcome),
             Input::Replace { invite, early_only } => self.replace(*invite, early_only).await,
             Input::Pressed(outcome) => self.pressed(outcome),
+            Input::Forsaken => return self.forsaken(),
             Input::ByeDone => return Next::Over,
             Input::Response(_) => {}
         }
@@ -290,6 +294,19 @@ impl Session {
             let call = self.call.id;
             self.call.hub.tell(Event::Confirmed { call, answer });
         }
+    }
+
+    /// No BYE: whoever is there has never heard of the call.
+    fn forsaken(&mut self) -> Next {
+        let Some(unacked) = self.unacked.take() else {
+            return Next::On;
+        };
+        unacked.end.now();
+        if self.leaving == Leaving::No {
+            let why = "the answer was not confirmed, and others called".to_owned();
+            self.call.tell_ended(HowEnded::Failed(why));
+        }
+        Next::Over
     }
 
     fn cancelled(&mut self, seq: u32) {

@@ -13,7 +13,7 @@
 //! phones may share one address: a wrong password first silences the name it was for, there.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use super::peek::Kind;
@@ -96,6 +96,10 @@ struct Record {
     last: Millis,
     /// Until then it counts as one who knows a password.
     known_until: Millis,
+    /// Until then it counts as one who hears what is sent to it.
+    reached_until: Millis,
+    /// Bytes that may be sent to it before it has shown that it hears them.
+    credit: usize,
     silence: Option<Silence>,
     /// How often it was silenced in a row, and when last.
     level: u32,
@@ -166,6 +170,7 @@ impl Guard {
             return Err(Dropped::Silenced);
         }
         let is_known = record.known_until > now;
+        let is_proven = record.is_proven(now);
         if kind == Kind::Scan {
             // It may sit beside a phone of ours, or use its address.
             if !is_known {
@@ -180,7 +185,7 @@ impl Guard {
             }
             return Err(Dropped::TooMuch);
         }
-        if !is_known && !self.strangers_have_budget(kind, now) {
+        if !is_proven && !self.strangers_have_budget(kind, now) {
             return Err(Dropped::TooMuch);
         }
         Ok(())
@@ -191,10 +196,53 @@ impl Guard {
         self.admit(from, Kind::Noise, now)
     }
 
-    /// Whether nothing limits that source: we have spoken to it first, or it knows a password.
-    pub(super) fn is_trusted(&mut self, from: IpAddr, now: Instant) -> bool {
+    /// Whether that source is where it says it is: we have spoken to it first, it knows a
+    /// password, or it has repeated what only it was told.
+    pub(super) fn is_proven(&mut self, from: IpAddr, now: Instant) -> bool {
         let now = self.millis(now);
-        self.is_friend(from, now) || self.record(from, now).known_until > now
+        let record = |guard: &mut Self| guard.sources.find(from.into()).map(|r| r.is_proven(now));
+        self.is_friend(from, now) || record(self).unwrap_or(false)
+    }
+
+    /// So many bytes came in the name of that source: so much more may be sent to it.
+    pub(super) fn credit(&mut self, from: IpAddr, kind: Kind, n_bytes: usize, now: Instant) {
+        let worth = match kind {
+            Kind::Noise => return,
+            Kind::Call => (n_bytes * WORTH).max(ONE_ANSWER),
+            Kind::Answer | Kind::Inside | Kind::Probe | Kind::Attempt | Kind::Scan => {
+                n_bytes * WORTH
+            }
+        };
+        let now = self.millis(now);
+        let record = self.record(from, now);
+        record.credit = (record.credit + worth).min(MOST_CREDIT);
+    }
+
+    /// Whether it matters how much is sent to that address.
+    pub(super) fn is_limited(&mut self, to: IpAddr, now: Instant) -> bool {
+        // Nothing from outside carries the address of this machine itself.
+        let is_this_machine = to == Ipv4Addr::LOCALHOST || to == Ipv6Addr::LOCALHOST;
+        !is_this_machine && !self.is_proven(to, now)
+    }
+
+    /// Whether a datagram may leave: one who has not shown that it hears us may be the victim of
+    /// somebody who sends in its name.
+    pub(super) fn may_send(&mut self, to: IpAddr, n_bytes: usize, now: Instant) -> bool {
+        if !self.is_limited(to, now) {
+            return true;
+        }
+        let Some(record) = self.sources.find(to.into()) else {
+            return false;
+        };
+        let left = record.credit.checked_sub(n_bytes);
+        record.credit = left.unwrap_or(record.credit);
+        left.is_some()
+    }
+
+    /// The source has repeated what we told nobody else: a tag of ours.
+    pub(super) fn reached(&mut self, from: IpAddr, now: Instant) {
+        let now = self.millis(now);
+        self.record(from, now).reached_until = now + KNOWN_FOR;
     }
 
     /// The source was wrong about something that it should know.
@@ -402,6 +450,7 @@ impl Guard {
         let is_told = silence.is_told;
         record.silence = None;
         record.known_until = 0;
+        record.reached_until = 0;
         record.patience = Budget::full(PATIENCE, now);
         record.numbers = Budget::full(NUMBERS, now);
         record.passwords = Budget::full(PASSWORDS, now);
@@ -432,6 +481,8 @@ impl Record {
             address,
             last: now,
             known_until: 0,
+            reached_until: 0,
+            credit: 0,
             silence: None,
             level: 0,
             offended: 0,
@@ -445,6 +496,10 @@ impl Record {
         }
     }
 
+    fn is_proven(&self, now: Millis) -> bool {
+        self.known_until > now || self.reached_until > now
+    }
+
     fn has_budget(&mut self, kind: Kind, now: Millis) -> bool {
         self.everything.spend(EVERYTHING, now)
             && match kind {
@@ -455,13 +510,15 @@ impl Record {
             }
     }
 
-    /// How much it would be missed: who was told to be silenced most, then the known, then
-    /// other offenders, then who was heard last.
+    /// How much it would be missed: who was told to be silenced most, then the known, then who
+    /// hears us, then other offenders, then who was heard last.
     fn worth(&self) -> u64 {
         let is_told = self.silence.as_ref().is_some_and(|silence| silence.is_told);
         let rank = if is_told {
-            3
+            4
         } else if self.known_until > self.last {
+            3
+        } else if self.reached_until > self.last {
             2
         } else {
             u64::from(self.level > 0)
@@ -534,6 +591,16 @@ const STILL_SENDING: Millis = 10_000;
 
 /// A day without offence clears the past.
 const FORGIVE_AFTER: Millis = 24 * 3_600_000;
+
+/// What may be sent for what came, until the source has shown that it hears us: as much as
+/// QUIC grants (RFC 9000 §8.1). It is enough to ring, to answer, and to answer once more.
+const WORTH: usize = 3;
+
+/// What a call is worth however short it is: 100, 180 and an answer with an offer in it.
+const ONE_ANSWER: usize = 1_500;
+
+/// A hundred calls' worth, whatever came.
+const MOST_CREDIT: usize = 200_000;
 
 /// As long as the longest registration, and a little.
 const KNOWN_FOR: Millis = 3_700_000;

@@ -64,6 +64,49 @@ fn silenced(from: &str, offence: Offence, seconds: u64) -> Notice {
 }
 
 #[test]
+fn a_stranger_is_sent_so_much_for_what_came_until_it_shows_that_it_hears_us() {
+    let mut watch = Watch::new();
+    let (victim, now) = (ip("192.0.2.1"), watch.now);
+    assert!(
+        !watch.guard.may_send(victim, 1, now),
+        "it has never sent anything"
+    );
+    watch.guard.credit(victim, Kind::Probe, 400, now);
+    assert!(watch.guard.may_send(victim, 1_000, now));
+    assert!(!watch.guard.may_send(victim, 201, now));
+    assert!(watch.guard.may_send(victim, 200, now));
+    watch.guard.credit(victim, Kind::Call, 100, now);
+    assert!(
+        watch.guard.may_send(victim, 1_500, now),
+        "room for an answer"
+    );
+    assert!(!watch.guard.may_send(victim, 1, now));
+    watch.guard.credit(victim, Kind::Noise, 60_000, now);
+    assert!(!watch.guard.may_send(victim, 1, now));
+
+    watch.guard.reached(victim, now);
+    assert!(watch.guard.may_send(victim, 60_000, now) && watch.guard.is_proven(victim, now));
+    assert!(watch.guard.may_send(ip("127.0.0.1"), 60_000, now));
+    watch.guard.befriend(ip("192.0.2.2"), now);
+    assert!(watch.guard.may_send(ip("192.0.2.2"), 60_000, now));
+}
+
+/// Sixty thousand invented sources leave room for one who has confirmed a call.
+#[test]
+fn who_has_confirmed_a_call_passes_by_a_flood_of_invented_calls() {
+    let mut watch = Watch::new();
+    watch.admit("192.0.2.7", Kind::Call).unwrap();
+    watch.guard.reached(ip("192.0.2.7"), watch.now);
+    for n in 0..60_000_u32 {
+        let from = IpAddr::from((0x0a00_0000 + n).to_be_bytes());
+        let kind = if n % 2 == 0 { Kind::Call } else { Kind::Scan };
+        let _ = watch.guard.admit(from, kind, watch.now);
+    }
+    assert_eq!(watch.admit("192.0.2.8", Kind::Call), Err(Dropped::TooMuch));
+    assert_eq!(watch.admit("192.0.2.7", Kind::Call), Ok(()));
+}
+
+#[test]
 fn a_pbx_with_a_thousand_calls_a_second_is_never_slowed() {
     let mut watch = Watch::new();
     for _ in 0..60 {

@@ -23,7 +23,7 @@ use super::reason::Reason;
 use super::registrars::Registrars;
 use super::servers::Unwell;
 use super::session_timer::SessionTimer;
-use super::settings::{Settings, Timing};
+use super::settings::{Caps, Settings, Timing};
 use super::stream::Streams;
 use super::transact::Outcome;
 use super::wires::Wires;
@@ -37,6 +37,7 @@ pub(super) struct Hub {
     pub(super) streams: Streams,
     pub(super) events: mpsc::UnboundedSender<Event>,
     pub(super) timing: Timing,
+    pub(super) caps: Caps,
     pub(super) manner: RwLock<Manner>,
     pub(super) calls: Calls,
     pub(super) legs: Legs,
@@ -143,6 +144,8 @@ pub(super) enum Input {
     },
     /// Our INFO about a key is answered or lost.
     Pressed(Outcome),
+    /// The caller has not confirmed our answer, and others need the place.
+    Forsaken,
     /// Our BYE is answered or lost.
     ByeDone,
 }

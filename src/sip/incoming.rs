@@ -11,12 +11,13 @@ use tokio::sync::mpsc;
 use super::acks::Fork;
 use super::dialog::Key;
 use super::enrolling::{self, Held};
-use super::established::{Call, reply};
+use super::established::Call;
 use super::flow;
 use super::hub::{Hub, Input};
 use super::invited::Invited;
 use super::merged::Lately;
 use super::message;
+use super::once;
 use super::replaces::Replaces;
 use super::stream::Stream;
 
@@ -33,7 +34,7 @@ pub(super) async fn run(
             () = hub.closing.cancelled() => return,
             Some(request) = requests.recv() => {
                 if lately.is_merged(&request.original, Instant::now()) {
-                    refuse(request, StatusCode::LoopDetected);
+                    once::spawn(&hub, request, StatusCode::LoopDetected, Vec::new());
                 } else {
                     take(&hub, request);
                 }
@@ -49,14 +50,13 @@ pub(super) async fn run(
     }
 }
 
-fn take(hub: &Arc<Hub>, mut request: Transaction) {
+fn take(hub: &Arc<Hub>, request: Transaction) {
     // Dropping it leaves nothing behind; the peer asks again.
-    if hub.stack.get_stats().running_transactions > MOST_TRANSACTIONS {
+    if hub.stack.get_stats().running_transactions > hub.caps.transactions {
         return hub.counters.beyond_cap();
     }
     if let Some((status, headers)) = fault(&request.original) {
-        tokio::spawn(async move { reply(&mut request, status, headers).await });
-        return;
+        return once::spawn(hub, request, status, headers);
     }
     if let Some(key) = Key::of_request(&request.original) {
         return inside(hub, &key, request);
@@ -88,11 +88,7 @@ fn take(hub: &Arc<Hub>, mut request: Transaction) {
             (StatusCode::MethodNotAllowed, allow)
         }
     };
-    tokio::spawn(async move { reply(&mut request, status, headers).await });
-}
-
-fn refuse(mut request: Transaction, status: StatusCode) {
-    tokio::spawn(async move { reply(&mut request, status, Vec::new()).await });
+    once::spawn(hub, request, status, headers);
 }
 
 /// What we lack for a request, whatever it is for.
@@ -106,6 +102,11 @@ fn fault(request: &Request) -> Option<(StatusCode, Vec<Header>)> {
 }
 
 fn inside(hub: &Arc<Hub>, key: &Key, request: Transaction) {
+    let source = request.connection.as_ref();
+    let source = source.and_then(|connection| flow::source(connection, &request.original));
+    if let Some(source) = source.filter(|_| hub.calls.of_dialog(key).is_some()) {
+        hub.doors.reached(source.ip());
+    }
     hand_to(hub, key, request, Input::Request);
 }
 
@@ -135,45 +136,31 @@ fn hand_to(
             Err(_) => return,
         }
     }
-    tokio::spawn(async move {
-        let status = StatusCode::CallTransactionDoesNotExist;
-        reply(&mut request, status, Vec::new()).await;
-    });
+    let status = StatusCode::CallTransactionDoesNotExist;
+    once::spawn(hub, request, status, Vec::new());
 }
 
-fn invited(hub: &Arc<Hub>, mut request: Transaction) {
+fn invited(hub: &Arc<Hub>, request: Transaction) {
     let original = &request.original;
     if message::is_foreign(original) {
         let accept = vec![Header::Accept(message::SDP.into())];
-        tokio::spawn(async move {
-            reply(&mut request, StatusCode::UnsupportedMediaType, accept).await;
-        });
-        return;
+        return once::spawn(hub, request, StatusCode::UnsupportedMediaType, accept);
     }
     match Replaces::read(&original.headers) {
         Ok(None) => {}
         Ok(Some(replaces)) => return replace(hub, &replaces, request),
-        Err(status) => {
-            tokio::spawn(async move { reply(&mut request, status, Vec::new()).await });
-            return;
-        }
+        Err(status) => return once::spawn(hub, request, status, Vec::new()),
     }
     if let Err(least) = hub.session_timer().asked(&original.headers, None) {
-        tokio::spawn(async move {
-            let status = StatusCode::SessionIntervalTooSmall;
-            reply(&mut request, status, vec![least]).await;
-        });
-        return;
+        let status = StatusCode::SessionIntervalTooSmall;
+        return once::spawn(hub, request, status, vec![least]);
     }
     let flow = request.connection.as_ref().and_then(|connection| {
         let peer = flow::source(connection, original)?;
         hub.flow_back(connection, peer)
     });
     let Some(flow) = flow else {
-        tokio::spawn(async move {
-            reply(&mut request, StatusCode::ServerInternalError, Vec::new()).await;
-        });
-        return;
+        return once::spawn(hub, request, StatusCode::ServerInternalError, Vec::new());
     };
     let caller = match enrolling::caller(hub, &request, flow.remote) {
         Ok(user) => user,
@@ -184,16 +171,13 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
         }
         Err(Held::Silenced) => return,
     };
-    let Some(place) = hub.doors.half_open(flow.remote) else {
-        tokio::spawn(async move {
-            reply(&mut request, StatusCode::ServiceUnavailable, Vec::new()).await;
-        });
-        return;
+    let (inbox, inputs) = mpsc::unbounded_channel();
+    let Some(place) = hub.doors.half_open(flow.remote, &inbox) else {
+        return once::spawn(hub, request, StatusCode::ServiceUnavailable, Vec::new());
     };
     let user = message::dialled(original);
     let account = hub.registrars.account_of(&user, flow.remote);
     let account = account.and_then(|name| hub.registrars.account(&name));
-    let (inbox, inputs) = mpsc::unbounded_channel();
     let id = hub.new_call();
     let call = Call {
         id,
@@ -206,6 +190,3 @@ fn invited(hub: &Arc<Hub>, mut request: Transaction) {
     };
     tokio::spawn(Invited::new(call, request, caller, place).run());
 }
-
-/// Transactions in progress; a thousand calls a second leave room for as much again.
-const MOST_TRANSACTIONS: usize = 50_000;

@@ -86,6 +86,10 @@ impl Hub {
         if is_hidden {
             return flow.clone();
         }
+        if !self.doors.is_proven(flow.remote.ip()) {
+            // Where a stranger says that it is may be somebody else.
+            return flow.clone();
+        }
         let way = self.flow_to(&hop).await;
         way.unwrap_or_else(|_| flow.clone())
     }

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep_until};
 use super::asked::Asked;
 use super::auto_answer;
 use super::dialog::Dialog;
-use super::doors::HalfOpen;
 use super::established::{Call, Session, Unacked, reply};
 use super::event::{Event, HowEnded};
+use super::half_open::HalfOpen;
 use super::hub::{Command, Input, Refusal};
 use super::message;
 use super::reason::{self, Reason};
@@ -105,6 +105,7 @@ impl Invited {
                 }
                 Next::Answered(begun) => {
                     let mut unacked = Unacked::new(&self.call.hub, &self.asked, true);
+                    self.place.answered(Instant::now().into_std());
                     unacked.place = Some(self.place);
                     return Session::new(self.call, self.dialog, Some(unacked), begun)
                         .run()
@@ -148,6 +149,7 @@ impl Invited {
             | Input::Response(_)
             | Input::Renewed { .. }
             | Input::Pressed(_)
+            | Input::Forsaken
             | Input::ByeDone => Next::On,
         }
     }

@@ -35,6 +35,8 @@ pub struct Settings {
     pub trace: Option<PathBuf>,
     /// Timers; the default is right outside of tests.
     pub timing: Timing,
+    /// How much is kept at the same time; the default is right outside of tests.
+    pub caps: Caps,
 }
 
 /// Who is let in; the default lets everybody call and nobody register.
@@ -47,6 +49,9 @@ pub struct Callers {
     /// The networks that are listened to; none stands for all. Registrars and peers that we
     /// speak to first are always heard.
     pub allow: Vec<Network>,
+    /// How many calls may wait for their answer or its ACK whose sources have never confirmed
+    /// one; `None` stands for 4,096. Fewer than all calls, so that invented ones cannot take all.
+    pub half_open: Option<usize>,
 }
 
 /// A phone, adapter or person of our own.
@@ -218,6 +223,33 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// What strangers can make us keep at most. What is beyond is not let in, and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Transactions in progress.
+    pub transactions: usize,
+    /// Connections that are open.
+    pub streams: usize,
+    /// Connections of one peer, once there are as many of all.
+    pub streams_of_one: usize,
+    /// How long a message may take to arrive on a stream, and how long one who connects may be
+    /// silent: many who do neither must not take all places.
+    pub whole_for: Duration,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            // A thousand calls a second leave room for as much again.
+            transactions: 50_000,
+            // Each costs a descriptor, and calls need two more.
+            streams: 4_096,
+            streams_of_one: 512,
+            whole_for: Duration::from_secs(30),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ use super::ingress;
 use super::intake::Intake;
 use super::mark::Mark;
 use super::pong::Pong;
-use super::settings::Transport;
+use super::settings::{Caps, Transport};
 use super::spelling;
 use super::tls::Identity;
 use super::trace::{Direction, Trace};
@@ -71,6 +71,7 @@ pub(super) struct Streams {
     closing: CancellationToken,
     identity: Arc<Identity>,
     mark: Arc<Mark>,
+    caps: Caps,
     /// Strangers that may be busy proving themselves at the same time.
     handshakes: Arc<Semaphore>,
 }
@@ -83,6 +84,7 @@ impl Streams {
         closing: CancellationToken,
         identity: Arc<Identity>,
         mark: Arc<Mark>,
+        caps: Caps,
     ) -> Self {
         Self {
             open: Arc::default(),
@@ -92,6 +94,7 @@ impl Streams {
             closing,
             identity,
             mark,
+            caps,
             handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
         }
     }
@@ -224,6 +227,7 @@ impl Streams {
             doors: self.doors.clone(),
             witness: witness.clone(),
             idle_for,
+            whole_for: self.caps.whole_for,
         };
         let (gone, streams) = (open.gone.clone(), self.clone());
         tokio::spawn(async move {
@@ -244,7 +248,14 @@ impl Streams {
     fn has_room(&self, peer: SocketAddr) -> bool {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_peer = || open.keys().filter(|other| other.ip() == peer.ip()).count();
-        let fits = open.len() < MOST && (open.len() < FEW || of_peer() < MOST_OF_ONE);
+        let Caps {
+            streams,
+            streams_of_one,
+            ..
+        } = self.caps;
+        // While there are few, nobody's share is looked at.
+        let fits =
+            open.len() < streams && (open.len() < streams_of_one || of_peer() < streams_of_one);
         if !fits {
             self.counters.beyond_cap();
         }
@@ -330,6 +341,7 @@ pub(super) async fn serve(
         }
         // Beyond the limit they are turned away at once: it is a flood.
         let Ok(place) = streams.handshakes.clone().try_acquire_owned() else {
+            streams.counters.beyond_cap();
             continue;
         };
         let (streams, opened) = (streams.clone(), opened.clone());
@@ -373,6 +385,7 @@ struct Reader {
     doors: Arc<Doors>,
     witness: Witness,
     idle_for: Option<Duration>,
+    whole_for: Duration,
 }
 
 /// What is sent without the stack.
@@ -386,11 +399,14 @@ impl Reader {
     async fn run(&self, mut read: impl AsyncRead + Unpin) {
         let mut buffer = Vec::with_capacity(CHUNK);
         // When what has begun must be whole; who connects must have something to say.
-        let mut due = self.idle_for.map(|_| Instant::now() + WHOLE_FOR);
+        let mut due = self.idle_for.map(|_| Instant::now() + self.whole_for);
         loop {
             let more = read.read_buf(&mut buffer);
             let read = match (due, self.idle_for) {
-                (Some(due), _) => timeout_at(due, more).await.unwrap_or(Ok(0)),
+                (Some(due), _) => match timeout_at(due, more).await {
+                    Ok(read) => read,
+                    Err(_) => return self.intake.counters.unfinished(),
+                },
                 (None, Some(longest)) => timeout(longest, more).await.unwrap_or(Ok(0)),
                 (None, None) => more.await,
             };
@@ -413,8 +429,8 @@ impl Reader {
             due = match buffer.len() {
                 // Line ends are nothing that has begun.
                 _ if buffer.iter().all(|b| b"\r\n".contains(b)) => None,
-                left if left < came => Some(Instant::now() + WHOLE_FOR),
-                _ => due.or_else(|| Some(Instant::now() + WHOLE_FOR)),
+                left if left < came => Some(Instant::now() + self.whole_for),
+                _ => due.or_else(|| Some(Instant::now() + self.whole_for)),
             };
         }
     }
@@ -540,10 +556,6 @@ const HANDSHAKES: usize = 256;
 /// How long a peer may take to make room for one message.
 const WRITE_FOR: Duration = Duration::from_secs(10);
 
-/// How long a message may take to arrive, and how long one who connects may be silent: many who
-/// do neither must not take all places.
-const WHOLE_FOR: Duration = Duration::from_secs(30);
-
 /// An accepted connection without a byte for that long is nobody's; it also outlives the usual
 /// refresh of a registration.
 const IDLE_FOR: Duration = Duration::from_secs(2 * 3_600);
@@ -552,15 +564,6 @@ const IDLE_FOR: Duration = Duration::from_secs(2 * 3_600);
 const PROBE_AFTER: Duration = Duration::from_secs(60);
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 const PROBES: u32 = 4;
-
-/// Connections at the same time. Each costs a descriptor, and calls need two more.
-const MOST: usize = 4_096;
-
-/// Below that many nobody's share is looked at.
-const FEW: usize = 512;
-
-/// One peer's share once there are many.
-const MOST_OF_ONE: usize = 512;
 
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

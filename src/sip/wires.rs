@@ -186,6 +186,9 @@ impl Wires {
                 self.remember(from, wire, arrived.to);
             }
             if let Some(answer) = intake.take(verdict, from) {
+                if !self.doors.may_send(from.ip(), answer.len()) {
+                    continue;
+                }
                 self.saw(Direction::Sent, wire, from, &answer);
                 if wire.try_send(&answer, from, arrived.to).is_err() {
                     self.counters.unsent();
@@ -242,6 +245,9 @@ impl Socket for Wires {
     /// A failure is counted only: to the stack a datagram that cannot leave is one that got
     /// lost, and it sends again.
     async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> rsipstack::Result<usize> {
+        if !self.doors.may_send(to.ip(), bytes.len()) {
+            return Ok(bytes.len());
+        }
         let message = spelling::without_stand_in(bytes);
         let sent = match self.way_to(to) {
             Some(Way { wire, ours }) => {

@@ -6,6 +6,7 @@
 )]
 
 mod calls;
+mod caps;
 mod cases;
 mod changes;
 mod early;

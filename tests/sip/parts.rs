@@ -178,6 +178,13 @@ impl Raw {
         (text, from)
     }
 
+    /// The length of the next datagram, if one comes within that time.
+    pub(crate) async fn length_within(&self, span: Duration) -> Option<usize> {
+        let mut buffer = [0; 8_192];
+        let received = timeout(span, self.socket.recv_from(&mut buffer)).await;
+        received.ok().map(|received| received.unwrap().0)
+    }
+
     /// Whether anything comes within that time.
     pub(crate) async fn hears_within(&self, span: Duration) -> bool {
         let mut buffer = [0; 2_048];

@@ -124,6 +124,7 @@ impl Service {
         let agreed = answer.map_or(Ok(()), |sdp| self.legs.late_answer(call, sdp));
         match agreed {
             Ok(()) => {
+                self.legs.confirm(call);
                 self.inputs.push_back(Input::CallConfirmed { call });
                 self.hand_over(call);
             }
