@@ -30,14 +30,27 @@ impl Baresip {
         protection: &str,
     ) -> Self {
         let uri = format!("sip:{user}@{server}");
-        Self::dial(&uri, server, sound, seconds, protection, "")
+        Self::dial(&uri, server, sound, seconds, (PCMU, protection), "")
+    }
+
+    /// As `call`, with a codec as baresip names it (`opus/48000/2`) and the module that has it.
+    pub fn call_with(
+        server: SocketAddr,
+        user: &str,
+        sound: &[f32],
+        seconds: u32,
+        codec: (&str, &str),
+    ) -> Self {
+        let uri = format!("sip:{user}@{server}");
+        let module = format!("module {}\n", codec.1);
+        Self::dial(&uri, server, sound, seconds, (codec.0, ""), &module)
     }
 
     /// As `call`, but over TLS with SRTP; believes the authority in that file.
     pub fn call_secure(server: SocketAddr, user: &str, sound: &[f32], ca: &Path) -> Self {
         let uri = format!("sip:{user}@{server};transport=tls");
         let more = format!("sip_cafile {}\nsip_verify_server yes\n", ca.display());
-        Self::dial(&uri, server, sound, 3, "srtp-mand", &more)
+        Self::dial(&uri, server, sound, 3, (PCMU, "srtp-mand"), &more)
     }
 
     fn dial(
@@ -45,12 +58,18 @@ impl Baresip {
         server: SocketAddr,
         sound: &[f32],
         seconds: u32,
-        protection: &str,
+        (codec, protection): (&str, &str),
         more: &str,
     ) -> Self {
         let folder = Folder::new("baresip");
         let wav = folder.join("sound.wav");
-        write_wav(&wav, 8_000, &[sound]);
+        // Of a pair of channels baresip wants both.
+        let channels: &[&[f32]] = if codec.ends_with("/2") {
+            &[sound, sound]
+        } else {
+            &[sound]
+        };
+        write_wav(&wav, 8_000, channels);
         let host = if server.is_ipv4() {
             "127.0.0.1"
         } else {
@@ -63,7 +82,7 @@ impl Baresip {
         };
         folder.write(
             "accounts",
-            format!("<sip:caller@{host}>;regint=0;audio_codecs=PCMU/8000/1{protection}\n"),
+            format!("<sip:caller@{host}>;regint=0;audio_codecs={codec}{protection}\n"),
         );
         folder.write("contacts", "");
         let process = Process::spawn("baresip", |command| {
@@ -92,6 +111,8 @@ impl Baresip {
         self.process.wait(longest).expect("baresip ends by itself");
     }
 }
+
+const PCMU: &str = "PCMU/8000/1";
 
 fn config(host: &str, wav: &str) -> String {
     let sip = format!("{host}:{}", free_address().port());
