@@ -30,14 +30,27 @@ impl Baresip {
         protection: &str,
     ) -> Self {
         let uri = format!("sip:{user}@{server}");
-        Self::dial(&uri, server, sound, seconds, protection, "")
+        Self::dial(&uri, server, sound, seconds, (PCMU, protection), "")
+    }
+
+    /// As `call`, with a codec as baresip names it (`opus/48000/2`) and the module that has it.
+    pub fn call_with(
+        server: SocketAddr,
+        user: &str,
+        sound: &[f32],
+        seconds: u32,
+        codec: (&str, &str),
+    ) -> Self {
+        let uri = format!("sip:{user}@{server}");
+        let module = format!("module {}\n", codec.1);
+        Self::dial(&uri, server, sound, seconds, (codec.0, ""), &module)
     }
 
     /// As `call`, but over TLS with SRTP; believes the authority in that file.
     pub fn call_secure(server: SocketAddr, user: &str, sound: &[f32], ca: &Path) -> Self {
         let uri = format!("sip:{user}@{server};transport=tls");
         let more = format!("sip_cafile {}\nsip_verify_server yes\n", ca.display());
-        Self::dial(&uri, server, sound, 3, "srtp-mand", &more)
+        Self::dial(&uri, server, sound, 3, (PCMU, "srtp-mand"), &more)
     }
 
     fn dial(
@@ -45,7 +58,7 @@ impl Baresip {
         server: SocketAddr,
         sound: &[f32],
         seconds: u32,
-        protection: &str,
+        (codec, protection): (&str, &str),
         more: &str,
     ) -> Self {
         let protection = match protection {
@@ -53,7 +66,7 @@ impl Baresip {
             name => format!(";mediaenc={name}"),
         };
         let account = format!("<sip:caller@{}>;regint=0{protection}", host(server));
-        Self::start(&account, uri, server, sound, seconds, more)
+        Self::start((&account, codec), uri, server, sound, seconds, more)
     }
 
     /// Registers as `user` with that password, calls 100 there with a tone, and leaves after
@@ -63,11 +76,11 @@ impl Baresip {
             format!("<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=60");
         let uri = format!("sip:100@{server}");
         let sound = vec![0.1; 8_000];
-        Self::start(&account, &uri, server, &sound, seconds, "")
+        Self::start((&account, PCMU), &uri, server, &sound, seconds, "")
     }
 
     fn start(
-        account: &str,
+        (account, codec): (&str, &str),
         uri: &str,
         server: SocketAddr,
         sound: &[f32],
@@ -76,9 +89,15 @@ impl Baresip {
     ) -> Self {
         let folder = Folder::new("baresip");
         let wav = folder.join("sound.wav");
-        write_wav(&wav, 8_000, &[sound]);
+        // Of a pair of channels baresip wants both.
+        let channels: &[&[f32]] = if codec.ends_with("/2") {
+            &[sound, sound]
+        } else {
+            &[sound]
+        };
+        write_wav(&wav, 8_000, channels);
         folder.write("config", config(host(server), wav.to_str().unwrap()) + more);
-        folder.write("accounts", format!("{account};audio_codecs=PCMU/8000/1\n"));
+        folder.write("accounts", format!("{account};audio_codecs={codec}\n"));
         folder.write("contacts", "");
         let process = Process::spawn("baresip", |command| {
             if server.is_ipv6() {
@@ -114,6 +133,8 @@ fn host(server: SocketAddr) -> &'static str {
         "[::1]"
     }
 }
+
+const PCMU: &str = "PCMU/8000/1";
 
 fn config(host: &str, wav: &str) -> String {
     let sip = format!("{host}:{}", free_address().port());
