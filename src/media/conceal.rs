@@ -82,7 +82,8 @@ impl Concealer {
         }
         let start = out.len();
         self.go_on(n, out);
-        let total = self.forward.produced() as f32 + 1.0;
+        // Over these frames only: a part of the gap may have been played without knowing its end.
+        let total = n as f32 + 1.0;
         self.reversed.clear();
         let known = sound.len().min(Continuation::longest(self.rate));
         self.reversed.extend(sound[..known].iter().rev());
