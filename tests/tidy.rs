@@ -3,6 +3,8 @@
 
 #[path = "tidy/code.rs"]
 mod code;
+#[path = "tidy/rfcs.rs"]
+mod rfcs;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
