@@ -171,7 +171,7 @@ fn fitting(turn: u64) -> Fitting {
 fn treatment(turn: u64) -> Treatment {
     Treatment {
         agc: (turn % 4 < 2).then_some(Db(-20.0)),
-        speech_filter: (turn % 3 > 0).then(Speech::default),
+        speech_filter: (!turn.is_multiple_of(3)).then(Speech::default),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn dump(args: &Args) -> ExitCode {
 
 pub(super) fn check(args: &Args) -> ExitCode {
     let loaded = config::read(&args.sources(), &args.overrides());
-    let loaded = loaded.look_further(|draft| klaxon::mistake(draft));
+    let loaded = loaded.look_further(klaxon::mistake);
     print!("{}", config::report(&loaded));
     match loaded.config {
         Some(_) => ExitCode::SUCCESS,

@@ -56,7 +56,7 @@ fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
     let loaded = config::read(&args.sources(), &args.overrides());
     match loaded.config {
         Some(_) => loaded.result(),
-        None => loaded.look_further(|draft| klaxon::mistake(draft)).result(),
+        None => loaded.look_further(klaxon::mistake).result(),
     }
 }
 
