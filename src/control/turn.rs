@@ -29,7 +29,7 @@ impl Core {
                 longest,
             } => {
                 self.note_page(page, "klaxon");
-                self.announce(page);
+                self.announce(page, now);
                 self.effects.push_back(Effect::Play {
                     play,
                     sound: Sound::Klaxon,
@@ -86,7 +86,7 @@ impl Core {
             let queued_for = granted_at.saturating_duration_since(call.arrived_at);
             let text = format!("on the speakers after {} in the queue", seconds(queued_for));
             self.note_page(page, &text);
-            self.announce(page);
+            self.announce(page, now);
         }
         self.effects.push_back(Effect::Connect {
             call: id,
@@ -95,8 +95,9 @@ impl Core {
         });
     }
 
-    /// Tells the caller, once, that the page begins.
-    fn announce(&mut self, page: PageId) {
+    /// Tells the caller, once, that the page begins. That is a sign of life too: a phone that is
+    /// told to ring after it plays a ringing tone of its own over it.
+    fn announce(&mut self, page: PageId, now: Instant) {
         if !self.policy.announce {
             return;
         }
@@ -104,6 +105,7 @@ impl Core {
             return;
         };
         if !std::mem::replace(&mut call.announced, true) {
+            call.ring_at = now + RING_INTERVAL;
             self.effects.push_back(Effect::Announce { call: id });
         }
     }

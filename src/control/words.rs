@@ -53,7 +53,8 @@ pub enum Effect {
     Answer { call: CallId },
     /// Send a final refusal; nothing more is said about the call.
     Refuse { call: CallId, why: Refusal },
-    /// Let the caller hear what is configured for callers, before the answer if there was none yet.
+    /// Let the caller hear what is configured for callers, before the answer if there was none
+    /// yet; if that cannot be, the phone rings.
     Announce { call: CallId },
     /// Send BYE; nothing more is said about the call but `Disconnect`.
     HangUp { call: CallId, why: String },

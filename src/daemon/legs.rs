@@ -140,7 +140,7 @@ impl Legs {
         if leg.offer.is_none() || leg.sockets.is_some() {
             return None;
         }
-        let told = self.answer(call).ok()?;
+        let (told, _) = self.open(call).ok()?;
         self.legs.get_mut(&call)?.told = Some(told.clone());
         Some(told)
     }
@@ -168,6 +168,21 @@ impl Legs {
             self.media.redirect(call, redirect(agreed));
             return Ok(told);
         }
+        let (told, agreed) = self.open(call)?;
+        if let Some(agreed) = agreed {
+            // Whoever calls in the name of another must not have us send sound there.
+            let silent = Redirect {
+                tx: Tx::Paused,
+                ..redirect(&agreed)
+            };
+            self.media.redirect(call, silent);
+        }
+        Ok(told)
+    }
+
+    /// Binds ports, writes our description, and opens the sound if there was an offer.
+    fn open(&mut self, call: CallId) -> Result<(String, Option<Agreed>), Turned> {
+        let leg = self.legs.get_mut(&call).ok_or(GONE)?;
         let sockets = bind(&self.ports, leg.bound).map_err(|error| {
             tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
             Turned {
@@ -179,18 +194,12 @@ impl Legs {
         leg.ours.port = sockets.rtp_port();
         leg.sockets = Some(sockets);
         let Some(offer) = leg.offer.take() else {
-            return Ok(sdp::offer(&leg.ours));
+            return Ok((sdp::offer(&leg.ours), None));
         };
         let (answer, agreed) =
             sdp::answer(&offer, &leg.ours).map_err(|refusal| turned(&refusal, &leg.ours))?;
         self.agree(call, agreed);
-        // Whoever calls in the name of another must not have us send sound there.
-        let silent = Redirect {
-            tx: Tx::Paused,
-            ..redirect(&agreed)
-        };
-        self.media.redirect(call, silent);
-        Ok(answer)
+        Ok((answer, Some(agreed)))
     }
 
     /// The caller has confirmed the answer: it is there, and may be sent to.

@@ -56,8 +56,8 @@ pub(super) const KEYS: &[Key] = &[
         calls.announce_to_caller,
         form::ANNOUNCE,
         "nothing",
-        "What a caller hears when the page begins. klaxon: what the listeners hear, before the\n\
-         answer too if the phone plays early sound; or a sound file, such as \"speak after the tone\"."
+        "What a caller hears when the page begins, before the answer too if its phone can:\n\
+         nothing, klaxon (what the listeners hear), or a sound file."
     ),
     whole!(
         "calls",

@@ -391,5 +391,7 @@ fn the_caller_is_told_once_when_the_page_begins() {
         assert!(Some(told) < begins, "{seen:?}");
         let is_early = Some(told) < at("answer #1");
         assert_eq!(is_early, klaxon_before_answer && klaxon, "{seen:?}");
+        // A phone that is told to ring drowns what it hears.
+        assert_eq!(at("ring #1"), None, "{seen:?}");
     }
 }

@@ -52,13 +52,14 @@ impl Service {
     }
 
     /// Lets the caller hear what is for callers. One that brought no offer, or for whom there are
-    /// no ports now, hears ringing until the answer.
+    /// no ports now, hears ringing until the answer; one that is answered already never rings.
     fn announce(&mut self, call: CallId) {
         let Some(pcm) = self.for_callers.clone() else {
-            return;
+            return self.endpoint.ringing(call);
         };
-        if let Some(sdp) = self.legs.early(call) {
-            self.endpoint.early_media(call, sdp);
+        match self.legs.early(call) {
+            Some(sdp) => self.endpoint.early_media(call, sdp),
+            None => self.endpoint.ringing(call),
         }
         self.legs.play(call, &pcm);
     }
