@@ -311,8 +311,8 @@ fn settings_that_do_not_fit_together_are_told() {
             "paging.conf:1: [user:door]: has no password; write pass = SECRET into it",
         ),
         (
-            "[audio]\nagc = yes",
-            "paging.conf:2: warning: [audio] agc: not supported by this version, ignored",
+            "[calls]\nsilence-hang-up = 20s",
+            "paging.conf:2: warning: [calls] silence-hang-up: not supported by this version, ignored",
         ),
         (
             "[zone:yard]\noutputs = x",

@@ -26,6 +26,7 @@ use crate::mix::buses::Buses;
 use crate::mix::command::{Command, Spent};
 use crate::mix::console::Console;
 use crate::mix::outlet::{Lines, Outlet, Sources};
+use crate::mix::picture::Picture;
 use crate::mix::play::Play;
 use crate::mix::routing::Routing;
 use crate::mix::schedule::{Order, Schedule};
@@ -158,33 +159,6 @@ enum Rest {
     Yes,
 }
 
-/// Outputs that are limited together.
-#[derive(Clone)]
-struct Picture {
-    is_loud: bool,
-    heights: Block,
-}
-
-impl Picture {
-    const EMPTY: Self = Self {
-        is_loud: false,
-        heights: SILENCE,
-    };
-
-    // == realtime below ==
-
-    fn raise(&mut self, heights: &[f32]) {
-        if !self.is_loud {
-            self.is_loud = true;
-            self.heights[..heights.len()].copy_from_slice(heights);
-            return;
-        }
-        for (highest, height) in self.heights.iter_mut().zip(heights) {
-            *highest = highest.max(*height);
-        }
-    }
-}
-
 impl Engine {
     fn new(
         settings: EngineSettings,
@@ -312,9 +286,7 @@ impl Engine {
             inputs: &self.inputs,
             heard: &self.heard,
         };
-        self.pictures
-            .iter_mut()
-            .for_each(|picture| picture.is_loud = false);
+        self.pictures.iter_mut().for_each(Picture::clear);
         let outlets = self.outlets.iter_mut().zip(&mut self.rests);
         for (output, (outlet, rest)) in outlets.enumerate() {
             let (row, before) = (self.routing.row(output), self.routing.before(output, n));
@@ -340,8 +312,7 @@ impl Engine {
             }
             let row = self.routing.row(output);
             let picture = &self.pictures[row.map_or(output, |row| row.leader)];
-            let heights = picture.is_loud.then_some(&picture.heights[..n]);
-            ports.write(output, at, outlet.finish(n, heights));
+            ports.write(output, at, outlet.finish(n, picture.heights(n)));
             if *rest == Rest::Soon && outlet.is_at_rest() {
                 *rest = Rest::Yes;
             }

@@ -13,6 +13,7 @@
 mod buses;
 mod engine;
 mod outlet;
+mod picture;
 mod play;
 mod routing;
 mod schedule;

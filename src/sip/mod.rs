@@ -27,6 +27,7 @@ mod guard;
 mod head;
 mod judge;
 mod keys;
+mod limits;
 mod local;
 mod mark;
 mod mask;

@@ -29,7 +29,6 @@ const SECTIONS: [&str; 10] = [
 
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),
-    ("audio", &["agc", "speech-filter"]),
     ("calls", &["silence-hang-up"]),
     (
         "server",

@@ -117,12 +117,12 @@ mod tests {
         let ms = Duration::from_millis;
         let findings = Findings {
             port: "system:playback_1".to_owned(),
-            late: vec![Some(ms(12)), None, Some(ms(14))],
+            late: vec![Some(ms(12)), None, Some(ms(14)), Some(ms(16))],
         };
         assert!(findings.is_audible());
         let text = findings.to_string();
         assert!(text.starts_with(
-            "marks       2 of 3 heard at system:playback_1\n\
+            "marks       3 of 4 heard at system:playback_1\n\
              delay       min 12.0 ms, median 14.0 ms"
         ));
         let nothing = Findings {
