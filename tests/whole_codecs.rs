@@ -10,7 +10,7 @@ use common::daemon::{Conf, Daemon, run};
 use common::folder::Folder;
 use common::jack_client::Recorder;
 use common::jackd::Jackd;
-use common::{measure, signal, turn};
+use common::{measure, signal};
 
 const LONG: Duration = Duration::from_secs(30);
 const WINDOW: usize = 4_800;
@@ -24,7 +24,6 @@ fn n_tenths(sound: &[f32], hz: f32) -> usize {
 /// 1 kHz, which every codec has, and 5 kHz, which a telephone has not.
 #[test]
 fn the_test_phone_is_heard_in_the_band_of_its_codec() {
-    let _turn = turn();
     let jackd = Jackd::start(48_000, 256);
     let daemon = Daemon::start(&Conf::jack(&jackd).sip("codecs = l16 opus g722 pcmu pcma"));
     let folder = Folder::new("bands");
@@ -62,7 +61,6 @@ fn the_test_phone_is_heard_in_the_band_of_its_codec() {
 
 #[test]
 fn baresip_is_heard_with_opus_g722_and_l16() {
-    let _turn = turn();
     let jackd = Jackd::start(48_000, 256);
     let daemon = Daemon::start(&Conf::jack(&jackd).sip("codecs = opus g722 pcmu l16"));
     let tone = signal::sine(8_000, 1_000.0, 0.3, 3.0);
