@@ -157,10 +157,11 @@ fn it_costs_next_to_nothing_while_nobody_calls() {
     let before = daemon.cpu_time();
     pause(10_000);
     let used = (daemon.cpu_time() - before).as_secs_f64() / 10.0 * 100.0;
-    let memory_kb = daemon.own_memory_kb();
-    println!("idle: {used:.2} % of a core, {memory_kb} kB of its own");
-    assert!(memory_kb < 15_000, "{memory_kb} kB idle");
-    // The program as built for tests; scripts/measure looks at the released one.
+    // Without the pages of the program itself: this is the one built for tests, and much larger.
+    // scripts/measure looks at the released one, whole.
+    let memory_kb = daemon.anonymous_memory_kb();
+    println!("idle: {used:.2} % of a core, {memory_kb} kB written");
+    assert!(memory_kb < 8_000, "{memory_kb} kB idle");
     assert!(used < 3.0, "{used:.2} % of a core idle");
 }
 

@@ -236,7 +236,7 @@ impl<'a> Sources<'a> {
 }
 
 /// What several zones make of one gain.
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "it lives on the stack of one block"
 )]

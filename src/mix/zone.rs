@@ -57,18 +57,6 @@ impl Course {
         still: Some(1.0),
         gains: [1.0; MAX_BLOCK],
     };
-
-    // == realtime below ==
-
-    /// The gain of this block, if it stands still.
-    pub(super) fn still(&self) -> Option<f32> {
-        self.still
-    }
-
-    /// The course of a gain that moves.
-    pub(super) fn gains(&self, n: usize) -> &[f32] {
-        &self.gains[..n]
-    }
 }
 
 impl Zone {
@@ -83,9 +71,23 @@ impl Zone {
             is_fitted: false,
         }
     }
+}
 
-    // == realtime below ==
+// == realtime below ==
 
+impl Course {
+    /// The gain of this block, if it stands still.
+    pub(super) fn still(&self) -> Option<f32> {
+        self.still
+    }
+
+    /// The course of a gain that moves.
+    pub(super) fn gains(&self, n: usize) -> &[f32] {
+        &self.gains[..n]
+    }
+}
+
+impl Zone {
     pub(super) fn set_speech_volume(&mut self, to: f32, rate: SampleRate) {
         self.speech_volume.go(to, volume_ramp(rate), Shape::Smooth);
     }
