@@ -208,6 +208,8 @@ fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Opti
 
 /// Challenges and proofs of strangers; and what we prove to ourselves is believed once.
 pub(crate) fn digest([user, password, cnonce, method]: [String; 4], theirs: &[u8]) {
+    // What a client sends as its own text needs no escapes, as ours does not.
+    let cnonce = cnonce.replace(['"', '\\'], "");
     believed(&user, &password, &cnonce, &method);
     let theirs = String::from_utf8_lossy(theirs).replace(['\r', '\n'], " ");
     strangers(&theirs, proof(&user, &password, &cnonce));
@@ -217,8 +219,6 @@ fn believed(user: &str, password: &str, cnonce: &str, method: &str) {
     let now = Instant::now();
     let mut challenger = Challenger::new([7; 32], now);
     let from = peer().ip();
-    // What a client sends as its own text needs no escapes, as ours does not.
-    let cnonce = cnonce.replace(['"', '\\'], "");
     let secret = Secret::new(password);
     for algorithm in 0..2 {
         let challenge = &challenger.challenges(from, false, now)[algorithm];
@@ -232,7 +232,7 @@ fn believed(user: &str, password: &str, cnonce: &str, method: &str) {
         let mut next = || {
             let proof = Proof {
                 method,
-                ..proof(user, password, &cnonce)
+                ..proof(user, password, cnonce)
             };
             challenge.answer(proof)
         };
