@@ -175,7 +175,7 @@ fn flood(site: &Site, span: Span, report: &mut Report) {
     );
     report.none("flood: gaps in the voice", n_gaps, note);
     report.told("flood: of one core", cpu, "%", &[]);
-    let told = site.logged(&["is not heard for"]).len();
+    let told = site.logged(&["is not listened to for"]).len();
     report.seen(
         "flood: lines of the log about silenced sources",
         told as u64,
