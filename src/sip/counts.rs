@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::guard::Dropped;
-use super::ingress::Ignored;
+use crate::sip::door::guard::Dropped;
+use crate::sip::entry::ingress::Ignored;
 
 /// Messages and datagrams since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -52,17 +52,7 @@ impl Challenge {
     }
 
     fn parse(value: &str) -> Option<Self> {
-        let (scheme, rest) = value.trim().split_once(char::is_whitespace)?;
-        if !scheme.eq_ignore_ascii_case("digest") {
-            return None;
-        }
-        let fields = fields(rest);
-        let field = |name: &str| {
-            let found = fields
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.clone())
-        };
+        let field = parameters(value)?;
         let spelling = field("algorithm");
         let offered = field("qop");
         let qop = offered.as_deref().is_some_and(|list| {
@@ -184,6 +174,19 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
+    })
+}
+
+/// The parameters of a Digest header by their names; `None` if it is of another scheme.
+pub(super) fn parameters(value: &str) -> Option<impl Fn(&str) -> Option<String>> {
+    let (scheme, rest) = value.trim().split_once(char::is_whitespace)?;
+    let fields = scheme
+        .eq_ignore_ascii_case("digest")
+        .then(|| fields(rest))?;
+    Some(move |name: &str| {
+        let mut fields = fields.iter();
+        let found = fields.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone())
     })
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::settings::Transport;
+use crate::sip::settings::Transport;
 
 /// The endpoint could not start; nothing of it is left behind.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::guard::Notice;
-use super::reason::Reason;
 use crate::base::CallId;
+use crate::sip::call::reason::Reason;
+use crate::sip::door::guard::Notice;
 
 /// Something that happened to a call or an account.
 ///

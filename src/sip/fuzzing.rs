@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 
 use rsipstack::sip::{Headers, Request, Response, SipMessage, Transport};
 
-use super::address::{self, NameAddr};
-use super::auto_answer;
-use super::body;
-use super::challenge::{Challenger, Credentials, Judgement};
-use super::dialog::{Dialog, Key};
-use super::digest::{self, Challenge, Proof};
-use super::framing::{self, Frame};
-use super::ingress::{self, Answer, SLACK, Verdict};
-use super::intake;
-use super::keys;
-use super::mask;
-use super::message;
-use super::peek;
-use super::reason;
-use super::redirect::Redirects;
-use super::registrar::{Bindings, Enrolment, Way};
-use super::replaces::Replaces;
-use super::session_timer::SessionTimer;
-use super::settings::{Secret, Transport as Over};
-use super::spelling;
+use crate::sip::address::{self, NameAddr};
+use crate::sip::call::auto_answer;
+use crate::sip::call::dialog::{Dialog, Key};
+use crate::sip::call::keys;
+use crate::sip::call::reason;
+use crate::sip::call::redirect::Redirects;
+use crate::sip::call::replaces::Replaces;
+use crate::sip::call::session_timer::SessionTimer;
+use crate::sip::digest::{self, Challenge, Proof};
+use crate::sip::entry::body;
+use crate::sip::entry::ingress::{self, Answer, SLACK, Verdict};
+use crate::sip::entry::intake;
+use crate::sip::entry::peek;
+use crate::sip::entry::spelling;
+use crate::sip::message;
+use crate::sip::settings::{Secret, Transport as Over};
+use crate::sip::sight::mask;
+use crate::sip::user::challenge::{Challenger, Credentials, Judgement};
+use crate::sip::user::registrar::{Bindings, Enrolment, Way};
+use crate::sip::wire::framing::{self, Frame};
 
 /// One datagram, all the way to what we read in it.
 pub fn ingress(bytes: &[u8]) {

@@ -12,22 +12,22 @@ use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::{Notify, mpsc};
 
-use super::acks::Acks;
-use super::chorus::Legs;
-use super::counts::Counters;
-use super::dialog;
-use super::doors::Doors;
-use super::event::Event;
-use super::names::Names;
-use super::reason::Reason;
-use super::registrars::Registrars;
-use super::servers::Unwell;
-use super::session_timer::SessionTimer;
-use super::settings::{Caps, Settings, Timing};
-use super::stream::Streams;
-use super::transact::Outcome;
-use super::wires::Wires;
 use crate::base::CallId;
+use crate::sip::account::registrars::Registrars;
+use crate::sip::call::chorus::Legs;
+use crate::sip::call::dialog;
+use crate::sip::call::reason::Reason;
+use crate::sip::call::session_timer::SessionTimer;
+use crate::sip::counts::Counters;
+use crate::sip::door::doors::Doors;
+use crate::sip::event::Event;
+use crate::sip::finding::names::Names;
+use crate::sip::finding::servers::Unwell;
+use crate::sip::settings::{Caps, Settings, Timing};
+use crate::sip::transact::Outcome;
+use crate::sip::wire::acks::Acks;
+use crate::sip::wire::stream::Streams;
+use crate::sip::wire::wires::Wires;
 
 pub(super) struct Hub {
     pub(super) stack: EndpointInnerRef,

@@ -8,21 +8,21 @@ use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::mpsc;
 
-use super::acks::Fork;
-use super::dialog::Key;
-use super::enrolling::{self, Held};
-use super::established::Call;
-use super::flow;
-use super::hub::{Hub, Input};
-use super::invited::Invited;
-use super::merged::Lately;
-use super::message;
-use super::once;
-use super::replaces::Replaces;
-use super::stream::Stream;
+use crate::sip::call::dialog::Key;
+use crate::sip::call::established::Call;
+use crate::sip::call::invited::Invited;
+use crate::sip::call::replaces::Replaces;
+use crate::sip::entry::merged::Lately;
+use crate::sip::entry::once;
+use crate::sip::hub::{Hub, Input};
+use crate::sip::message;
+use crate::sip::user::enrolling::{self, Held};
+use crate::sip::wire::acks::Fork;
+use crate::sip::wire::flow;
+use crate::sip::wire::stream::Stream;
 
 /// Hands out requests, new streams and late answers until the endpoint closes.
-pub(super) async fn run(
+pub(crate) async fn run(
     hub: Arc<Hub>,
     mut requests: TransactionReceiver,
     mut streams: mpsc::UnboundedReceiver<Stream>,

@@ -7,11 +7,11 @@ use rsipstack::sip::{
     Header, Headers, HeadersExt, Host, HostWithPort, Method, Request, Response, StatusCode, Uri,
 };
 
-use super::address::{self, NameAddr};
-use super::body;
-use super::event::Caller;
+use crate::sip::address::{self, NameAddr};
+use crate::sip::entry::body;
+use crate::sip::event::Caller;
 
-pub(super) use super::body::SDP;
+pub(super) use crate::sip::entry::body::SDP;
 
 /// The methods we answer to.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK";

@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address;
-use super::session_timer::SessionTimer;
-use super::tls::Tls;
 use crate::base::{Dscp, Network};
+use crate::sip::address;
+use crate::sip::call::session_timer::SessionTimer;
+use crate::sip::wire::tls::Tls;
 
 /// All that an endpoint needs to start.
 #[derive(Clone, Debug, Default)]

@@ -5,12 +5,12 @@ use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::random_text;
 use rsipstack::transaction::transaction::{Transaction, TransactionEvent};
 
-use super::digest::{Challenge, Proof};
-use super::flow::Flow;
-use super::hub::{Hub, Inbox, Input};
-use super::message;
-use super::reason::{ELSEWHERE, Reason};
-use super::settings::Account;
+use crate::sip::call::reason::{ELSEWHERE, Reason};
+use crate::sip::digest::{Challenge, Proof};
+use crate::sip::hub::{Hub, Inbox, Input};
+use crate::sip::message;
+use crate::sip::settings::Account;
+use crate::sip::wire::flow::Flow;
 
 /// What became of a request.
 pub(super) enum Outcome {
