@@ -76,6 +76,13 @@ impl Due {
     }
 }
 
+/// Whether other calls wait for the zones of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rivals {
+    None,
+    Wait,
+}
+
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) caller: String,
@@ -91,6 +98,8 @@ pub(super) struct Call {
     pub(super) ring_at: Instant,
     /// The caller has been told that the page begins.
     pub(super) announced: bool,
+    /// Audio has come from the caller.
+    pub(super) heard: bool,
 }
 
 impl Call {
@@ -107,6 +116,7 @@ impl Call {
             answered: None,
             ring_at: now,
             announced: false,
+            heard: false,
         }
     }
 
@@ -145,8 +155,9 @@ impl Call {
     }
 
     /// The next thing that time alone brings about. Nobody waits for ever: each stage but an
-    /// unlimited `Live` has an end here or in the page's klaxon.
-    pub(super) fn due(&self, health: &Health) -> Option<(Instant, Due)> {
+    /// unlimited `Live` has an end here or in the page's klaxon. `rivals`: whether others wait for
+    /// the zones that this one holds.
+    pub(super) fn due(&self, health: &Health, rivals: Rivals) -> Option<(Instant, Due)> {
         let silent = health.silent_since().map(|since| since + SOUND_PATIENCE);
         let by_stage = match self.stage {
             Stage::Queued => [
@@ -164,11 +175,21 @@ impl Call {
         let by_answer = match self.answered {
             None => [Some((self.ring_at, Due::Ring)), None],
             Some(answered) => [
-                (!answered.confirmed).then(|| (answered.at + ACK_PATIENCE, Due::Unconfirmed)),
+                (!answered.confirmed)
+                    .then(|| (answered.at + self.patience(rivals), Due::Unconfirmed)),
                 answered.hang_up_at.map(|at| (at, Due::Limit)),
             ],
         };
         by_stage.into_iter().chain(by_answer).flatten().min()
+    }
+
+    /// How long the answer may stay unconfirmed. Anybody can call in the name of somebody who
+    /// knows nothing of it: such a call shall not keep those waiting who are there.
+    fn patience(&self, rivals: Rivals) -> Duration {
+        match rivals {
+            Rivals::Wait if !self.heard => SIGN_PATIENCE,
+            Rivals::Wait | Rivals::None => ACK_PATIENCE,
+        }
     }
 }
 
@@ -182,6 +203,9 @@ pub(super) fn after(now: Instant, span: Duration) -> Instant {
 pub(super) const RING_INTERVAL: Duration = Duration::from_secs(60);
 /// The sip side gives up at 64·T1 = 32 s (RFC 3261 §13.3.1.4) and says so; this is for its silence.
 const ACK_PATIENCE: Duration = Duration::from_secs(35);
+/// By then the answer has come three times again (after 0.5, 1.5 and 3.5 s), should it or its ACK
+/// have got lost.
+const SIGN_PATIENCE: Duration = Duration::from_secs(4);
 /// A sound server that restarts is back within seconds; a person hears ringing for that long.
 const SOUND_PATIENCE: Duration = Duration::from_secs(10);
 /// With a limit on each call the queue moves; without one this alone ends the wait of a caller

@@ -78,6 +78,7 @@ impl Core {
                 self.call_arrived(call, arrived.asking(auto_answer));
             }
             Input::CallConfirmed { call } => self.call_confirmed(call),
+            Input::CallHeard { call } => self.call_heard(call),
             Input::CallEnded { call, how } => self.call_ended(call, &how, now),
             Input::CallSilent { call } => self.call_silent(call, now),
             Input::PlayEnded { play } => self.pages.handle_play_ended(play, now),
@@ -135,6 +136,12 @@ impl Core {
         let call = self.calls.get_mut(&id);
         if let Some(answered) = call.and_then(|call| call.answered.as_mut()) {
             answered.confirmed = true;
+        }
+    }
+
+    fn call_heard(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.heard = true;
         }
     }
 

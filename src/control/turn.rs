@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::call::{Call, Due, RING_INTERVAL, Stage, Then, after};
+use super::call::{Call, Due, RING_INTERVAL, Rivals, Stage, Then, after};
 use super::health::seconds;
 use super::{Core, Effect, Level, Note, Refusal, Sound};
 use crate::base::{CallId, Db, ZoneSet};
@@ -150,7 +150,11 @@ impl Core {
 
     pub(super) fn next_due(&self) -> Option<(Instant, Due, CallId)> {
         let due_of = |(id, call): (&CallId, &Call)| {
-            let (at, due) = call.due(&self.health)?;
+            let rivals = match self.pages.is_in_the_way(call.page) {
+                true => Rivals::Wait,
+                false => Rivals::None,
+            };
+            let (at, due) = call.due(&self.health, rivals)?;
             Some((at, due, *id))
         };
         self.calls.iter().filter_map(due_of).min()

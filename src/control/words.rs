@@ -18,6 +18,8 @@ pub enum Input {
     },
     /// The caller has acknowledged our answer (ACK).
     CallConfirmed { call: CallId },
+    /// The caller's first audio has come.
+    CallHeard { call: CallId },
     /// The call is over and was not ended by an effect; `how` completes "ended: …".
     CallEnded { call: CallId, how: String },
     /// An answered call has sent no audio for too long.

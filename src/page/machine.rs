@@ -217,6 +217,17 @@ impl Machine {
         self.ducked
     }
 
+    /// Whether others wait for zones that this page holds.
+    pub fn is_in_the_way(&self, page: PageId) -> bool {
+        let holds = |p: &&Announcement| p.id == page && !p.is_queued();
+        let Some(holder) = self.pages.iter().find(holds) else {
+            return false;
+        };
+        let waits = |p: &&Announcement| p.is_queued() && p.ask.busy == Busy::Queue;
+        let mut waiting = self.pages.iter().filter(waits);
+        waiting.any(|p| p.ask.zones.intersects(&holder.ask.zones))
+    }
+
     fn find(&mut self, page: PageId) -> Option<&mut Announcement> {
         self.pages.iter_mut().find(|p| p.id == page)
     }

@@ -73,6 +73,60 @@ fn an_answer_that_is_never_acknowledged_ends() {
     );
 }
 
+/// Its INVITE may have come in the name of somebody who knows nothing of it.
+#[test]
+fn a_caller_of_whom_nothing_comes_after_the_answer_gives_way_to_one_who_waits() {
+    let mut site = Site::new(without_klaxon());
+    site.ack_lag = None;
+    site.arrives(1);
+    site.pass(ms(1_000));
+    site.arrives(2);
+    site.seen();
+    site.pass(ms(2_999));
+    assert!(site.seen().is_empty());
+    site.pass(ms(1));
+    assert_eq!(
+        site.seen(),
+        [
+            "4.0 hang up #1: answer not acknowledged",
+            "4.0 disconnect #1",
+            "4.0 answer #2",
+            "4.0 connect #2",
+        ]
+    );
+    // Who comes late finds it gone at once.
+    site.pass(ms(10_000));
+    site.arrives(3);
+    assert_eq!(site.seen()[0], "14.0 hang up #2: answer not acknowledged");
+}
+
+#[test]
+fn a_caller_who_is_heard_or_confirms_or_is_in_nobodys_way_keeps_its_turn() {
+    let heard = |call| Input::CallHeard { call };
+    let confirmed = |call| Input::CallConfirmed { call };
+    for sign in [heard(CallId(1)), confirmed(CallId(1))] {
+        let mut site = Site::new(without_klaxon());
+        site.ack_lag = None;
+        site.arrives(1);
+        site.arrives(2);
+        site.pass(ms(3_900));
+        site.feed(sign);
+        site.seen();
+        site.pass(ms(20_000));
+        assert!(site.seen().is_empty());
+    }
+    let mut site = Site::new(Policy {
+        hold_concurrent: false,
+        ..without_klaxon()
+    });
+    site.ack_lag = None;
+    site.arrives(1);
+    site.arrives(2);
+    site.seen();
+    site.pass(ms(20_000));
+    assert!(site.seen().is_empty());
+}
+
 #[test]
 fn absurd_durations_do_no_harm() {
     let mut site = Site::new(Policy {
@@ -147,6 +201,7 @@ fn news_about_unknown_calls_and_sounds_changes_nothing() {
     let call = CallId(77);
     for input in [
         Input::CallConfirmed { call },
+        Input::CallHeard { call },
         Input::CallSilent { call },
         Input::CallEnded {
             call,

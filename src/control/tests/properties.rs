@@ -13,6 +13,7 @@ enum Step {
     /// What follows picks one of the calls so far, over or not.
     End(usize),
     Confirm(usize),
+    Hear(usize),
     Silent(usize),
     PlayEnded(u64),
     SoundUp,
@@ -55,6 +56,7 @@ fn take(site: &mut Site, step: &Step, n_calls: &mut u64) {
         }
         Step::End(i) => site.ends(pick(i).0, "caller hung up"),
         Step::Confirm(i) => site.feed(Input::CallConfirmed { call: pick(i) }),
+        Step::Hear(i) => site.feed(Input::CallHeard { call: pick(i) }),
         Step::Silent(i) => site.feed(Input::CallSilent { call: pick(i) }),
         Step::PlayEnded(play) => site.feed(Input::PlayEnded { play: PlayId(play) }),
         Step::SoundUp => site.feed(Input::SoundUp),
@@ -116,6 +118,7 @@ fn wild_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         40 => plain_step(),
         3 => any::<usize>().prop_map(Step::Confirm),
+        3 => any::<usize>().prop_map(Step::Hear),
         3 => (0u64..20).prop_map(Step::PlayEnded),
         4 => Just(Step::SoundUp),
         4 => Just(Step::SoundDown),

@@ -45,6 +45,7 @@ impl World {
             Input::SoundUp => self.sound = true,
             Input::SoundDown { .. } => self.sound = false,
             Input::CallConfirmed { .. }
+            | Input::CallHeard { .. }
             | Input::CallSilent { .. }
             | Input::AccountChanged { .. }
             | Input::AccountGone { .. }

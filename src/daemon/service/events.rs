@@ -151,6 +151,7 @@ impl Service {
         match event {
             net::Event::FirstPacket { call, from, .. } => {
                 tracing::debug!("call {call}: audio comes from {from}");
+                self.inputs.push_back(Input::CallHeard { call });
             }
             net::Event::Silent { call, .. } => self.inputs.push_back(Input::CallSilent { call }),
             net::Event::Key { call, key } => tracing::debug!("call {call}: key {key:?}"),

@@ -167,3 +167,20 @@ fn an_engine_that_forgot_is_told_who_is_live_and_what_is_ducked() {
         [Event::Ducked { zones }, Event::Voice { page, zones }]
     );
 }
+
+#[test]
+fn a_page_is_in_the_way_of_those_who_wait_for_its_zones() {
+    let mut machine = Machine::new(Output::Up);
+    machine.handle_ask(PageId(1), ask(&[0], Busy::Queue));
+    machine.handle_ask(PageId(2), ask(&[1], Busy::Queue));
+    machine.handle_ask(PageId(3), ask(&[1], Busy::Mix));
+    let in_the_way = |machine: &Machine| -> Vec<u64> {
+        let is_in_the_way = |page: &u64| machine.is_in_the_way(PageId(*page));
+        (1..=4).filter(is_in_the_way).collect()
+    };
+    assert_eq!(in_the_way(&machine), [0; 0]);
+    machine.handle_ask(PageId(4), ask(&[0], Busy::Queue));
+    assert_eq!(in_the_way(&machine), [1]);
+    machine.handle_end(PageId(1));
+    assert_eq!(in_the_way(&machine), [0; 0]);
+}
