@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::health::Health;
 use crate::base::CallId;
-use crate::page::PageId;
+use crate::page::{PageId, Wish};
 
 /// Where a caller stands, as shown to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +87,7 @@ pub(super) enum Rivals {
 pub(super) struct Call {
     pub(super) caller: String,
     pub(super) dialled: String,
+    pub(super) wish: Wish,
     /// The caller asked to be put through without anybody picking up.
     pub(super) auto_answer: bool,
     pub(super) page: PageId,
@@ -107,6 +108,7 @@ impl Call {
         Self {
             caller,
             dialled,
+            wish: Wish::default(),
             auto_answer: false,
             page,
             stage: Stage::Queued,
@@ -120,8 +122,9 @@ impl Call {
         }
     }
 
-    pub(super) fn asking(self, auto_answer: bool) -> Self {
+    pub(super) fn asking(self, wish: Wish, auto_answer: bool) -> Self {
         Self {
+            wish,
             auto_answer,
             ..self
         }

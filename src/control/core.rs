@@ -7,7 +7,7 @@ use super::call::{Call, Stage};
 use super::health::{Health, seconds};
 use super::{CallStatus, Effect, Input, Level, Policy, Refusal, Snapshot};
 use crate::base::CallId;
-use crate::page::{self, Machine, PageId};
+use crate::page::{self, Choice, Machine, PageId};
 
 /// The only decision maker: inputs in, effects out, in virtual time. One input, then drain.
 #[derive(Debug)]
@@ -71,11 +71,12 @@ impl Core {
                 call,
                 caller,
                 dialled,
+                wish,
                 auto_answer,
             } => {
                 let page = self.next_page();
                 let arrived = Call::new(caller, dialled, page, now);
-                self.call_arrived(call, arrived.asking(auto_answer));
+                self.call_arrived(call, arrived.asking(wish, auto_answer));
             }
             Input::CallConfirmed { call } => self.call_confirmed(call),
             Input::CallHeard { call } => self.call_heard(call),
@@ -112,7 +113,16 @@ impl Core {
             self.refuse(id, &call, why, &reason);
             return;
         }
-        let (page, ask) = (call.page, self.policy.ask(call.auto_answer));
+        let rule = match self.policy.rule(&call.wish) {
+            Ok(rule) => rule,
+            Err(Choice::Forbidden) => {
+                return self.refuse(id, &call, Refusal::Forbidden, "not one of its callers");
+            }
+            Err(Choice::Unknown | Choice::Entry(_)) => {
+                return self.refuse(id, &call, Refusal::NoSuchNumber, "no page has the number");
+            }
+        };
+        let (page, ask) = (call.page, self.policy.ask(rule, call.auto_answer));
         self.calls.insert(id, call);
         self.pages.handle_ask(page, ask);
     }
@@ -192,8 +202,11 @@ impl Core {
         }
         self.policy = policy;
         for call in self.calls.values().filter(|it| it.stage == Stage::Queued) {
-            let ask = self.policy.ask(call.auto_answer);
-            self.pages.handle_revised(call.page, ask);
+            // A number that is gone was right when it was dialled: the page keeps what it asked for.
+            if let Ok(rule) = self.policy.rule(&call.wish) {
+                let ask = self.policy.ask(rule, call.auto_answer);
+                self.pages.handle_revised(call.page, ask);
+            }
         }
         self.restate();
     }

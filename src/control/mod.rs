@@ -26,6 +26,6 @@ mod words;
 pub use self::core::Core;
 pub use call::CallState;
 pub use health::{Account, SoundState};
-pub use policy::{Klaxon, KlaxonFor, Policy};
+pub use policy::{Klaxon, KlaxonFor, Policy, Rule};
 pub use snapshot::{CallStatus, Snapshot};
 pub use words::{Effect, Input, Level, Note, Refusal, Sound};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
-use crate::page::{self, Ask, Busy};
+use crate::page::{self, Ask, Busy, Choice, Entry, Wish};
 
 /// The rules of a site, as its configuration states them.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,21 @@ pub struct Policy {
     pub volume_klaxon: Db,
     /// The gain of voices.
     pub volume_call: Db,
+    /// What callers may dial; without any, every call pages every zone.
+    pub pages: Vec<Rule>,
+}
+
+/// One kind of page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// As log lines name it.
+    pub name: String,
+    /// The calls that it is for.
+    pub entry: Entry,
+    /// Where it is heard; never empty.
+    pub zones: ZoneSet,
+    /// What it does when other pages hold some of its zones.
+    pub busy: Busy,
 }
 
 /// The tone before an announcement.
@@ -66,24 +81,38 @@ impl Policy {
         ZoneSet::first(self.n_zones)
     }
 
-    /// The page that a caller gets: every call pages every zone.
-    pub(super) fn ask(&self, auto_answer: bool) -> Ask {
+    /// The rule for a call; `None` where there are none.
+    pub(super) fn rule(&self, wish: &Wish) -> Result<Option<&Rule>, Choice> {
+        if self.pages.is_empty() {
+            return Ok(None);
+        }
+        match page::choose(self.pages.iter().map(|it| &it.entry), wish) {
+            Choice::Entry(at) => Ok(Some(&self.pages[at])),
+            other @ (Choice::Forbidden | Choice::Unknown) => Err(other),
+        }
+    }
+
+    /// The page that a caller gets: without rules every call pages every zone.
+    pub(super) fn ask(&self, rule: Option<&Rule>, auto_answer: bool) -> Ask {
         let klaxon = match self.klaxon_for {
             KlaxonFor::NotAutoAnswer if auto_answer => None,
             KlaxonFor::All | KlaxonFor::NotAutoAnswer => self.klaxon,
         };
         Ask {
-            zones: self.zones(),
-            busy: if self.hold_concurrent {
-                Busy::Queue
-            } else {
-                Busy::Mix
-            },
+            zones: rule.map_or_else(|| self.zones(), |rule| rule.zones),
+            busy: rule.map_or_else(|| self.busy(), |rule| rule.busy),
             klaxon: klaxon.map(|klaxon| page::Klaxon {
                 duration: klaxon.duration,
                 longest: self.klaxon_max,
                 padding_s: self.klaxon_padding,
             }),
         }
+    }
+
+    fn busy(&self) -> Busy {
+        if self.hold_concurrent {
+            return Busy::Queue;
+        }
+        Busy::Mix
     }
 }

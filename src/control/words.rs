@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Policy;
 use crate::base::{CallId, Db, PlayId, ZoneSet};
+use crate::page::Wish;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +14,8 @@ pub enum Input {
         call: CallId,
         caller: String,
         dialled: String,
+        /// What the dial plan asks about.
+        wish: Wish,
         /// The caller asked to be put through without anybody picking up.
         auto_answer: bool,
     },
@@ -104,6 +107,10 @@ pub enum Refusal {
     Busy,
     /// Nobody would hear the caller.
     NoSound,
+    /// Nothing answers the number.
+    NoSuchNumber,
+    /// The number is not for this caller.
+    Forbidden,
     /// The daemon is about to end.
     ShuttingDown,
 }
@@ -113,6 +120,8 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match self {
             Self::Busy => 486,
+            Self::NoSuchNumber => 404,
+            Self::Forbidden => 403,
             Self::NoSound | Self::ShuttingDown => 503,
         }
     }
@@ -121,6 +130,8 @@ impl Refusal {
     pub fn phrase(self) -> &'static str {
         match self {
             Self::Busy => "Busy Here",
+            Self::NoSuchNumber => "Not Found",
+            Self::Forbidden => "Forbidden",
             Self::NoSound => "No Sound",
             Self::ShuttingDown => "Shutting Down",
         }
@@ -129,7 +140,7 @@ impl Refusal {
     /// What the caller is told about trying again (RFC 3261 §20.33).
     pub fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::Busy => None,
+            Self::Busy | Self::NoSuchNumber | Self::Forbidden => None,
             Self::NoSound | Self::ShuttingDown => Some(RETRY_AFTER),
         }
     }

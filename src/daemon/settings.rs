@@ -40,6 +40,7 @@ pub(super) fn policy(config: &Config, klaxon: Option<Duration>) -> Policy {
         duck_release: audio.duck_release,
         volume_klaxon: audio.volume_klaxon.level(),
         volume_call: audio.volume_call.level(),
+        pages: Vec::new(),
     }
 }
 

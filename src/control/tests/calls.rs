@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::site::{Site, ms, policy, without_klaxon};
 use crate::base::{CallId, Db, PlayId};
 use crate::control::{CallState, Effect, Input, Klaxon, KlaxonFor, Level, Policy};
+use crate::page::Wish;
 
 #[test]
 fn a_caller_is_announced_by_the_klaxon_then_heard_then_music_returns() {
@@ -57,6 +58,7 @@ fn a_caller_name_cannot_forge_a_log_line() {
         call: CallId(1),
         caller: "eve\r\n2030-01-01 paging: all is well".to_owned(),
         dialled: "7\x1b[2J".to_owned(),
+        wish: Wish::default(),
         auto_answer: false,
     });
     assert_eq!(
@@ -77,6 +79,7 @@ fn levels_and_ramps_are_those_of_the_policy() {
         call: CallId(1),
         caller: "bob".to_owned(),
         dialled: "1".to_owned(),
+        wish: Wish::default(),
         auto_answer: false,
     };
     feed(&mut site, arrived);
@@ -366,6 +369,7 @@ fn who_asks_to_be_put_through_may_come_without_a_klaxon() {
             call: CallId(1),
             caller: "bob".to_owned(),
             dialled: "1".to_owned(),
+            wish: Wish::default(),
             auto_answer,
         });
         let has_sounded = site.texts().iter().any(|text| text.ends_with("klaxon"));

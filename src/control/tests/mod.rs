@@ -4,6 +4,7 @@ mod calls;
 mod endings;
 mod lines;
 mod oracle;
+mod plan;
 mod properties;
 mod queue;
 mod site;

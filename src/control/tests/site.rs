@@ -7,6 +7,7 @@ use super::lines::line;
 use super::world::World;
 use crate::base::{CallId, Db};
 use crate::control::{Core, Effect, Input, Klaxon, KlaxonFor, Note, Policy, Snapshot};
+use crate::page::Wish;
 
 /// A two-second klaxon, one zone, pages in turn, five minutes at most.
 pub(super) fn policy() -> Policy {
@@ -29,6 +30,7 @@ pub(super) fn policy() -> Policy {
         duck_release: ms(800),
         volume_klaxon: Db(-3.0),
         volume_call: Db(-1.0),
+        pages: Vec::new(),
     }
 }
 
@@ -43,6 +45,15 @@ pub(super) fn without_klaxon() -> Policy {
     Policy {
         klaxon: None,
         ..policy()
+    }
+}
+
+/// A call of number 101 for a number.
+pub(super) fn wish(number: &str) -> Wish {
+    Wish {
+        number: number.to_owned(),
+        account: None,
+        caller: "101".to_owned(),
     }
 }
 
@@ -175,10 +186,15 @@ impl Site {
     // Shorthands for what callers do.
 
     pub(super) fn arrives(&mut self, call: u64) {
+        self.dials(call, "700");
+    }
+
+    pub(super) fn dials(&mut self, call: u64, number: &str) {
         self.feed(Input::CallArrived {
             call: CallId(call),
             caller: format!("alice <sip:{call}@pbx>"),
-            dialled: "700".to_owned(),
+            dialled: number.to_owned(),
+            wish: wish(number),
             auto_answer: false,
         });
     }

@@ -8,6 +8,7 @@ use crate::config::{Account, Backend};
 use crate::control::Input;
 use crate::daemon::legs::Turned;
 use crate::daemon::words;
+use crate::page::Wish;
 use crate::{net, output, sip};
 
 impl Service {
@@ -25,6 +26,11 @@ impl Service {
                 account,
                 user: _,
             } => {
+                let wish = Wish {
+                    number: dialled.clone(),
+                    account: account.clone(),
+                    caller: caller.user.clone(),
+                };
                 let caller = words::caller(&caller);
                 let account = account.and_then(|name| self.account(&name));
                 if account.is_some_and(|account| !account.answers(&dialled)) {
@@ -36,6 +42,7 @@ impl Service {
                         call,
                         caller,
                         dialled,
+                        wish,
                         auto_answer: auto_answer.is_some(),
                     }),
                     Err(turned) => {
