@@ -15,7 +15,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{CallId, Dscp, Encoding, FeedRx, FeedTx, Pcm, feed};
+use crate::base::{CallId, Dscp, Encoding, FeedRx, FeedTx, Network, Pcm, feed};
 use crate::config;
 use crate::daemon::chance;
 use crate::dsp;
@@ -32,6 +32,8 @@ pub(super) struct Settings {
     pub(super) dscp: Dscp,
     /// Our preference, best first.
     pub(super) encodings: Vec<Encoding>,
+    /// Who calls from these networks, and wants its sound there, is known to be there.
+    pub(super) allow: Vec<Network>,
     /// Whether sound is protected.
     pub(super) srtp: config::Srtp,
     /// A call is silent when no RTP came for so long.
@@ -57,6 +59,8 @@ pub(super) struct Legs {
 
 struct Leg {
     ours: Ours,
+    /// Whether the caller is known to hear us.
+    reach: sip::Reach,
     /// Our address on this machine.
     bound: IpAddr,
     /// The caller's description, until it is answered; a late offer comes with the ACK.
@@ -96,7 +100,8 @@ impl Legs {
         self.settings = settings;
     }
 
-    /// A call arrives; its sound comes to where it has reached us.
+    /// A call arrives; its sound comes to where it has reached us. `from`: who sent it, and
+    /// whether that is known to be true.
     ///
     /// # Errors
     /// An offer that we could not answer later, with the status that says so.
@@ -105,6 +110,7 @@ impl Legs {
         call: CallId,
         offer: Option<String>,
         here: sip::Here,
+        from: (IpAddr, sip::Reach),
     ) -> Result<(), Turned> {
         let ours = Ours {
             address: here.advertised,
@@ -115,13 +121,20 @@ impl Legs {
             version: 1,
             srtp: protection(self.settings.srtp),
         };
+        let (source, mut reach) = from;
         if let Some(offer) = &offer {
-            sdp::answer(offer, &ours).map_err(|refusal| turned(&refusal, &ours))?;
+            let answered = sdp::answer(offer, &ours);
+            let (_, agreed) = answered.map_err(|refusal| turned(&refusal, &ours))?;
+            let heard_at = agreed.remote.map_or(source, |remote| remote.ip());
+            if self.is_allowed(source) && self.is_allowed(heard_at) {
+                reach = sip::Reach::Shown;
+            }
         }
         self.legs.insert(
             call,
             Leg {
                 ours,
+                reach,
                 bound: here.bound,
                 offer,
                 sockets: None,
@@ -133,16 +146,35 @@ impl Legs {
         Ok(())
     }
 
+    fn is_allowed(&self, address: IpAddr) -> bool {
+        let mut allow = self.settings.allow.iter();
+        allow.any(|network| network.contains(address))
+    }
+
     /// Opens the sound of a call that is not answered yet and writes our answer for a 183; `None`
-    /// when there is no offer to answer, no port, or sound already.
+    /// when there is no offer to answer, no port, or sound already, or when the caller may be
+    /// somebody in whose name another calls, to have our sound sent there.
     pub(super) fn early(&mut self, call: CallId) -> Option<String> {
         let leg = self.legs.get_mut(&call)?;
-        if leg.offer.is_none() || leg.sockets.is_some() {
+        let reach = leg.reach;
+        if reach == sip::Reach::Unknown || leg.offer.is_none() || leg.sockets.is_some() {
             return None;
         }
-        let (told, _) = self.open(call).ok()?;
+        let (told, agreed) = self.open(call).ok()?;
+        if reach == sip::Reach::Confirms {
+            // What is played meanwhile waits for it.
+            self.withhold(call, agreed.as_ref());
+        }
         self.legs.get_mut(&call)?.told = Some(told.clone());
         Some(told)
+    }
+
+    /// The caller has shown that it is there, and may be sent to.
+    pub(super) fn reached(&mut self, call: CallId) {
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.reach = sip::Reach::Shown;
+            self.confirm(call);
+        }
     }
 
     /// Sends a sound to the caller, if there is a way to it.
@@ -163,21 +195,28 @@ impl Legs {
     /// No free ports.
     pub(super) fn answer(&mut self, call: CallId) -> Result<String, Turned> {
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
-        if let (Some(told), Some(agreed)) = (leg.told.take(), &leg.agreed) {
-            // The caller's silence counts from now on only.
-            self.media.redirect(call, redirect(agreed));
+        if let (Some(told), Some(agreed)) = (leg.told.take(), leg.agreed) {
+            // Either way, the caller's silence counts from now on only.
+            match leg.reach {
+                sip::Reach::Shown => self.media.redirect(call, redirect(&agreed)),
+                sip::Reach::Confirms | sip::Reach::Unknown => self.withhold(call, Some(&agreed)),
+            }
             return Ok(told);
         }
         let (told, agreed) = self.open(call)?;
+        self.withhold(call, agreed.as_ref());
+        Ok(told)
+    }
+
+    /// Sends no sound yet: whoever calls in the name of another must not have us send it there.
+    fn withhold(&self, call: CallId, agreed: Option<&Agreed>) {
         if let Some(agreed) = agreed {
-            // Whoever calls in the name of another must not have us send sound there.
             let silent = Redirect {
                 tx: Tx::Paused,
-                ..redirect(&agreed)
+                ..redirect(agreed)
             };
             self.media.redirect(call, silent);
         }
-        Ok(told)
     }
 
     /// Binds ports, writes our description, and opens the sound if there was an offer.
@@ -431,6 +470,8 @@ mod tests {
         bound: IpAddr::V4(Ipv4Addr::new(127, 80, 79, 84)),
         advertised: IpAddr::V4(Ipv4Addr::new(127, 80, 79, 84)),
     };
+    const SHOWN: (IpAddr, sip::Reach) = (HERE.bound, sip::Reach::Shown);
+    const CONFIRMS: (IpAddr, sip::Reach) = (HERE.bound, sip::Reach::Confirms);
     /// Three pairs for six callers: some get none.
     const PORTS: RangeInclusive<u16> = 30_000..=30_005;
 
@@ -447,15 +488,18 @@ mod tests {
         match what {
             // Ids are never used again.
             0..=3 if legs.legs.contains_key(&call) => {}
-            0 | 1 => drop(legs.arrive(call, Some(good), HERE)),
-            2 => drop(legs.arrive(call, None, HERE)),
-            3 => drop(legs.arrive(call, Some(bad), HERE)),
+            0 => drop(legs.arrive(call, Some(good), HERE, SHOWN)),
+            1 => drop(legs.arrive(call, Some(good), HERE, CONFIRMS)),
+            2 => drop(legs.arrive(call, None, HERE, SHOWN)),
+            3 => drop(legs.arrive(call, Some(bad), HERE, SHOWN)),
             4..=6 => drop(legs.answer(call)),
             7 => drop(legs.late_answer(call, &good)),
             8 => drop(legs.late_answer(call, &bad)),
             9 => drop(legs.reoffer(call, Some(&good))),
             10 => drop(legs.reoffer(call, Some(&bad))),
             11 => drop(legs.reoffer(call, None)),
+            12 | 13 => drop(legs.early(call)),
+            14 => legs.reached(call),
             _ => legs.end(call),
         }
     }
@@ -464,13 +508,14 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn every_port_comes_back_whatever_happens_to_calls(
-            steps in vec((1..7_u64, 0..14_u8), 0..80),
+            steps in vec((1..7_u64, 0..18_u8), 0..80),
         ) {
             let (tell, _events) = tokio::sync::mpsc::unbounded_channel();
             let settings = Settings {
                 ports: PORTS,
                 dscp: Dscp::EF,
                 encodings: vec![Encoding::Pcmu],
+                allow: Vec::new(),
                 srtp: config::Srtp::Off,
                 rtp_timeout: None,
             };

@@ -162,6 +162,7 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
         ports: config.sip.rtp_ports.clone(),
         dscp: config.sip.rtp_dscp,
         encodings: config.sip.codecs.clone(),
+        allow: config.sip.allow.clone(),
         srtp: config.sip.srtp,
         rtp_timeout: config.calls.rtp_timeout,
     }

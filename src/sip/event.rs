@@ -26,6 +26,8 @@ pub enum Event {
         user: Option<String>,
         /// The peer of the signalling.
         source: SocketAddr,
+        /// Whether it is known to be there.
+        reach: Reach,
         /// Where the caller has reached us.
         here: Here,
         /// The SDP offer; `None` if the caller wants ours (late offer).
@@ -33,6 +35,11 @@ pub enum Event {
         /// The caller wants to be put through by itself after ringing that long, as to an
         /// intercom (RFC 5373, Call-Info, Alert-Info and the like).
         auto_answer: Option<Duration>,
+    },
+    /// The caller has shown before our answer that it hears us (PRACK), and had not before.
+    Reached {
+        /// An incoming call that is not answered yet.
+        call: CallId,
     },
     /// The caller has confirmed our answer (ACK).
     Confirmed {
@@ -147,43 +154,51 @@ pub struct Here {
     pub advertised: IpAddr,
 }
 
+/// Whether a caller hears what we send to where its call came from; anybody can send a datagram in
+/// the name of anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It has shown it: it calls over a stream, has confirmed an earlier call or proved a password,
+    /// or we have spoken to it first.
+    Shown,
+    /// It will show it before the answer, as it confirms what it is told (RFC 3262);
+    /// `Event::Reached` follows.
+    Confirms,
+    /// The ACK to our answer will be the first sign.
+    Unknown,
+}
+
+/// The field that names the call, of an event that is borrowed or borrowed mutably.
+macro_rules! call_of {
+    ($event:expr) => {
+        match $event {
+            Event::Incoming { call, .. }
+            | Event::Reached { call }
+            | Event::Confirmed { call, .. }
+            | Event::Reoffer { call, .. }
+            | Event::Reanswered { call, .. }
+            | Event::Replaced { call, .. }
+            | Event::Ended { call, .. }
+            | Event::Key { call, .. }
+            | Event::KeyRefused { call, .. }
+            | Event::Ringing { call }
+            | Event::EarlyMedia { call, .. }
+            | Event::Answered { call, .. }
+            | Event::Refused { call, .. } => Some(call),
+            Event::Account { .. } | Event::User { .. } | Event::Guard(_) => None,
+        }
+    };
+}
+
 impl Event {
     /// The call that it is about, if it is about one.
     pub fn call(&self) -> Option<CallId> {
-        match self {
-            Self::Incoming { call, .. }
-            | Self::Confirmed { call, .. }
-            | Self::Reoffer { call, .. }
-            | Self::Reanswered { call, .. }
-            | Self::Replaced { call, .. }
-            | Self::Ended { call, .. }
-            | Self::Key { call, .. }
-            | Self::KeyRefused { call, .. }
-            | Self::Ringing { call }
-            | Self::EarlyMedia { call, .. }
-            | Self::Answered { call, .. }
-            | Self::Refused { call, .. } => Some(*call),
-            Self::Account { .. } | Self::User { .. } | Self::Guard(_) => None,
-        }
+        call_of!(self).copied()
     }
 
     /// The same, to give it another name.
     pub(super) fn call_mut(&mut self) -> Option<&mut CallId> {
-        match self {
-            Self::Incoming { call, .. }
-            | Self::Confirmed { call, .. }
-            | Self::Reoffer { call, .. }
-            | Self::Reanswered { call, .. }
-            | Self::Replaced { call, .. }
-            | Self::Ended { call, .. }
-            | Self::Key { call, .. }
-            | Self::KeyRefused { call, .. }
-            | Self::Ringing { call }
-            | Self::EarlyMedia { call, .. }
-            | Self::Answered { call, .. }
-            | Self::Refused { call, .. } => Some(call),
-            Self::Account { .. } | Self::User { .. } | Self::Guard(_) => None,
-        }
+        call_of!(self)
     }
 }
 

@@ -57,7 +57,7 @@ pub use counts::Counts;
 pub use door::guard::{Notice, Offence};
 pub use endpoint::Endpoint;
 pub use error::Error;
-pub use event::{AccountState, Caller, Event, Here, HowEnded, UserState};
+pub use event::{AccountState, Caller, Event, Here, HowEnded, Reach, UserState};
 pub use settings::{Account, Callers, Caps, Listen, Presence, Secret, Settings, Timing};
 pub use settings::{Transport, User};
 pub use wire::tls::Tls;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::signal::{Dice, ulaw};
+use super::signal::{Dice, from_ulaw, ulaw};
 
 /// One phone with one call at a time.
 pub struct Phone {
@@ -30,6 +30,10 @@ struct Call {
     /// Once proxies want to stay in between: where the other side is, and the way to it.
     way: Option<(String, Vec<String>)>,
     media: Option<SocketAddr>,
+    /// Header lines for the next request only.
+    more: String,
+    /// Numbers taken since the INVITE, whose own its ACK needs.
+    n_pracks: u32,
 }
 
 /// What came in, whole.
@@ -91,6 +95,25 @@ impl Phone {
         self.call = self.new_call(user);
         let offer = self.offer("sendrecv");
         self.send("INVITE", &offer)
+    }
+
+    /// As `invite`, by a phone that confirms what it is told before the answer (RFC 3262).
+    pub fn invite_reliably(&mut self, user: &str) -> Instant {
+        self.call = self.new_call(user);
+        self.call.more = "Supported: 100rel\r\n".to_owned();
+        let offer = self.offer("sendrecv");
+        self.send("INVITE", &offer)
+    }
+
+    /// Confirms what came before the answer.
+    pub fn acknowledge_early(&mut self, early: &Message) {
+        let (rseq, cseq) = (early.header("RSeq"), early.header("CSeq"));
+        self.call.more = format!("RAck: {rseq} {cseq}\r\n");
+        self.call.n_pracks += 1;
+        let sequence = self.call.sequence + self.call.n_pracks;
+        let text = self.compose("PRACK", "", sequence, true);
+        self.call.more.clear();
+        self.send_raw(text.as_bytes());
     }
 
     /// As `invite`, with a session description of the test's.
@@ -161,7 +184,7 @@ impl Phone {
         let until = Instant::now() + longest;
         loop {
             let message = self.receive(until)?;
-            if message.status() >= 200 {
+            if message.status() >= 200 && !message.header("CSeq").ends_with("PRACK") {
                 if message.status() >= 300 && message.header("CSeq").ends_with("INVITE") {
                     self.acknowledge(message.status());
                 }
@@ -301,6 +324,16 @@ impl Phone {
         .collect()
     }
 
+    /// The sound of the RTP packets of PCMU that came in since the last look.
+    pub fn heard_sound(&self) -> Vec<f32> {
+        let mut buffer = [0; 2_048];
+        let mut sound = Vec::new();
+        while let Ok((length, _)) = self.rtp.recv_from(&mut buffer) {
+            sound.extend(buffer[..length].iter().skip(12).copied().map(from_ulaw));
+        }
+        sound
+    }
+
     /// How many RTP packets of PCMU came in since the last look that are not all silence.
     pub fn heard_loud(&self) -> usize {
         let mut buffer = [0; 2_048];
@@ -321,9 +354,10 @@ impl Phone {
     }
 
     fn offer_of(&self, formats: &str, direction: &str) -> String {
-        let port = self.rtp.local_addr().unwrap().port();
+        let at = self.rtp.local_addr().unwrap();
+        let (ip, port) = (at.ip(), at.port());
         format!(
-            "v=0\r\no=- {} {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+            "v=0\r\no=- {} {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
              m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na={direction}\r\n",
             self.call.tag, self.call.sequence
@@ -331,9 +365,10 @@ impl Phone {
     }
 
     fn send(&mut self, method: &str, body: &str) -> Instant {
-        self.call.sequence += 1;
+        self.call.sequence += 1 + std::mem::take(&mut self.call.n_pracks);
         self.call.branch = format!("z9hG4bK-{}-{}", self.call.id, self.call.sequence);
         let text = self.compose(method, body, self.call.sequence, false);
+        self.call.more.clear();
         let now = Instant::now();
         self.sip.send_to(text.as_bytes(), self.server).unwrap();
         now
@@ -370,10 +405,11 @@ impl Phone {
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch={}{branch};rport\r\n\
              Max-Forwards: 70\r\nFrom: \"Test\" <sip:tester@{me}>;tag={}\r\nTo: {to}\r\n\
              Call-ID: {}\r\nCSeq: {sequence} {method}\r\nContact: <sip:tester@{me}>\r\n\
-             {route}{kind}Content-Length: {}\r\n\r\n{body}",
+             {route}{}{kind}Content-Length: {}\r\n\r\n{body}",
             call.branch,
             call.tag,
             call.id,
+            call.more,
             body.len()
         )
     }

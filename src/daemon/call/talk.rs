@@ -204,6 +204,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             }
             sip::Event::Replaced { .. }
             | sip::Event::Incoming { .. }
+            | sip::Event::Reached { .. }
             | sip::Event::Account { .. }
             | sip::Event::User { .. }
             | sip::Event::Guard(_) => {}

@@ -19,7 +19,8 @@ impl Service {
                 call,
                 caller,
                 dialled,
-                source: _,
+                source,
+                reach,
                 here,
                 offer,
                 auto_answer,
@@ -37,7 +38,7 @@ impl Service {
                     return self.no_such_number(call, &caller, &dialled);
                 }
                 let dialled = words::dialled(&dialled, self.named(account));
-                match self.legs.arrive(call, offer, here) {
+                match self.legs.arrive(call, offer, here, (source.ip(), reach)) {
                     Ok(()) => self.inputs.push_back(Input::CallArrived {
                         call,
                         caller,
@@ -57,6 +58,7 @@ impl Service {
                     }
                 }
             }
+            sip::Event::Reached { call } => self.legs.reached(call),
             sip::Event::Confirmed { call, answer } => self.confirmed(call, answer.as_deref()),
             sip::Event::Reoffer { call, offer } => {
                 match self.legs.reoffer(call, offer.as_deref()) {

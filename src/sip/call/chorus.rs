@@ -185,6 +185,7 @@ impl Chorus {
             | Event::EarlyMedia { .. }
             | Event::Ended { .. }
             | Event::Incoming { .. }
+            | Event::Reached { .. }
             | Event::Confirmed { .. }
             | Event::Reoffer { .. }
             | Event::Reanswered { .. }

@@ -1,6 +1,6 @@
 //! What happens between an INVITE of a peer and our answer to it?
 
-use rsipstack::sip::{Header, Method, StatusCode};
+use rsipstack::sip::{Header, Headers, Method, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tokio::time::{Instant, sleep_until};
 
@@ -13,7 +13,7 @@ use crate::sip::call::reason::{self, Reason};
 use crate::sip::call::reliable::{Due, Reliable};
 use crate::sip::call::renewing::{Begun, Role};
 use crate::sip::door::half_open::HalfOpen;
-use crate::sip::event::{Event, HowEnded};
+use crate::sip::event::{Event, HowEnded, Reach};
 use crate::sip::hub::{Command, Input, Refusal};
 use crate::sip::message;
 
@@ -23,6 +23,7 @@ pub(crate) struct Invited {
     asked: Asked,
     dialog: Dialog,
     reliable: Reliable,
+    reach: Reach,
     /// What to say before the answer, and the answer, once the caller has heard the last.
     next: Option<Provisional>,
     answer: Option<String>,
@@ -55,6 +56,7 @@ impl Invited {
         let dialog = Dialog::invited(&asked.request, asked.tag());
         call.seat.take_dialog(&dialog.key);
         let headers = &asked.request.headers;
+        let reach = reach(&call, headers);
         call.hub.tell(Event::Incoming {
             call: call.id,
             caller: message::caller(headers),
@@ -62,12 +64,14 @@ impl Invited {
             account: call.account.as_ref().map(|account| account.name.clone()),
             user,
             source: call.flow.remote,
+            reach,
             here: call.flow.here(),
             offer: asked.offer(),
             auto_answer: auto_answer::wish(&asked.request),
         });
         Self {
             reliable: Reliable::new(call.hub.timing.t1, chance()),
+            reach,
             next: None,
             answer: None,
             place,
@@ -246,6 +250,11 @@ impl Invited {
             reply(&mut request, status, Vec::new()).await;
             return Next::On;
         }
+        if self.reach != Reach::Shown {
+            self.reach = Reach::Shown;
+            let call = self.call.id;
+            self.call.hub.tell(Event::Reached { call });
+        }
         // Our answer to the first offer is on its way; another offer is too early for us.
         let status = if request.original.body.is_empty() {
             StatusCode::OK
@@ -328,5 +337,19 @@ impl Invited {
 
     fn respond(&self, status: StatusCode, headers: Vec<Header>, body: Option<String>) {
         self.asked.respond(&self.call.hub, status, headers, body);
+    }
+}
+
+/// What is known of the caller when it calls.
+fn reach(call: &Call, headers: &Headers) -> Reach {
+    if call.flow.is_stream() || !call.hub.doors.is_limited(call.flow.remote.ip()) {
+        return Reach::Shown;
+    }
+    let is_reliable = message::requires(headers, message::RELIABLE)
+        || message::supports(headers, message::RELIABLE);
+    if is_reliable {
+        Reach::Confirms
+    } else {
+        Reach::Unknown
     }
 }
