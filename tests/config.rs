@@ -75,6 +75,24 @@ fn three_lines_are_a_configuration() {
 }
 
 #[test]
+fn an_account_has_codecs_and_a_realm_of_its_own() {
+    let config = good(
+        "[sip]\ndomain = a\nuser = 1\ncodecs = pcma\nrealm = *\n\
+         [sip:b]\ndomain = b\nuser = 2\ncodecs = g722 ulaw\nrealm = house of B\n\
+         [sip:c]\ndomain = c\nuser = 3\n[sip:d]\ndomain = d\nuser = 4\ncodecs =",
+    );
+    let wanted = [
+        (&[Encoding::Pcma][..], ""),
+        (&[Encoding::G722, Encoding::Pcmu], "house of B"),
+        (&[Encoding::Pcma], ""),
+        (&[Encoding::Pcma], ""),
+    ];
+    let found = config.sip.accounts();
+    let found = found.map(|account| (config.sip.codecs_of(account), account.realm.as_str()));
+    assert_eq!(found.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
 fn defaults_are_those_of_the_contract() {
     let config = Config::default();
     assert_eq!(config.sip.accounts().count(), 0);
@@ -120,7 +138,7 @@ fn every_slip_of_the_old_dialect_is_told_with_its_line() {
         (
             "[server]\npjsua-log-level = 4.5",
             "paging.conf:2: [server] pjsua-log-level = 4.5: not a whole number from 0 to 10; \
-             write e.g. 1",
+             write e.g. 3",
         ),
         (
             "[calls]\nhold-concurrent = maybe",
@@ -220,6 +238,25 @@ fn settings_that_do_not_fit_together_are_told() {
         (
             "[sip]\ncodecs = opus G722 Opus",
             "paging.conf:2: [sip] codecs = opus G722 Opus: names opus twice; write each codec once",
+        ),
+        (
+            "[sip:a]\ndomain = pbx\nuser = 1\ncodecs = g722 g722",
+            "paging.conf:4: [sip:a] codecs = g722 g722: names g722 twice; write each codec once",
+        ),
+        (
+            "[sip]\ncodecs =",
+            "paging.conf:2: [sip] codecs =: leaves no codec; write some of opus, g722, pcmu, pcma, \
+             l16",
+        ),
+        (
+            "[sip]\nrealm = \"pbx",
+            "paging.conf:2: [sip] realm = \"pbx: begins with a quotation mark; write what stands \
+             between the marks of realm=\"…\" in the PBX's answer, e.g. asterisk",
+        ),
+        (
+            "[sip]\nmax-calls = many",
+            "paging.conf:2: [sip] max-calls = many: not a whole number from 1 to 10000; write \
+             e.g. 100",
         ),
         (
             "[sip]\ncodecs = g729",
@@ -444,7 +481,7 @@ fn options_count_before_files() {
         remarks(&read_texts(files, &over("99"))),
         [
             "command line --pjsua-log-level: [server] pjsua-log-level = 99: not a whole number \
-             from 0 to 10; write e.g. 1"
+             from 0 to 10; write e.g. 3"
         ]
     );
 }

@@ -107,6 +107,23 @@ fn accounts_come_go_and_change() {
     assert_eq!(diff(&old, &old).to_string(), "nothing changed");
 }
 
+#[test]
+fn codecs_of_an_account_come_back_from_a_dump_and_concern_its_calls() {
+    let text = |codecs: &str| {
+        format!("[sip]\ncodecs = pcma\n[sip:x]\ndomain = b\nuser = 2\n{codecs}")
+    };
+    let (own, shared) = (good(&text("codecs = g722 pcmu")), good(&text("")));
+    for config in [&own, &shared] {
+        let dumped = dump(config, Title::Current, Secrets::Shown);
+        assert_eq!(good(&dumped), *config, "{dumped}");
+    }
+    for (old, new) in [(&own, &shared), (&shared, &own)] {
+        let changes = diff(old, new);
+        assert_eq!(changes.accounts, [("x".to_owned(), AccountChange::Changed)]);
+        assert!(changes.concern(Part::Media));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 300,

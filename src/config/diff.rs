@@ -50,7 +50,7 @@ impl fmt::Display for Changes {
 /// Compares key by key, so that nothing of the table can be forgotten.
 pub fn diff(old: &Config, new: &Config) -> Changes {
     let mut changes = Changes::default();
-    for key in keys::all().filter(|key| !key.is_of_account()) {
+    for key in keys::all().filter(|key| key.is_of_whole()) {
         if key.show(old) != key.show(new) {
             changes.parts.insert(key.part);
             changes.keys.push(format!("[{}] {}", key.section, key.name));
@@ -69,8 +69,14 @@ fn accounts(old: &Config, new: &Config, changes: &mut Changes) {
     }
     for account in new.sip.accounts() {
         match find(old, &account.name) {
-            None => account_changed(account, AccountChange::Added, changes),
+            None => {
+                changes.parts.insert(Part::Media);
+                account_changed(account, AccountChange::Added, changes);
+            }
             Some(before) if before != account => {
+                if before.codecs != account.codecs {
+                    changes.parts.insert(Part::Media);
+                }
                 account_changed(account, AccountChange::Changed, changes);
             }
             Some(_) => {}

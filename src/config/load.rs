@@ -242,7 +242,7 @@ impl Loading {
         mut set: impl FnMut(&str, &mut Vec<String>) -> Result<(), String>,
     ) -> Option<Written> {
         let Some(value) = value else {
-            let default = set(key.default, &mut Vec::new());
+            let default = set(key.default_in(section), &mut Vec::new());
             default.expect("the table's defaults are valid");
             return None;
         };

@@ -85,6 +85,14 @@ impl Sip {
             .chain(&self.further)
             .filter(|account| !account.domain.is_empty())
     }
+
+    /// What calls through the account may use, the preferred first.
+    pub fn codecs_of<'a>(&'a self, account: &'a Account) -> &'a [Encoding] {
+        if account.codecs.is_empty() {
+            return &self.codecs;
+        }
+        &account.codecs
+    }
 }
 
 /// One who may call and register here.
@@ -125,6 +133,8 @@ pub struct Account {
     pub password: Secret,
     /// The name in digest answers; the user unless set.
     pub auth_user: String,
+    /// The realm whose challenges are answered; empty for any.
+    pub realm: String,
     /// Empty for none.
     pub display_name: String,
     /// As `host` or `host:port`, the preferred first.
@@ -135,6 +145,8 @@ pub struct Account {
     pub expires: Duration,
     /// The time between two signs of life; zero for never.
     pub keep_alive: Duration,
+    /// For its calls, the preferred first; empty for those of `Sip::codecs`.
+    pub codecs: Vec<Encoding>,
 }
 
 /// What carries SIP messages.
@@ -457,11 +469,13 @@ impl Account {
             extensions: Vec::new(),
             password: Secret::default(),
             auth_user: String::new(),
+            realm: String::new(),
             display_name: String::new(),
             outbound_proxy: Vec::new(),
             transport: None,
             expires: Duration::ZERO,
             keep_alive: Duration::ZERO,
+            codecs: Vec::new(),
         }
     }
 }

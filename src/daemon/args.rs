@@ -155,14 +155,9 @@ pub struct Call {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
 
-    /// Codecs to offer, the preferred first: of opus, g722, pcmu, pcma, l16
-    #[arg(
-        long,
-        value_name = "NAMES",
-        default_value = "pcmu,pcma",
-        value_delimiter = ',',
-        value_parser = codec
-    )]
+    /// Codecs to offer, the preferred first: of opus, g722, pcmu, pcma, l16; otherwise those of
+    /// the account, or pcmu,pcma
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = codec)]
     pub codec: Vec<Codec>,
 
     /// Protect the sound: off, optional (if the other side can) or required
@@ -197,6 +192,9 @@ pub struct Call {
 impl Call {
     /// The encodings to offer, the preferred first.
     pub fn codecs(&self) -> Vec<Encoding> {
+        if self.codec.is_empty() {
+            return vec![Encoding::Pcmu, Encoding::Pcma];
+        }
         self.codec
             .iter()
             .flat_map(|codec| codec.0.clone())

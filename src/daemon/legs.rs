@@ -30,10 +30,12 @@ pub(super) struct Settings {
     pub(super) ports: RangeInclusive<u16>,
     /// How packets are marked in the network.
     pub(super) dscp: Dscp,
-    /// Our preference, best first.
+    /// Our preference for calls that come by no account, best first.
     pub(super) encodings: Vec<Encoding>,
     /// Who calls from these networks, and wants its sound there, is known to be there.
     pub(super) allow: Vec<Network>,
+    /// That of each account for its calls.
+    pub(super) of_accounts: BTreeMap<String, Vec<Encoding>>,
     /// Whether sound is protected.
     pub(super) srtp: config::Srtp,
     /// A call is silent when no RTP came for so long.
@@ -100,8 +102,8 @@ impl Legs {
         self.settings = settings;
     }
 
-    /// A call arrives; its sound comes to where it has reached us. `from`: who sent it, and
-    /// whether that is known to be true.
+    /// A call arrives, by that account if by any; its sound comes to where it has reached us.
+    /// `from`: who sent it, and whether that is known to be true.
     ///
     /// # Errors
     /// An offer that we could not answer later, with the status that says so.
@@ -111,11 +113,14 @@ impl Legs {
         offer: Option<String>,
         here: sip::Here,
         from: (IpAddr, sip::Reach),
+        account: Option<&str>,
     ) -> Result<(), Turned> {
+        let of_account = account.and_then(|name| self.settings.of_accounts.get(name));
+        let encodings = of_account.unwrap_or(&self.settings.encodings).clone();
         let ours = Ours {
             address: here.advertised,
             port: UNBOUND,
-            encodings: self.settings.encodings.clone(),
+            encodings,
             ptime_ms: PTIME_MS,
             session: chance::number::<u64>() >> 1,
             version: 1,
@@ -488,10 +493,10 @@ mod tests {
         match what {
             // Ids are never used again.
             0..=3 if legs.legs.contains_key(&call) => {}
-            0 => drop(legs.arrive(call, Some(good), HERE, SHOWN)),
-            1 => drop(legs.arrive(call, Some(good), HERE, CONFIRMS)),
-            2 => drop(legs.arrive(call, None, HERE, SHOWN)),
-            3 => drop(legs.arrive(call, Some(bad), HERE, SHOWN)),
+            0 => drop(legs.arrive(call, Some(good), HERE, SHOWN, None)),
+            1 => drop(legs.arrive(call, Some(good), HERE, CONFIRMS, None)),
+            2 => drop(legs.arrive(call, None, HERE, SHOWN, None)),
+            3 => drop(legs.arrive(call, Some(bad), HERE, SHOWN, None)),
             4..=6 => drop(legs.answer(call)),
             7 => drop(legs.late_answer(call, &good)),
             8 => drop(legs.late_answer(call, &bad)),
@@ -516,6 +521,7 @@ mod tests {
                 dscp: Dscp::EF,
                 encodings: vec![Encoding::Pcmu],
                 allow: Vec::new(),
+                of_accounts: BTreeMap::new(),
                 srtp: config::Srtp::Off,
                 rtp_timeout: None,
             };

@@ -123,7 +123,8 @@ pub(super) fn accounts(config: &Config) -> Vec<sip::Account> {
     config.sip.accounts().map(account).collect()
 }
 
-fn account(from: &config::Account) -> sip::Account {
+/// One account, to be registered.
+pub(super) fn account(from: &config::Account) -> sip::Account {
     let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
     sip::Account {
         name: from.name.clone(),
@@ -133,6 +134,7 @@ fn account(from: &config::Account) -> sip::Account {
         extensions: from.extensions.clone(),
         auth_user: filled(&from.auth_user),
         password: sip::Secret::new(from.password.reveal()),
+        realm: filled(&from.realm),
         display_name: filled(&from.display_name),
         outbound_proxies: from.outbound_proxy.clone(),
         transport: from.transport.map(transport),
@@ -158,11 +160,16 @@ fn transport(from: config::Transport) -> sip::Transport {
 }
 
 pub(super) fn legs(config: &Config) -> legs::Settings {
+    let encodings = |account: &config::Account| {
+        let encodings = config.sip.codecs_of(account).to_vec();
+        (account.name.clone(), encodings)
+    };
     legs::Settings {
         ports: config.sip.rtp_ports.clone(),
         dscp: config.sip.rtp_dscp,
         encodings: config.sip.codecs.clone(),
         allow: config.sip.allow.clone(),
+        of_accounts: config.sip.accounts().map(encodings).collect(),
         srtp: config.sip.srtp,
         rtp_timeout: config.calls.rtp_timeout,
     }

@@ -107,11 +107,19 @@ pub(super) fn account(name: String, state: AccountState) -> Option<Input> {
     let (ok, text) = match state {
         AccountState::Registering => return None,
         AccountState::Registered { server, left, .. } => (true, registered(&server, left)),
-        AccountState::Refused { status, reason, .. } => {
-            let hint = match status {
-                401 | 403 | 407 => "; check user and pass",
-                404 => "; check user and domain",
-                _ => "",
+        AccountState::Refused {
+            status,
+            reason,
+            other_realm,
+            ..
+        } => {
+            let hint = match (status, other_realm) {
+                (_, Some(realm)) => {
+                    format!("; it asks for the password of the realm {realm:?}; check realm")
+                }
+                (401 | 403 | 407, None) => "; check user and pass".to_owned(),
+                (404, None) => "; check user and domain".to_owned(),
+                (_, None) => String::new(),
             };
             (
                 false,
@@ -205,22 +213,27 @@ mod tests {
 
     #[test]
     fn a_refused_account_gets_a_hint() {
-        let reason = "Forbidden".to_owned();
-        let retry_in = std::time::Duration::from_secs(60);
-        let state = AccountState::Refused {
-            status: 403,
-            reason,
-            retry_in,
+        let text = |status, reason: &str, other_realm: Option<&str>| {
+            let state = AccountState::Refused {
+                status,
+                reason: reason.to_owned(),
+                other_realm: other_realm.map(str::to_owned),
+                retry_in: std::time::Duration::from_secs(60),
+            };
+            match account("sip".into(), state) {
+                Some(Input::AccountChanged {
+                    ok: false, text, ..
+                }) => text,
+                other => panic!("a refusal is news: {other:?}"),
+            }
         };
-        let Some(Input::AccountChanged {
-            ok: false, text, ..
-        }) = account("sip".into(), state)
-        else {
-            panic!("a refusal is news");
-        };
+        let forbidden = text(403, "Forbidden", None);
         assert!(
-            text.contains("403 Forbidden; check user and pass"),
-            "{text}"
+            forbidden.contains("403 Forbidden; check user and pass"),
+            "{forbidden}"
         );
+        let other = text(401, "Unauthorized", Some("a\nb"));
+        let wanted = "401 Unauthorized; it asks for the password of the realm \"a\\nb\"; check realm";
+        assert!(other.contains(wanted), "{other}");
     }
 }

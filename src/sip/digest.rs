@@ -46,9 +46,19 @@ enum Hash {
 
 impl Challenge {
     /// The first challenge that we can answer: servers list the preferred one first (RFC 8760
-    /// §2.4).
-    pub(super) fn choose<'a>(values: impl Iterator<Item = &'a str>) -> Option<Self> {
-        values.filter_map(Self::parse).next()
+    /// §2.4). It has to be of a realm that `knows` says is ours.
+    pub(super) fn choose<'a>(
+        values: impl Iterator<Item = &'a str>,
+        knows: impl Fn(&str) -> bool,
+    ) -> Option<Self> {
+        values
+            .filter_map(Self::parse)
+            .find(|challenge| knows(&challenge.realm))
+    }
+
+    /// Whose password is asked for.
+    pub(super) fn realm(&self) -> &str {
+        &self.realm
     }
 
     fn parse(value: &str) -> Option<Self> {
@@ -258,7 +268,7 @@ mod tests {
                 ..mufasa("/dir/index.html", cnonce)
             };
             let text = challenge(name);
-            let mut challenge = Challenge::choose([text.as_str()].into_iter()).unwrap();
+            let mut challenge = Challenge::choose([text.as_str()].into_iter(), |_| true).unwrap();
             let answer = challenge.answer(proof);
             assert!(
                 answer.contains(&format!("response=\"{wanted}\"")),
@@ -273,7 +283,7 @@ mod tests {
     #[test]
     fn a_server_without_qop_gets_the_old_form() {
         let value = r#"Digest realm="a\"b", nonce="n""#;
-        let mut challenge = Challenge::choose([value].into_iter()).unwrap();
+        let mut challenge = Challenge::choose([value].into_iter(), |_| true).unwrap();
         let answer = challenge.answer(mufasa("sip:x", "c"));
         let secret = Hash::Md5.hex("Mufasa:a\"b:Circle of Life");
         let wanted = Hash::Md5.hex(&format!("{secret}:n:{}", Hash::Md5.hex("GET:sip:x")));
@@ -289,9 +299,24 @@ mod tests {
             "Digest realm=\"b\", nonce=\"2\", qop=\"auth-int\"",
             "Digest realm=\"c\", nonce=\"3\", stale=TRUE",
         ];
-        let chosen = Challenge::choose(values.into_iter()).unwrap();
+        let chosen = Challenge::choose(values.into_iter(), |_| true).unwrap();
         assert_eq!((chosen.realm.as_str(), chosen.stale), ("c", true));
-        assert!(Challenge::choose(values[..3].iter().copied()).is_none());
+        assert!(Challenge::choose(values[..3].iter().copied(), |_| true).is_none());
+    }
+
+    #[test]
+    fn a_challenge_of_another_realm_is_passed_over() {
+        let values = [
+            "Digest realm=\"proxy\", nonce=\"1\"",
+            "Digest realm=\"a \\\"b\\\"\", nonce=\"2\"",
+        ];
+        let chosen = |realm: &str| {
+            let chosen = Challenge::choose(values.into_iter(), |asked| asked == realm);
+            chosen.map(|challenge| challenge.nonce)
+        };
+        assert_eq!(chosen("a \"b\"").as_deref(), Some("2"));
+        assert_eq!(chosen("proxy").as_deref(), Some("1"));
+        assert_eq!(chosen("Proxy"), None);
     }
 
     proptest! {

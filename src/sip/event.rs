@@ -257,6 +257,8 @@ pub enum AccountState {
         status: u16,
         /// The text of the status line.
         reason: String,
+        /// The realm whose password it asks for, if it is not the account's.
+        other_realm: Option<String>,
         /// When it is tried again, in case the other side is put right.
         retry_in: Duration,
     },

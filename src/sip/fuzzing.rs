@@ -102,7 +102,7 @@ fn told(response: &Response) {
         one_line(&uri);
     }
     let challenges = message::values(&response.headers, "WWW-Authenticate");
-    if let Some(mut challenge) = Challenge::choose(challenges) {
+    if let Some(mut challenge) = Challenge::choose(challenges, |_| true) {
         one_line(&challenge.answer(proof("u", "p", "c")));
     }
 }
@@ -227,7 +227,7 @@ fn believed(user: &str, password: &str, cnonce: &str, method: &str) {
             assert_eq!(proof.user, user);
             challenger.judge(&proof, Some(secret), method, from, now)
         };
-        let mut challenge = Challenge::choose([challenge.as_str()].into_iter())
+        let mut challenge = Challenge::choose([challenge.as_str()].into_iter(), |_| true)
             .expect("our challenge can be answered");
         let mut next = || {
             let proof = Proof {
@@ -259,7 +259,7 @@ fn strangers(text: &str, proof: Proof<'_>) {
             let judgement = challenger.judge(&proof, Some(&secret), "INVITE", peer().ip(), now);
             assert!(matches!(judgement, Judgement::Wrong | Judgement::Foreign));
         }
-        let Some(mut challenge) = Challenge::choose([text.as_str()].into_iter()) else {
+        let Some(mut challenge) = Challenge::choose([text.as_str()].into_iter(), |_| true) else {
             continue;
         };
         let answer = challenge.answer(proof);
@@ -293,7 +293,7 @@ pub(crate) fn mask(texts: [String; 4], fold: u8, behind: &[u8]) {
     let challenge = format!("Digest realm=\"r\", nonce=\"{NONCE}\", {fields}");
     let mut secrets = vec![NONCE.to_owned(), PASSWORD.to_owned(), KEY.to_owned()];
     let mut proof_line = String::new();
-    if let Some(mut challenge) = Challenge::choose([challenge.as_str()].into_iter()) {
+    if let Some(mut challenge) = Challenge::choose([challenge.as_str()].into_iter(), |_| true) {
         let cnonce = cnonce.replace(['"', '\\'], "");
         proof_line = challenge.answer(proof(&user, "p", &cnonce));
         secrets.extend(field(&proof_line, "response"));

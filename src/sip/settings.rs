@@ -151,6 +151,8 @@ pub struct Account {
     pub auth_user: Option<String>,
     /// The password; never shown.
     pub password: Secret,
+    /// The only realm whose challenges are answered; `None` for any.
+    pub realm: Option<String>,
     /// The name that is shown to those we call.
     pub display_name: Option<String>,
     /// `host`, `host:port` or a SIP URI to send everything of this account through; each is
@@ -182,6 +184,11 @@ pub enum Presence {
 impl Account {
     /// Asked for when the configuration names no life; short enough for a PBX that forgets.
     const DEFAULT_EXPIRES: Duration = Duration::from_secs(300);
+
+    /// Whether who asks in the name of that realm gets a proof of the password.
+    pub(super) fn proves_to(&self, realm: &str) -> bool {
+        self.realm.as_deref().is_none_or(|ours| ours == realm)
+    }
 
     pub(super) fn proof_user(&self) -> &str {
         self.auth_user.as_deref().unwrap_or(&self.user)

@@ -118,13 +118,12 @@ enum Asker {
 }
 
 impl Credentials {
-    /// Learns from a 401 or 407; false if it asks for something that we cannot do.
-    pub(super) fn learn(&mut self, response: &Response) -> bool {
-        let (asker, name) = match response.status_code.code() {
-            407 => (Asker::Proxy, "Proxy-Authenticate"),
-            _ => (Asker::Server, "WWW-Authenticate"),
-        };
-        let challenge = Challenge::choose(message::values(&response.headers, name));
+    /// Learns from a 401 or 407; false if it asks for something that we cannot do, or in the
+    /// name of a realm that is not the account's.
+    pub(super) fn learn(&mut self, response: &Response, account: &Account) -> bool {
+        let (asker, name) = asked_by(response);
+        let challenges = message::values(&response.headers, name);
+        let challenge = Challenge::choose(challenges, |realm| account.proves_to(realm));
         self.challenge = challenge.map(|challenge| (challenge, asker));
         self.challenge.is_some()
     }
@@ -157,6 +156,24 @@ impl Credentials {
             Asker::Server => Header::Authorization(proof.into()),
             Asker::Proxy => Header::ProxyAuthorization(proof.into()),
         });
+    }
+}
+
+/// The realm of a challenge that the account does not answer, because its own is another.
+pub(super) fn other_realm(response: &Response, account: &Account) -> Option<String> {
+    let challenges = || message::values(&response.headers, asked_by(response).1);
+    let is_ours = |realm: &str| account.proves_to(realm);
+    if !is_challenge(response) || Challenge::choose(challenges(), is_ours).is_some() {
+        return None;
+    }
+    Challenge::choose(challenges(), |_| true).map(|other| other.realm().to_owned())
+}
+
+/// Who asks for a password, and in which header.
+fn asked_by(response: &Response) -> (Asker, &'static str) {
+    match response.status_code.code() {
+        407 => (Asker::Proxy, "Proxy-Authenticate"),
+        _ => (Asker::Server, "WWW-Authenticate"),
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
         &["secret", "50%%", "%", "a;b", ";x", "a%%(b)s", "\"x\""],
     ),
     row("sip", "auth-user", &["someone@example.com", "a;b ;c"]),
+    row("sip", "realm", &["asterisk", "PBX of the hall; 2"]),
     row("sip", "display-name", &["Paging Hall", "100% \"loud\""]),
     row(
         "sip",

@@ -58,6 +58,7 @@ pub(crate) struct Seen {
     pub(crate) contact: String,
     pub(crate) uri: String,
     pub(crate) route: Option<String>,
+    pub(crate) supported: Option<String>,
     pub(crate) status: u16,
 }
 
@@ -148,6 +149,7 @@ async fn serve(
             contact: header(&text, "Contact").unwrap().to_owned(),
             uri: text.split(' ').nth(1).unwrap().to_owned(),
             route: header(&text, "Route").map(str::to_owned),
+            supported: header(&text, "Supported").map(str::to_owned),
             status: status[..3].parse().unwrap(),
         });
         let mut answer = format!("SIP/2.0 {status}\r\n");
@@ -221,7 +223,7 @@ fn is_right(proof: &str, password: &str) -> bool {
 }
 
 /// With quotes, which have to be escaped on the way and not in the proof.
-const REALM: &str = "the \"house\"";
+pub(crate) const REALM: &str = "the \"house\"";
 
 /// What a registrar of RFC 5627 adds, as nasty as it may be.
 const GRUU: &str = "+sip.instance=\"<urn:uuid:1>\";pub-gruu=\"sip:7@h;gr=urn:uuid:1;expires=1\";\

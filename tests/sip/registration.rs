@@ -7,7 +7,7 @@ use paging::sip::{Account, AccountState, Event, Secret, Transport};
 use tokio::time::sleep;
 
 use crate::parts::{Named, Phone, Raw};
-use crate::registrar::{Mood, Registrar};
+use crate::registrar::{Mood, REALM, Registrar};
 
 impl Phone {
     async fn account_state(&mut self) -> AccountState {
@@ -144,9 +144,11 @@ async fn a_wrong_password_is_said_once_and_tried_seldom() {
         AccountState::Refused {
             status,
             reason,
+            other_realm,
             retry_in,
         } => {
             assert_eq!((status, reason.as_str()), (401, "Unauthorized"));
+            assert_eq!(other_realm, None);
             assert!(retry_in >= Duration::from_millis(450));
         }
         other => panic!("{other:?}"),
@@ -156,6 +158,45 @@ async fn a_wrong_password_is_said_once_and_tried_seldom() {
     assert!((3..=4).contains(&seen.len()), "{seen:?}");
     registrar.mood(|mood| mood.password = "s3%cret");
     phone.registered().await;
+}
+
+/// RFC 3261 §22.1: a realm is what a password is for.
+#[tokio::test]
+async fn a_password_is_proved_to_its_own_realm_only() {
+    let registrar = Registrar::start(Mood::default()).await;
+    let of = |realm: &str| Account {
+        realm: Some(realm.to_owned()),
+        ..registrar.account()
+    };
+    let mut phone = Phone::with(vec![of("another house")]).await;
+    assert_eq!(phone.account_state().await, AccountState::Registering);
+    match phone.account_state().await {
+        AccountState::Refused {
+            status: 401,
+            other_realm,
+            ..
+        } => assert_eq!(other_realm.as_deref(), Some(REALM)),
+        other => panic!("{other:?}"),
+    }
+    let seen = registrar.seen();
+    assert!(seen.iter().all(|s| s.authorization.is_none()), "{seen:?}");
+    phone.endpoint.set_accounts(vec![of(REALM)]);
+    assert_eq!(phone.account_state().await, AccountState::Gone);
+    assert_eq!(phone.account_state().await, AccountState::Registering);
+    phone.registered().await;
+}
+
+/// RFC 3327 §5.1.
+#[tokio::test]
+async fn each_register_says_that_paths_are_understood() {
+    let (registrar, mut phone) = registering(Mood::default()).await;
+    phone.registered().await;
+    phone.endpoint.stop().await;
+    let seen = registrar.seen();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    for register in seen {
+        assert_eq!(register.supported.as_deref(), Some("path"));
+    }
 }
 
 #[tokio::test]

@@ -18,8 +18,8 @@ pub(super) use measure::{
     SIGNED_SECONDS, VOLUME,
 };
 pub(super) use network::{
-    ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, SRTP, USER,
-    pairs,
+    ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, REALM, SRTP,
+    USER, pairs,
 };
 pub(super) use sound::{AGC, BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER};
 
@@ -70,12 +70,12 @@ pub(super) const BOOL: Form<bool> = Form {
 };
 
 pub(super) const SIP_LOG_LEVEL: Form<u8> = Form {
-    parse: |text| integer(text, 0..=10).map(|level| level as u8),
+    parse: |text| integer(text, 0..=10, 3).map(|level| level as u8),
     show: u8::to_string,
 };
 
 pub(super) const MAX_CALLS: Form<usize> = Form {
-    parse: |text| integer(text, 1..=10_000).map(|calls| calls as usize),
+    parse: |text| integer(text, 1..=10_000, 100).map(|calls| calls as usize),
     show: usize::to_string,
 };
 
@@ -167,14 +167,14 @@ fn one_line(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn integer(text: &str, range: RangeInclusive<i64>) -> Result<i64, String> {
+/// `apt` is what most would write.
+fn integer(text: &str, range: RangeInclusive<i64>, apt: i64) -> Result<i64, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| {
         format!(
-            "not a whole number from {} to {}; write e.g. {}",
+            "not a whole number from {} to {}; write e.g. {apt}",
             range.start(),
             range.end(),
-            range.start().max(&1)
         )
     })
 }

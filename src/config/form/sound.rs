@@ -8,13 +8,13 @@ use crate::config::pattern::Pattern;
 use crate::dsp::{Speech, USUAL_TARGET};
 
 pub(in crate::config) const PERIOD: Form<Option<usize>> = Form {
-    parse: |text| optional(text, |text| integer(text, 16..=8_192).map(|n| n as usize)),
+    parse: |text| optional(text, |text| integer(text, 16..=8_192, 256).map(|n| n as usize)),
     show: |frames| frames.map(|frames| frames.to_string()).unwrap_or_default(),
 };
 
 pub(in crate::config) const SAMPLE_RATE: Form<Option<SampleRate>> = Form {
     parse: |text| {
-        let hertz = optional(text, |text| integer(text, 8_000..=192_000))?;
+        let hertz = optional(text, |text| integer(text, 8_000..=192_000, 48_000))?;
         Ok(hertz.and_then(|hertz| SampleRate::new(hertz as u32)))
     },
     show: |rate| rate.map(|rate| rate.hz().to_string()).unwrap_or_default(),

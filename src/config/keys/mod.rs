@@ -10,7 +10,7 @@ mod server;
 mod sip;
 mod user;
 
-use crate::config::model::{Account, Config, User};
+use crate::config::model::{ACCOUNT, Account, Config, User};
 
 pub(super) use gone::{gone, gone_section};
 pub(super) use later::{later_key, later_section};
@@ -73,6 +73,8 @@ pub enum Part {
 enum Slot {
     Whole(Access<Config>),
     Account(Access<Account>),
+    /// Of the whole; an account may have a value of its own, which is empty unless written.
+    Shared(Access<Config>, Access<Account>),
     User(Access<User>),
 }
 
@@ -94,7 +96,20 @@ impl<T> Copy for Access<T> {}
 impl Key {
     /// Whether it may also stand in `[sip:NAME]`.
     pub fn is_of_account(&self) -> bool {
-        matches!(self.slot, Slot::Account(_))
+        matches!(self.slot, Slot::Account(_) | Slot::Shared(..))
+    }
+
+    /// Whether its value in `[sip]` is one of the whole, and not only of the account there.
+    pub(super) fn is_of_whole(&self) -> bool {
+        matches!(self.slot, Slot::Whole(_) | Slot::Shared(..))
+    }
+
+    /// What counts in that section where it is not written.
+    pub(super) fn default_in(&self, section: &str) -> &'static str {
+        match self.slot {
+            Slot::Shared(..) if section.starts_with(ACCOUNT) => "",
+            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) | Slot::User(_) => self.default,
+        }
     }
 
     /// Its name and aliases.
@@ -110,7 +125,7 @@ impl Key {
         remarks: &mut Vec<String>,
     ) -> Result<(), String> {
         match self.slot {
-            Slot::Whole(access) => (access.set)(config, text, remarks),
+            Slot::Whole(access) | Slot::Shared(access, _) => (access.set)(config, text, remarks),
             Slot::Account(access) => (access.set)(&mut config.sip.main, text, remarks),
             Slot::User(_) => Ok(()),
         }
@@ -125,14 +140,14 @@ impl Key {
     ) -> Result<(), String> {
         match self.slot {
             Slot::Whole(_) | Slot::User(_) => Ok(()),
-            Slot::Account(access) => (access.set)(account, text, remarks),
+            Slot::Account(access) | Slot::Shared(_, access) => (access.set)(account, text, remarks),
         }
     }
 
     /// The value as it would be written, secrets included.
     pub(super) fn show(&self, config: &Config) -> String {
         match self.slot {
-            Slot::Whole(access) => (access.show)(config),
+            Slot::Whole(access) | Slot::Shared(access, _) => (access.show)(config),
             Slot::Account(access) => (access.show)(&config.sip.main),
             Slot::User(_) => String::new(),
         }
@@ -142,7 +157,7 @@ impl Key {
     pub(super) fn show_account(&self, account: &Account) -> String {
         match self.slot {
             Slot::Whole(_) | Slot::User(_) => String::new(),
-            Slot::Account(access) => (access.show)(account),
+            Slot::Account(access) | Slot::Shared(_, access) => (access.show)(account),
         }
     }
 
@@ -154,7 +169,7 @@ impl Key {
         remarks: &mut Vec<String>,
     ) -> Result<(), String> {
         match self.slot {
-            Slot::Whole(_) | Slot::Account(_) => Ok(()),
+            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) => Ok(()),
             Slot::User(access) => (access.set)(user, text, remarks),
         }
     }
@@ -162,7 +177,7 @@ impl Key {
     /// As `show_account`, for a user.
     pub(super) fn show_user(&self, user: &User) -> String {
         match self.slot {
-            Slot::Whole(_) | Slot::Account(_) => String::new(),
+            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) => String::new(),
             Slot::User(access) => (access.show)(user),
         }
     }

@@ -60,6 +60,14 @@ pub(super) const KEYS: &[Key] = &[
         )
     },
     account!(
+        "realm",
+        realm,
+        form::REALM,
+        "",
+        "Answer only those who ask for the password of this realm, as the PBX names it. A proxy\n\
+         with a realm of its own goes without an answer then. Empty: whatever the realm."
+    ),
+    account!(
         "display-name",
         display_name,
         form::TEXT,
@@ -177,17 +185,36 @@ pub(super) const KEYS: &[Key] = &[
         "no",
         "Phones that connect by tls: need a certificate that an authority in tls-ca vouches for."
     ),
-    whole!(
-        "sip",
-        CALLS,
-        "codecs",
-        Media,
-        sip.codecs,
-        CODECS,
-        "opus g722 pcmu pcma",
-        "Codecs that callers may use, the preferred first: opus, g722, pcmu, pcma, l16.\n\
-         Phones sound clearest with opus and g722; l16 is uncompressed."
-    ),
+    Key {
+        slot: Slot::Shared(
+            Access {
+                set: |config, text, _| {
+                    config.sip.codecs = (CODECS.parse)(text)?;
+                    Ok(())
+                },
+                show: |config| (CODECS.show)(&config.sip.codecs),
+            },
+            Access {
+                set: |account, text, _| {
+                    account.codecs = (OWN_CODECS.parse)(text)?;
+                    Ok(())
+                },
+                show: |account| (OWN_CODECS.show)(&account.codecs),
+            },
+        ),
+        ..whole!(
+            "sip",
+            CALLS,
+            "codecs",
+            Media,
+            sip.codecs,
+            CODECS,
+            "opus g722 pcmu pcma",
+            "Codecs that callers may use, the preferred first: opus, g722, pcmu, pcma, l16.\n\
+             Phones sound clearest with opus and g722; l16 is uncompressed.\n\
+             In [sip:NAME] those of calls through that account; empty there: as in [sip]."
+        )
+    },
     whole!(
         "sip",
         CALLS,
@@ -289,6 +316,15 @@ pub(super) const KEYS: &[Key] = &[
 
 const CODECS: Form<Vec<Encoding>> = Form {
     parse: codecs,
+    show: |all| codecs_text(all),
+};
+
+/// Those of an account; none stands for those of `[sip]`.
+const OWN_CODECS: Form<Vec<Encoding>> = Form {
+    parse: |text| match text {
+        "" => Ok(Vec::new()),
+        some => codecs(some),
+    },
     show: |all| codecs_text(all),
 };
 

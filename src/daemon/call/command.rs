@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::base::{Encoding, Pcm, SampleRate};
 use crate::config::{self, Secret};
-use crate::daemon::args::{Args, Call};
+use crate::daemon::args::{Args, Call, Codec};
 use crate::daemon::call::measure::{self, Measurement};
 use crate::daemon::call::phone::{Moment, Outcome, Phone, PhoneSettings, Script, Step, host_port};
 use crate::daemon::call::tally::Tally;
@@ -26,30 +26,32 @@ const PROGRESS: Duration = Duration::from_secs(5);
 /// The whole of `paging call`, for a thread without a runtime; `all` names the configuration,
 /// which counts for `--account` only.
 pub fn main(args: &Call, all: &Args) -> ExitCode {
-    let account = match account(args, all) {
+    let mut args = args.clone();
+    let account = match account(&mut args, all) {
         Ok(account) => account,
         Err(code) => return code,
     };
     exit::runtime()
-        .and_then(|runtime| runtime.block_on(run(args.clone(), account)))
+        .and_then(|runtime| runtime.block_on(run(args, account)))
         .unwrap_or_else(|error| exit::failure(&error))
 }
 
-/// The account of the configuration that `--account` names.
-fn account(args: &Call, all: &Args) -> Result<Option<sip::Account>, ExitCode> {
+/// The account of the configuration that `--account` names; its codecs count unless the line has
+/// others.
+fn account(args: &mut Call, all: &Args) -> Result<Option<sip::Account>, ExitCode> {
     let Some(name) = &args.account else {
         return Ok(None);
     };
     let (config, _) = config::load(&all.sources(), &all.overrides())
         .map_err(|mistakes| exit::mistakes(&mistakes))?;
-    let found = settings::accounts(&config)
-        .into_iter()
-        .find(|account| account.name == *name);
-    let Some(account) = found else {
+    let Some(account) = config.sip.accounts().find(|a| a.name == *name) else {
         say(&format!("the configuration has no account {name:?}"));
         return Err(ExitCode::from(exit::MISTAKE));
     };
-    Ok(Some(account))
+    if args.codec.is_empty() {
+        args.codec = vec![Codec(config.sip.codecs_of(account).to_vec())];
+    }
+    Ok(Some(settings::account(account)))
 }
 
 /// Makes the calls that `args` asks for and prints how they went; the exit code is 0 if each was

@@ -24,21 +24,22 @@ impl Service {
                 here,
                 offer,
                 auto_answer,
-                account,
+                account: by,
                 user: _,
             } => {
                 let wish = Wish {
                     number: dialled.clone(),
-                    account: account.clone(),
+                    account: by.clone(),
                     caller: caller.user.clone(),
                 };
                 let caller = words::caller(&caller);
-                let account = account.and_then(|name| self.account(&name));
+                let account = by.as_deref().and_then(|name| self.account(name));
                 if account.is_some_and(|account| !account.answers(&dialled)) {
                     return self.no_such_number(call, &caller, &dialled);
                 }
                 let dialled = words::dialled(&dialled, self.named(account));
-                match self.legs.arrive(call, offer, here, (source.ip(), reach)) {
+                let from = (source.ip(), reach);
+                match self.legs.arrive(call, offer, here, from, by.as_deref()) {
                     Ok(()) => self.inputs.push_back(Input::CallArrived {
                         call,
                         caller,

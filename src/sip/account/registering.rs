@@ -32,7 +32,7 @@ use crate::sip::finding::ways;
 use crate::sip::hub::Hub;
 use crate::sip::message;
 use crate::sip::settings::{Account, Transport};
-use crate::sip::transact::{Credentials, Outcome, is_challenge};
+use crate::sip::transact::{Credentials, Outcome, is_challenge, other_realm};
 use crate::sip::wire::flow::Flow;
 
 /// Keeps an account registered until told to stop; then un-registers it.
@@ -104,7 +104,11 @@ enum Attempt {
     },
     /// Granted, but for an address of ours that a NAT hides; that binding is taken back.
     Hidden,
-    Refused(u16, String),
+    Refused {
+        status: u16,
+        reason: String,
+        other_realm: Option<String>,
+    },
     Failed {
         why: String,
         retry_after: Option<Duration>,
@@ -179,7 +183,11 @@ impl<'a> Binding<'a> {
                     });
                     self.stay(backoff::refresh_after(life, chance())).await;
                 }
-                Attempt::Refused(status, reason) => {
+                Attempt::Refused {
+                    status,
+                    reason,
+                    other_realm,
+                } => {
                     self.hub.registrars.lost(&self.account.name);
                     // What was learnt may be what is wrong.
                     self.credentials.forget();
@@ -190,6 +198,7 @@ impl<'a> Binding<'a> {
                     state.report(AccountState::Refused {
                         status,
                         reason,
+                        other_realm,
                         retry_in,
                     });
                     sleep(retry_in).await;
@@ -262,7 +271,7 @@ impl<'a> Binding<'a> {
                         };
                     }
                 }
-                Attempt::Hidden | Attempt::Refused(..) => return attempt,
+                Attempt::Hidden | Attempt::Refused { .. } => return attempt,
             }
         }
         Attempt::failed(whys.join("; "))
@@ -313,17 +322,17 @@ impl<'a> Binding<'a> {
                     };
                 }
                 _ if is_challenge(&response) => {
-                    let learnt = self.credentials.learn(&response);
+                    let learnt = self.credentials.learn(&response, self.account);
                     if !learnt || (challenged && !self.credentials.is_stale()) {
-                        return refused(&response, server);
+                        return self.refused(&response, server);
                     }
                     challenged = true;
                 }
                 423 => match seconds(&response, "Min-Expires") {
                     Some(least) if least > self.expires => self.expires = least,
-                    Some(_) | None => return refused(&response, server),
+                    Some(_) | None => return self.refused(&response, server),
                 },
-                _ => return refused(&response, server),
+                _ => return self.refused(&response, server),
             }
         }
         Attempt::failed(format!("{server} asks again and again"))
@@ -338,7 +347,7 @@ impl<'a> Binding<'a> {
             let request = self.request(&flow, &contact, Duration::ZERO);
             match self.hub.transact(&flow, request).await {
                 Outcome::Answered(response) if is_challenge(&response) => {
-                    if !self.credentials.learn(&response) {
+                    if !self.credentials.learn(&response, self.account) {
                         return;
                     }
                 }
@@ -372,6 +381,24 @@ impl<'a> Binding<'a> {
         seen.is_some()
     }
 
+    /// What an answer that is no success means: wait long, or try again soon.
+    fn refused(&self, response: &Response, server: &Server) -> Attempt {
+        let status = response.status_code.code();
+        let reason = message::reason(response);
+        if !(500..600).contains(&status) {
+            return Attempt::Refused {
+                status,
+                reason,
+                other_realm: other_realm(response, self.account),
+            };
+        }
+        Attempt::Failed {
+            why: format!("{server} says {status} {reason}"),
+            retry_after: seconds(response, "Retry-After"),
+            try_next: status == 503,
+        }
+    }
+
     fn request(&mut self, flow: &Flow, contact: &str, expires: Duration) -> Request {
         self.seq += 1;
         let address = self.account.address();
@@ -401,20 +428,6 @@ impl<'a> Binding<'a> {
         };
         self.credentials.prove(self.account, &mut request);
         request
-    }
-}
-
-/// What an answer that is no success means: wait long, or try again soon.
-fn refused(response: &Response, server: &Server) -> Attempt {
-    let status = response.status_code.code();
-    let reason = message::reason(response);
-    if !(500..600).contains(&status) {
-        return Attempt::Refused(status, reason);
-    }
-    Attempt::Failed {
-        why: format!("{server} says {status} {reason}"),
-        retry_after: seconds(response, "Retry-After"),
-        try_next: status == 503,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::sip::finding::failover::{LeftBehind, silence_due};
 use crate::sip::finding::ways::{Way, Ways};
 use crate::sip::hub::{Command, Hub, Input, Seat};
 use crate::sip::message;
-use crate::sip::transact::{self, Credentials, Invitation, is_challenge};
+use crate::sip::transact::{self, Credentials, Invitation, is_challenge, other_realm};
 
 /// A call that we make.
 pub(crate) struct Dialling {
@@ -243,13 +243,23 @@ impl Dialling {
                 Next::Failed(format!("{}: 503 {why}", self.ways.tried()))
             }
             status => self.elsewhere(&response).unwrap_or_else(|| {
-                let reason = message::complaint(&response);
+                let reason = self.complaint(&response);
                 let retry_after = message::seconds(&response.headers, "Retry-After");
                 if self.cancelled.is_none() {
                     self.call.tell_refused_until(status, reason, retry_after);
                 }
                 Next::Over
             }),
+        }
+    }
+
+    /// Why we are refused, in words.
+    fn complaint(&self, response: &Response) -> String {
+        let text = message::complaint(response);
+        let account = self.call.account.as_ref();
+        match account.and_then(|account| other_realm(response, account)) {
+            Some(realm) => format!("{text}; it asks for the password of the realm {realm:?}"),
+            None => text,
         }
     }
 
@@ -412,11 +422,11 @@ impl Dialling {
 
     /// Asks again with a password; false if that leads nowhere.
     fn try_again(&mut self, response: &Response) -> bool {
-        if self.call.account.is_none() || self.cancelled.is_some() {
+        let Some(account) = self.call.account.as_ref().filter(|_| self.cancelled.is_none()) else {
             return false;
-        }
+        };
         let tried = self.invite.headers.iter().any(is_proof);
-        if !self.credentials.learn(response) || (tried && !self.credentials.is_stale()) {
+        if !self.credentials.learn(response, account) || (tried && !self.credentials.is_stale()) {
             return false;
         }
         self.ask_again(|_| {}).is_some()

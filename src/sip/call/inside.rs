@@ -48,7 +48,7 @@ impl Hub {
             }
             match self.transact(&flow, request).await {
                 Outcome::Answered(response) if is_challenge(&response) => {
-                    if !credentials.learn(&response) {
+                    if !account.is_some_and(|account| credentials.learn(&response, account)) {
                         return;
                     }
                 }

@@ -41,8 +41,10 @@ impl Session {
         };
         let status = match outcome {
             Outcome::Answered(answer) => {
-                let may_prove = n_tries == 0 && self.call.account.is_some();
-                if may_prove && is_challenge(&answer) && self.pressing.credentials.learn(&answer) {
+                let may_prove = n_tries == 0 && is_challenge(&answer);
+                let credentials = &mut self.pressing.credentials;
+                let account = self.call.account.as_ref().filter(|_| may_prove);
+                if account.is_some_and(|account| credentials.learn(&answer, account)) {
                     return self.send_key(press, n_tries + 1);
                 }
                 answer.status_code.code()

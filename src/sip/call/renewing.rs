@@ -272,8 +272,8 @@ impl Session {
     }
 
     fn learn(&mut self, answer: &Response) -> bool {
-        let can_prove = self.call.account.is_some() && is_challenge(answer);
-        can_prove && self.renewing.credentials.learn(answer)
+        let account = self.call.account.as_ref().filter(|_| is_challenge(answer));
+        account.is_some_and(|account| self.renewing.credentials.learn(answer, account))
     }
 
     /// A refresh is tried once more before the session expires; an offer is given up.

@@ -25,7 +25,7 @@ impl Door {
     /// A challenge as our own client reads it: 0 is SHA-256, 1 is MD5.
     fn challenge(&mut self, which: usize) -> Challenge {
         let values = self.challenger.challenges(HERE, false, self.now);
-        Challenge::choose([values[which].as_str()].into_iter()).unwrap()
+        Challenge::choose([values[which].as_str()].into_iter(), |_| true).unwrap()
     }
 
     fn judge(&mut self, proof: &str, from: IpAddr) -> Judgement {
@@ -90,7 +90,7 @@ fn the_older_form_without_a_count_can_be_used_once() {
     let mut door = Door::new();
     let [_, md5] = door.challenger.challenges(HERE, false, door.now);
     let old = md5.replace(",qop=\"auth\"", "");
-    let mut challenge = Challenge::choose([old.as_str()].into_iter()).unwrap();
+    let mut challenge = Challenge::choose([old.as_str()].into_iter(), |_| true).unwrap();
     let answer = challenge.answer(proof("bob", "pw"));
     assert_eq!(door.judge(&answer, HERE), Judgement::Right);
     assert_eq!(door.judge(&answer, HERE), Judgement::Stale);
