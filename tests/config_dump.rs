@@ -109,9 +109,8 @@ fn accounts_come_go_and_change() {
 
 #[test]
 fn codecs_of_an_account_come_back_from_a_dump_and_concern_its_calls() {
-    let text = |codecs: &str| {
-        format!("[sip]\ncodecs = pcma\n[sip:x]\ndomain = b\nuser = 2\n{codecs}")
-    };
+    let text =
+        |codecs: &str| format!("[sip]\ncodecs = pcma\n[sip:x]\ndomain = b\nuser = 2\n{codecs}");
     let (own, shared) = (good(&text("codecs = g722 pcmu")), good(&text("")));
     for config in [&own, &shared] {
         let dumped = dump(config, Title::Current, Secrets::Shown);

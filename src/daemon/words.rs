@@ -233,7 +233,8 @@ mod tests {
             "{forbidden}"
         );
         let other = text(401, "Unauthorized", Some("a\nb"));
-        let wanted = "401 Unauthorized; it asks for the password of the realm \"a\\nb\"; check realm";
+        let wanted =
+            "401 Unauthorized; it asks for the password of the realm \"a\\nb\"; check realm";
         assert!(other.contains(wanted), "{other}");
     }
 }

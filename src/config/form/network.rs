@@ -110,9 +110,11 @@ pub(in crate::config) const REALM: Form<String> = Form {
     parse: |text| {
         let text = one_line(text)?;
         if text.starts_with('"') {
-            return Err("begins with a quotation mark; write what stands between the marks of \
+            return Err(
+                "begins with a quotation mark; write what stands between the marks of \
                         realm=\"…\" in the PBX's answer, e.g. asterisk"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         // So the stack of the old program wrote "any".
         Ok(if text == "*" { String::new() } else { text })

@@ -8,7 +8,11 @@ use crate::config::pattern::Pattern;
 use crate::dsp::{Speech, USUAL_TARGET};
 
 pub(in crate::config) const PERIOD: Form<Option<usize>> = Form {
-    parse: |text| optional(text, |text| integer(text, 16..=8_192, 256).map(|n| n as usize)),
+    parse: |text| {
+        optional(text, |text| {
+            integer(text, 16..=8_192, 256).map(|n| n as usize)
+        })
+    },
     show: |frames| frames.map(|frames| frames.to_string()).unwrap_or_default(),
 };
 

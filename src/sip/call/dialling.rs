@@ -422,7 +422,12 @@ impl Dialling {
 
     /// Asks again with a password; false if that leads nowhere.
     fn try_again(&mut self, response: &Response) -> bool {
-        let Some(account) = self.call.account.as_ref().filter(|_| self.cancelled.is_none()) else {
+        let Some(account) = self
+            .call
+            .account
+            .as_ref()
+            .filter(|_| self.cancelled.is_none())
+        else {
             return false;
         };
         let tried = self.invite.headers.iter().any(is_proof);
