@@ -36,6 +36,7 @@
 //! | 2 | [`media`] | how do packets become an unbroken voice? |
 //! | 2 | [`mix`] | what does each loudspeaker play at this instant? |
 //! | 2 | [`page`] | who is heard where, and when? |
+//! | 2 | [`bells`] | which bell rings when? |
 //! | 3 | [`control`] | what happens next? |
 //! | 4 | [`sip`] | how do we speak with phones and exchanges? |
 //! | 4 | [`net`] | how do packets reach `media`? |
@@ -74,6 +75,7 @@ pub mod dsp;
 pub mod rtp;
 pub mod sdp;
 
+pub mod bells;
 pub mod media;
 pub mod mix;
 pub mod page;

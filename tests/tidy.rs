@@ -20,6 +20,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("media", &["base", "dsp", "codec", "rtp"]),
     ("mix", &["base", "dsp"]),
     ("page", &["base"]),
+    ("bells", &["base"]),
     (
         "control",
         &["base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page"],
@@ -32,8 +33,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "control", "sip", "net",
-            "output", "sounds", "store",
+            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "control",
+            "sip", "net", "output", "sounds", "store",
         ],
     ),
     ("api", &["base", "control", "config", "store"]),
@@ -45,19 +46,23 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "control", "sip", "net",
-            "output", "sounds", "store", "config", "api",
+            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "control",
+            "sip", "net", "output", "sounds", "store", "config", "api",
         ],
     ),
 ];
 
 /// Modules without clock, socket, file, thread, environment or `async`.
 const PURE: &[&str] = &[
-    "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "control",
+    "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "control",
 ];
 
 const IMPURE_WORDS: &[&str] = &[
     "Instant::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "TimeZone::get",
+    "TimeZone::system",
     "SystemTime",
     "elapsed()",
     "std::fs",
