@@ -110,7 +110,7 @@ fn weekday(word: &str) -> Option<Weekday> {
     ];
     let word = word.to_ascii_lowercase();
     let is_it = |name: &&str| word.len() >= 3 && name.starts_with(&word);
-    let at = NAMES.iter().position(|name| is_it(&name))?;
+    let at = NAMES.iter().position(is_it)?;
     Weekday::from_sunday_zero_offset(at as i8).ok()
 }
 

@@ -7,7 +7,9 @@ use jiff::tz::TimeZone;
 
 /// Looks names of the IANA database up; given by who may read it.
 #[derive(Clone)]
-pub struct TimeZones(Arc<dyn Fn(&str) -> Option<TimeZone> + Send + Sync>);
+pub struct TimeZones(Arc<LookUp>);
+
+type LookUp = dyn Fn(&str) -> Option<TimeZone> + Send + Sync;
 
 impl TimeZones {
     /// `look_up` gives the zone of an IANA name.
