@@ -10,7 +10,10 @@ use common::daemon::{Conf, Daemon, run};
 use common::folder::Folder;
 use common::jack_client::Recorder;
 use common::jackd::Jackd;
+use common::sipp::Sipp;
 use common::{measure, signal};
+use paging::base::{Encoding, OpusWish};
+use paging::codec::Encoder;
 
 const LONG: Duration = Duration::from_secs(30);
 const WINDOW: usize = 4_800;
@@ -81,4 +84,30 @@ fn baresip_is_heard_with_opus_g722_and_l16() {
             phone.process.log()
         );
     }
+}
+
+/// A telephone has no 5 kHz: what is heard of it came by G.722. Two seconds of each, twice.
+#[test]
+fn sipp_changes_to_g722_and_back_within_a_call_and_is_heard() {
+    let jackd = Jackd::start(48_000, 256);
+    let daemon = Daemon::start(&Conf::jack(&jackd).sip("codecs = pcmu g722"));
+    let mut high = Vec::new();
+    let mut encoder = Encoder::new(Encoding::G722, OpusWish::default());
+    for frames in signal::sine(16_000, 5_000.0, 0.4, 4.0).chunks_exact(320) {
+        encoder.encode(frames, &mut high);
+    }
+    let low = signal::sine(8_000, 1_000.0, 0.4, 4.0);
+    let low: Vec<u8> = low.iter().map(|&frame| signal::ulaw(frame)).collect();
+    let files = [("low.ulaw", low), ("high.g722", high)];
+    let recorder = Recorder::start(&jackd);
+    let arguments = ["-m", "1", "-s", "100"];
+    let run = Sipp::start_with("to-g722.xml", daemon.sip, &arguments, &files);
+    let score = run.finish(LONG);
+    let counted = (score.exit, score.n_succeeded, score.n_failed);
+    assert_eq!(counted, (Some(0), 1, 0), "{score:?}");
+    let heard = recorder.stop().left;
+    // More than one of the two stretches of each.
+    let (low, high) = (n_tenths(&heard, 1_000.0), n_tenths(&heard, 5_000.0));
+    assert!(low >= 26, "1 kHz is heard for {low} tenths");
+    assert!(high >= 26, "5 kHz is heard for {high} tenths");
 }

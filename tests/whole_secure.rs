@@ -3,15 +3,21 @@
 
 mod common;
 
+use std::net::UdpSocket;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use common::baresip::Baresip;
 use common::certificates::{Authority, NOW, identity};
 use common::daemon::{Conf, Daemon};
 use common::kamailio::Kamailio;
-use common::phone::Phone;
+use common::phone::{Message, Phone, packet};
 use common::ports::free_address;
+use common::signal;
+use paging::base::{SrtpKey, SrtpKeys, SrtpSuite};
+use paging::rtp::Srtp;
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -213,4 +219,153 @@ fn a_pbx_that_wants_a_certificate_gets_ours_or_the_log_says_so() {
     let with = Daemon::start(&Conf::timer().sip(&with));
     pbx.process.wait_for("user desk has registered from", LONG);
     with.process.wait_for("registered", LONG);
+}
+
+/// A phone whose sound is protected by keys that it changes in the middle of a call.
+struct Protected {
+    phone: Phone,
+    rtp: UdpSocket,
+    key: SrtpKey,
+    /// What the daemon protects by, as it said last.
+    theirs: SrtpKey,
+    end: Srtp,
+    version: u8,
+    sequence: u16,
+}
+
+impl Protected {
+    fn call(daemon: &Daemon, suite: SrtpSuite) -> Self {
+        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        rtp.set_nonblocking(true).unwrap();
+        let key = fresh(suite, 1);
+        let mut phone = daemon.phone();
+        phone.invite_with(&offer(&rtp, &key, 1));
+        let theirs = key_in(&phone.answered(LONG), suite);
+        Self {
+            phone,
+            rtp,
+            key,
+            theirs,
+            end: end(key, theirs),
+            version: 1,
+            sequence: 0,
+        }
+    }
+
+    /// Offers another key; the other side has to bring another one, too.
+    fn rekey(&mut self, method: &str, suite: SrtpSuite) {
+        self.version += 1;
+        self.key = fresh(suite, self.version);
+        let offer = offer(&self.rtp, &self.key, self.version);
+        let answer = self.phone.change_with(method, &offer);
+        assert_eq!(answer.status(), 200, "{}", answer.text);
+        let theirs = key_in(&answer, suite);
+        assert!(theirs != self.theirs, "the old key of ours goes on");
+        self.theirs = theirs;
+        self.end = end(self.key, theirs);
+        // What came while we waited is of before.
+        while self.rtp.recv(&mut [0; 2_048]).is_ok() {}
+    }
+
+    fn send(&self, bytes: &[u8]) {
+        self.rtp.send_to(bytes, self.phone.media()).unwrap();
+    }
+
+    /// Speaks for a second; the packets that left, and how many came that the keys of now open
+    /// and do not.
+    fn talk(&mut self, tone: &[f32]) -> (Vec<Vec<u8>>, usize, usize) {
+        let began = Instant::now();
+        let (mut sent, mut n_opened, mut n_other) = (Vec::new(), 0, 0);
+        for (n, frames) in (1..).zip(tone.chunks(160)) {
+            self.sequence += 1;
+            let plain = packet(self.sequence, 7, frames);
+            let sealed = self.end.seal_rtp(&plain).unwrap().as_ref().to_vec();
+            self.send(&sealed);
+            sent.push(sealed);
+            let mut buffer = [0; 2_048];
+            while let Ok((length, _)) = self.rtp.recv_from(&mut buffer) {
+                let is_silence = |opened: &[u8]| opened[12..].iter().all(|byte| *byte == 0xff);
+                match self.end.open_rtp(&buffer[..length]) {
+                    Some(opened) if is_silence(opened.as_ref()) => n_opened += 1,
+                    Some(_) | None => n_other += 1,
+                }
+            }
+            let next = began + Duration::from_millis(20) * n;
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+        (sent, n_opened, n_other)
+    }
+}
+
+fn fresh(suite: SrtpSuite, version: u8) -> SrtpKey {
+    let length = (suite.key_len() + suite.salt_len()) as u8;
+    let bytes: Vec<u8> = (0..length).map(|n| n.wrapping_mul(31) ^ version).collect();
+    SrtpKey::new(suite, &bytes).unwrap()
+}
+
+fn end(tx: SrtpKey, rx: SrtpKey) -> Srtp {
+    let keys = SrtpKeys {
+        tx,
+        rx,
+        rx_mki_len: 0,
+    };
+    Srtp::new(&keys).unwrap()
+}
+
+fn offer(rtp: &UdpSocket, key: &SrtpKey, version: u8) -> String {
+    let port = rtp.local_addr().unwrap().port();
+    let text = STANDARD.encode(key.key_and_salt());
+    format!(
+        "v=0\r\no=- 7 {version} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+         m=audio {port} RTP/SAVP 0\r\na=crypto:1 {} inline:{text}\r\na=ptime:20\r\n",
+        key.suite()
+    )
+}
+
+/// The key in the answer, which has to be of the offered suite.
+fn key_in(answer: &Message, suite: SrtpSuite) -> SrtpKey {
+    let start = format!("a=crypto:1 {suite} inline:");
+    let text = answer.body().lines().find_map(|l| l.strip_prefix(&start));
+    let text = text.unwrap_or_else(|| panic!("no {start} in {}", answer.text));
+    SrtpKey::new(suite, &STANDARD.decode(text.trim()).unwrap()).unwrap()
+}
+
+/// RFC 4568 §7.1.4: by re-INVITE and by UPDATE, with another suite as well.
+#[test]
+fn sound_goes_on_both_ways_when_a_phone_changes_its_keys() {
+    let daemon = Daemon::start(&Conf::timer().sip("srtp = required"));
+    let mut phone = Protected::call(&daemon, SrtpSuite::Aes128Sha1_80);
+    let tone = signal::sine(8_000, 1_000.0, 0.4, 1.0);
+    let (mut before, n_opened, _) = phone.talk(&tone);
+    assert!(n_opened > 10, "{n_opened} packets came");
+    let mut n_bad = 0;
+    for (method, suite) in [
+        ("INVITE", SrtpSuite::Aes256Gcm),
+        ("UPDATE", SrtpSuite::Aes128Sha1_80),
+        ("INVITE", SrtpSuite::Aes128Sha1_80),
+    ] {
+        phone.rekey(method, suite);
+        let (sent, n_opened, n_other) = phone.talk(&tone);
+        // What was on its way when we asked came under the old key.
+        assert!(
+            n_opened > 10 && n_other < n_opened / 2,
+            "{method}: {n_opened}, {n_other}"
+        );
+        // Neither the new key nor, from now on, the old one opens anything twice.
+        for replayed in [&sent[10], &sent[49], &before[20]] {
+            for _ in 0..10 {
+                phone.send(replayed);
+                n_bad += 1;
+            }
+        }
+        before = sent;
+    }
+    // So that nothing of it is still on its way.
+    phone.talk(&tone);
+    phone.phone.hang_up();
+    let line = audio_line(&daemon);
+    assert!(n_received(&line) >= 225, "of 250: {line}");
+    let n_found = n_before(&line, " that failed the SRTP check");
+    // The first packets under a new key may come before the sound side has it.
+    assert!((n_bad..n_bad + 9).contains(&n_found), "{n_bad}: {line}");
 }

@@ -191,6 +191,11 @@ fn sound_follows_a_moved_address_and_a_changed_codec() {
         assert_eq!(phone.change(method, "96", "sendrecv").status(), 488);
         assert_hears(&phone, 8, method);
 
+        // To a codec of another rate.
+        let wide = phone.change(method, "9 101", "sendrecv");
+        assert!(wide.body().contains(" RTP/AVP 9"), "{}", wide.text);
+        assert_hears(&phone, 9, method);
+
         let offered = phone.ask_for_an_offer("0 101");
         assert_eq!(offered.status(), 200, "{}", offered.text);
         assert!(offered.body().contains("m=audio "), "{}", offered.text);

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::common::daemon::{Conf, Daemon};
 use crate::common::jack_client::{Recorder, Recording};
 use crate::common::measure::{median, rms};
 use crate::common::signal;
 use crate::common::sipp::{Score, Sipp};
 use crate::flood::Flood;
 use crate::meter;
-use crate::phones::{N_PHONES, Phones};
+use crate::phones::{N_PHONES, Phones, password, user};
 use crate::report::Report;
 use crate::site::Site;
 use crate::tls;
@@ -35,11 +36,12 @@ impl Span {
 type Take = fn(&Site, Span, &mut Report);
 
 /// In the order of the table, by the words that choose one.
-pub const ALL: [(&str, Take); 6] = [
+pub const ALL: [(&str, Take); 7] = [
     ("udp", udp),
     ("tcp", tcp),
     ("tls", connections),
     ("registrations", registrations),
+    ("accounts", accounts),
     ("together", together),
     ("flood", flood),
 ];
@@ -74,6 +76,59 @@ fn registrations(site: &Site, span: Span, report: &mut Report) {
     // Two lives and more: each phone has refreshed three times at least.
     watch(span.seconds(100, 5), &phones);
     phones_told(report, "registrations alone", &phones, all);
+}
+
+/// Two hundred accounts of one daemon at the other, which is their registrar.
+fn accounts(site: &Site, span: Span, report: &mut Report) {
+    let mut conf = Conf::timer().sip("trace = yes");
+    for n in 0..N_ACCOUNTS {
+        let (user, password) = (user(n), password(n));
+        conf = conf.more(&format!(
+            "[sip:{user}]\ndomain = {}\nuser = {user}\npass = {password}\nexpires = 60",
+            site.daemon.sip
+        ));
+    }
+    let began = Instant::now();
+    let mut client = Daemon::spawn(&conf);
+    let asked = |client: &Daemon| {
+        let trace = std::fs::read(client.folder.join("sip-trace.pcap")).unwrap_or_default();
+        String::from_utf8_lossy(&trace)
+            .matches("REGISTER sip:")
+            .count()
+    };
+    let lines = |client: &Daemon, words: &str| {
+        let log = client.process.log();
+        log.lines().filter(|line| line.contains(words)).count()
+    };
+    while lines(&client, ": registered at") < N_ACCOUNTS && began.elapsed() < MOST_WAITED {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let took = began.elapsed().as_secs_f64();
+    client.wait_ready();
+    let n_before = asked(&client);
+    let used = meter::Span::begin(&[client.process.pid()]);
+    // Long enough for all to refresh once.
+    std::thread::sleep(span.seconds(60, 5));
+    let cpu = used.percent()[0];
+    let (n_there, n_lines) = (
+        lines(&client, ": registered at"),
+        lines(&client, "account phone"),
+    );
+    let n_refreshed = asked(&client) - n_before;
+
+    let what = format!("accounts: all {N_ACCOUNTS} of one daemon are registered after");
+    report.below(&what, took, 10.0, "s", &[]);
+    let n_wrong = N_ACCOUNTS.abs_diff(n_there) + n_lines.abs_diff(N_ACCOUNTS);
+    let note = format!("{n_refreshed} refreshes; the client used {cpu:.1} % of a core");
+    report.none(
+        "accounts: missing, lost or told twice",
+        n_wrong as u64,
+        note,
+    );
+    if span == Span::Full {
+        let (n, least) = (n_refreshed as f64, N_ACCOUNTS as f64);
+        report.at_least("accounts: refreshes", n, least, "", "");
+    }
 }
 
 /// All of them at once, for as long as 200,000 calls over UDP take.
@@ -367,6 +422,10 @@ fn progress(at: Duration, memory: f64, phones: &Phones) {
 fn after_last<'a>(line: &'a str, word: &str) -> &'a str {
     line.rsplit(word).next().unwrap_or(line)
 }
+
+/// As many as one installation may come to have, and its registrar after a power cut.
+const N_ACCOUNTS: usize = 200;
+const MOST_WAITED: Duration = Duration::from_secs(60);
 
 const SOON: Duration = Duration::from_secs(5);
 const TELL: Duration = Duration::from_secs(10);

@@ -134,7 +134,12 @@ impl Phone {
     /// A re-INVITE or UPDATE that offers these payload types, as `8 101`.
     pub fn change(&mut self, method: &str, formats: &str, direction: &str) -> Message {
         let offer = self.offer_of(formats, direction);
-        self.send(method, &offer);
+        self.change_with(method, &offer)
+    }
+
+    /// As `change`, with a session description of the test's.
+    pub fn change_with(&mut self, method: &str, offer: &str) -> Message {
+        self.send(method, offer);
         let answer = self.expect_final(Duration::from_secs(5));
         if method == "INVITE" && answer.status() < 300 {
             self.acknowledge(answer.status());

@@ -34,9 +34,24 @@ impl Sipp {
         arguments: &[&str],
         sounds: &[(&str, &[f32])],
     ) -> Self {
+        let encoded = |sound: &[f32]| sound.iter().map(|&s| ulaw(s)).collect();
+        let files: Vec<(&str, Vec<u8>)> = sounds
+            .iter()
+            .map(|(name, sound)| (*name, encoded(sound)))
+            .collect();
+        Self::start_with(scenario, server, arguments, &files)
+    }
+
+    /// As `start`, with these files beside the scenario.
+    pub fn start_with(
+        scenario: &str,
+        server: SocketAddr,
+        arguments: &[&str],
+        files: &[(&str, Vec<u8>)],
+    ) -> Self {
         let folder = Folder::new("sipp");
-        for (name, sound) in sounds {
-            folder.write(name, sound.iter().map(|&s| ulaw(s)).collect::<Vec<_>>());
+        for (name, bytes) in files {
+            folder.write(name, bytes);
         }
         let scenario: Vec<String> = match scenario.strip_prefix("-sn ") {
             Some(own) => vec!["-sn".into(), own.into()],

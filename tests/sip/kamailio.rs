@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use paging::sip::{Account, AccountState, Event, HowEnded, Secret, Transport};
+use paging::sip::{Account, AccountState, Event, HowEnded, Secret, Timing, Transport};
 
 use crate::finding;
 use crate::nameserver::NameServer;
@@ -221,6 +221,81 @@ async fn calls_go_through_a_record_routing_proxy_with_digest() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Calls `target` by that account and hangs up; how the other side sees the call: who calls, by
+/// which account of its own.
+async fn one_call(
+    from: &mut Phone,
+    account: &str,
+    target: &str,
+    to: &mut Phone,
+) -> (String, Option<String>) {
+    let ours = from.endpoint.new_call();
+    let offer = OFFER.to_owned();
+    from.endpoint.dial(ours, target, Some(account), offer);
+    let (theirs, seen) = match to.event().await {
+        Event::Incoming {
+            call,
+            account,
+            caller,
+            ..
+        } => (call, (caller.user, account)),
+        other => panic!("{account} to {target}: {other:?}"),
+    };
+    to.endpoint.answer(theirs, ANSWER.to_owned());
+    let answered = from.event().await;
+    assert!(
+        matches!(answered, Event::Answered { call, .. } if call == ours),
+        "{account} to {target}: {answered:?}"
+    );
+    assert!(matches!(to.event().await, Event::Confirmed { .. }));
+    from.endpoint.hang_up(ours, "");
+    assert!(matches!(from.event().await, Event::Ended { .. }));
+    assert!(matches!(to.event().await, Event::Ended { .. }));
+    seen
+}
+
+#[tokio::test]
+async fn calls_reach_and_leave_through_each_of_thirty_accounts() {
+    let kamailios = [
+        Kamailio::start("MD5").await,
+        Kamailio::start("SHA-256").await,
+    ];
+    let timed = |accounts| Phone::timed(Timing::default(), accounts);
+    let account = |n: usize| {
+        let transport = [Transport::Udp, Transport::Tcp][n / 2 % 2];
+        kamailios[n % 2].account(&format!("user{n}"), transport)
+    };
+    let mut many = timed((0..30).map(account).collect()).await;
+    let mut n_registered = 0;
+    for _ in 0..60 {
+        match many.event().await {
+            Event::Account {
+                state: AccountState::Registering,
+                ..
+            } => {}
+            Event::Account {
+                state: AccountState::Registered { .. },
+                ..
+            } => n_registered += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(n_registered, 30, "one event for each change of state");
+    for (which, kamailio) in kamailios.iter().enumerate() {
+        let mut peer = timed(vec![kamailio.account("peer", Transport::Udp)]).await;
+        peer.event().await;
+        wait_registered(&mut peer).await;
+        for n in (0..30).filter(|n| n % 2 == which) {
+            let user = format!("user{n}");
+            let seen = one_call(&mut many, &user, "peer", &mut peer).await;
+            assert_eq!(seen, (user.clone(), Some("peer".to_owned())));
+            let seen = one_call(&mut peer, "peer", &user, &mut many).await;
+            assert_eq!(seen, ("peer".to_owned(), Some(user)));
+        }
+    }
+    assert_eq!(many.event_at_hand(), None);
 }
 
 #[tokio::test]

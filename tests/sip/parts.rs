@@ -60,7 +60,7 @@ impl Phone {
         Self::timed(QUICK, accounts).await
     }
 
-    async fn timed(timing: Timing, accounts: Vec<Account>) -> Self {
+    pub(crate) async fn timed(timing: Timing, accounts: Vec<Account>) -> Self {
         Self::start(Settings {
             listen: vec![
                 on(Transport::Udp, "127.0.0.1:0"),
