@@ -1,8 +1,8 @@
 # Which Debian packages are needed, and how do they get here? Read by the other scripts.
 
 build_packages="gcc libasound2-dev libc6-dev libjack-jackd2-dev pkg-config"
-test_packages="baresip-core espeak-ng ffmpeg jackd2 kamailio kamailio-tls-modules linphone-cli
-    python3 python3-croniter python3-dateutil sip-tester sipvicious sox tshark tzdata"
+test_packages="baresip-core espeak-ng ffmpeg jackd2 kamailio kamailio-tls-modules libnet-sip-perl
+    linphone-cli python3 python3-croniter python3-dateutil sip-tester sipvicious sox tshark tzdata"
 fuzz_packages="g++"
 
 missing_packages() {

@@ -16,12 +16,9 @@ use paging::base::{Encoding, OpusWish};
 use paging::codec::Encoder;
 
 const LONG: Duration = Duration::from_secs(30);
-const WINDOW: usize = 4_800;
-
 /// How many tenths of a second of the recording a tone is heard in.
 fn n_tenths(sound: &[f32], hz: f32) -> usize {
-    let levels = measure::level_over_time(sound, 48_000, hz, WINDOW);
-    levels.iter().filter(|&&level| level > 0.05).count()
+    measure::n_tenths(sound, 48_000, hz)
 }
 
 /// 1 kHz, which every codec has, and 5 kHz, which a telephone has not.

@@ -6,7 +6,7 @@
 //! an equal gets in only when the present source has fallen silent. The stream that was there
 //! first, known by its SSRC, which a stranger cannot see, may always come back.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// How long the present source must be silent before another of its rank replaces it: longer than
@@ -72,6 +72,16 @@ impl Latch {
     /// Whether valid packets come from there.
     pub(super) fn is_peer(&self, from: SocketAddr) -> bool {
         self.heard.is_some_and(|(present, _)| present == from)
+    }
+
+    /// Whether the peer's reports come from that host; `None` while no sound has shown where it
+    /// is, and the session description names another host.
+    pub(super) fn is_host(&self, host: IpAddr) -> Option<bool> {
+        let is_remote = self.remote().is_some_and(|remote| remote.ip() == host);
+        if is_remote {
+            return Some(true);
+        }
+        self.heard.map(|_| false)
     }
 
     /// Where to send: where we hear from, else where the session description says.
@@ -161,6 +171,19 @@ mod tests {
         assert!(latch.admits(nat, SSRC, later));
         latch.accept(nat, SSRC, later);
         assert!(!latch.admits(stranger, 4_711, later));
+    }
+
+    /// Phones with several addresses name one and send from another, reports first.
+    #[test]
+    fn who_reports_before_any_sound_is_no_stranger_yet() {
+        let mut latch = Latch::new(Some(at("192.0.2.2:4000")));
+        let host = |text: &str| at(text).ip();
+        assert_eq!(latch.is_host(host("192.0.2.2:4001")), Some(true));
+        assert_eq!(latch.is_host(host("10.0.0.1:4001")), None);
+        latch.accept(at("10.0.0.1:4000"), SSRC, Instant::now());
+        assert_eq!(latch.is_host(host("10.0.0.1:4001")), Some(true));
+        assert_eq!(latch.is_host(host("192.0.2.2:4001")), Some(false));
+        assert_eq!(Latch::new(None).is_host(host("10.0.0.1:4001")), None);
     }
 
     #[test]

@@ -159,9 +159,13 @@ impl Running {
             ..
         } = self;
         rtcp.read(now, room.registry, room.buffer, |datagram, from| {
-            if latch.remote().is_none_or(|r| r.ip() != from.ip()) {
-                *n_foreign += 1;
-                return;
+            match latch.is_host(from.ip()) {
+                Some(true) => {}
+                Some(false) => {
+                    *n_foreign += 1;
+                    return;
+                }
+                None => return,
             }
             let Some(datagram) = opened(srtp, datagram, true) else {
                 *n_unproven += 1;

@@ -24,6 +24,12 @@ pub fn level(samples: &[f32], rate: u32, hz: f32) -> f32 {
     power.max(0.0).sqrt() as f32 * 4.0 / n
 }
 
+/// How many tenths of a second a tone is heard in.
+pub fn n_tenths(samples: &[f32], rate: u32, hz: f32) -> usize {
+    let levels = level_over_time(samples, rate, hz, rate as usize / 10);
+    levels.iter().filter(|&&level| level > 0.05).count()
+}
+
 /// `level` of a tone whose pitch wavers while its delay is steered: the middle one of short
 /// windows.
 pub fn wavering_level(samples: &[f32], rate: u32, hz: f32) -> f32 {
