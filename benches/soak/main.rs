@@ -32,9 +32,7 @@ mod steps;
 mod tls;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
-use report::Report;
 use site::Site;
 use steps::Span;
 
@@ -51,24 +49,8 @@ fn main() -> ExitCode {
         true => Span::Short,
         false => Span::Full,
     };
-    let wanted: Vec<&String> = arguments.iter().filter(|w| !w.starts_with("--")).collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(*w));
-    let mut report = Report::default();
     let site = Site::start();
-    for (name, take) in steps::ALL {
-        if is_wanted(name) {
-            let began = Instant::now();
-            eprintln!("== {name} (load {:.1})", meter::load());
-            take(&site, span, &mut report);
-            eprintln!("-- {name}: {:.0} s", began.elapsed().as_secs_f64());
-        }
-    }
-    report.print();
-    match report.n_missed() {
-        0 => ExitCode::SUCCESS,
-        n => {
-            println!("{n} missed, at a load of {:.1}", meter::load());
-            ExitCode::FAILURE
-        }
-    }
+    report::run(&steps::ALL, &arguments, |take, report| {
+        take(&site, span, report)
+    })
 }

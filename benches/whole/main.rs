@@ -24,11 +24,9 @@ mod report;
 mod voice;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use common::jack_client;
 use figures::Effort;
-use report::Report;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,24 +42,8 @@ fn main() -> ExitCode {
         true => Effort::Quick,
         false => Effort::Full,
     };
-    let wanted: Vec<&String> = arguments.iter().filter(|w| !w.starts_with("--")).collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(*w));
-    let mut report = Report::default();
     figures::settle_files();
-    for (name, take) in figures::ALL {
-        if is_wanted(name) {
-            let began = Instant::now();
-            eprintln!("== {name} (load {:.1})", meter::load());
-            take(effort, &mut report);
-            eprintln!("-- {name}: {:.0} s", began.elapsed().as_secs_f64());
-        }
-    }
-    report.print();
-    match report.n_missed() {
-        0 => ExitCode::SUCCESS,
-        n => {
-            println!("{n} missed, at a load of {:.1}", meter::load());
-            ExitCode::FAILURE
-        }
-    }
+    report::run(&figures::ALL, &arguments, |take, report| {
+        take(effort, report)
+    })
 }

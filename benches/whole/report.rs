@@ -1,7 +1,37 @@
-//! How are figures told, and which of them miss their limit?
+//! How are figures taken one by one and told, and which of them miss their limit?
 #![allow(dead_code, reason = "each bench tells its own kinds of figures")]
 
 use std::fmt::Display;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::meter;
+
+/// Takes each of `all` whose name holds one of the words in `arguments`, or all if there is no
+/// word, and tells what came of it; ends with 1 when a limit is missed.
+pub fn run<T: Copy>(
+    all: &[(&str, T)],
+    arguments: &[String],
+    take: impl Fn(T, &mut Report),
+) -> ExitCode {
+    let wanted: Vec<&String> = arguments.iter().filter(|w| !w.starts_with("--")).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(*w));
+    let mut report = Report::default();
+    for (name, step) in all.iter().filter(|(name, _)| is_wanted(name)) {
+        let began = Instant::now();
+        eprintln!("== {name} (load {:.1})", meter::load());
+        take(*step, &mut report);
+        eprintln!("-- {name}: {:.0} s", began.elapsed().as_secs_f64());
+    }
+    report.print();
+    match report.n_missed() {
+        0 => ExitCode::SUCCESS,
+        n => {
+            println!("{n} missed, at a load of {:.1}", meter::load());
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Every figure of a run, in the order they were taken.
 #[derive(Default)]

@@ -25,17 +25,7 @@ async fn sound_before_the_answer_reaches_the_caller_reliably() {
         assert_eq!(caller.event().await, Event::Answered { call: ours, answer });
         assert!(matches!(called.event().await, Event::Confirmed { .. }));
         // The PRACK has taken a number; the BYE needs the next one.
-        caller.endpoint.hang_up(ours, "");
-        assert!(matches!(caller.event().await, Event::Ended { .. }));
-        let how = HowEnded::HungUp;
-        assert_eq!(
-            called.event().await,
-            Event::Ended {
-                call: theirs,
-                how,
-                reason: None
-            }
-        );
+        caller.hang_up(ours, &mut called, theirs).await;
     }
     caller.settled().await;
     called.settled().await;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use paging::base::CallId;
-use paging::sip::{Account, Endpoint, Event, Listen, Settings, Timing, Transport};
+use paging::sip::{Account, Endpoint, Event, HowEnded, Listen, Settings, Timing, Transport};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -115,6 +115,18 @@ impl Phone {
         let target = format!("sip:100@{to};transport={transport}");
         self.endpoint.dial(call, &target, None, OFFER.to_owned());
         call
+    }
+
+    /// Ends an answered call that `other` knows as `theirs`; both are told so.
+    pub(crate) async fn hang_up(&mut self, ours: CallId, other: &mut Self, theirs: CallId) {
+        self.endpoint.hang_up(ours, "");
+        assert!(matches!(self.event().await, Event::Ended { call, .. } if call == ours));
+        let hung_up = Event::Ended {
+            call: theirs,
+            how: HowEnded::HungUp,
+            reason: None,
+        };
+        assert_eq!(other.event().await, hung_up);
     }
 
     /// Waits until no dialog is left.

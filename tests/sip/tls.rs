@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use paging::sip::{Account, AccountState, Endpoint, Event, HowEnded, Listen, Settings, Tls};
+use paging::sip::{Account, AccountState, Endpoint, Event, Listen, Settings, Tls};
 use paging::sip::{Error, Transport};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -133,29 +133,10 @@ async fn a_call_over_tls_is_answered_and_hung_up_by_either_side() {
         called.endpoint.answer(theirs, ANSWER.to_owned());
         assert!(matches!(caller.event().await, Event::Answered { .. }));
         assert!(matches!(called.event().await, Event::Confirmed { .. }));
-        let how = HowEnded::HungUp;
         if scheme.starts_with("sips") {
-            caller.endpoint.hang_up(ours, "");
-            assert!(matches!(caller.event().await, Event::Ended { .. }));
-            assert_eq!(
-                called.event().await,
-                Event::Ended {
-                    call: theirs,
-                    how,
-                    reason: None
-                }
-            );
+            caller.hang_up(ours, &mut called, theirs).await;
         } else {
-            called.endpoint.hang_up(theirs, "");
-            assert!(matches!(called.event().await, Event::Ended { .. }));
-            assert_eq!(
-                caller.event().await,
-                Event::Ended {
-                    call: ours,
-                    how,
-                    reason: None
-                }
-            );
+            called.hang_up(theirs, &mut caller, ours).await;
         }
         caller.settled().await;
         called.settled().await;

@@ -1,6 +1,6 @@
 //! What is heard of each codec, over good and bad networks?
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::listen::*;
 use super::rig::*;
@@ -82,25 +82,11 @@ fn run(encoding: Encoding, opus: OpusWish, network: Network, said: &[f32]) -> He
     .run(said)
 }
 
-fn even(delay: Duration) -> Network {
-    Box::new(move |_, _| vec![delay])
-}
-
-fn loss(percent: f64) -> Network {
-    Box::new(move |_, chance| {
-        if chance.even() * 100.0 < percent {
-            vec![]
-        } else {
-            vec![10 * MS]
-        }
-    })
-}
-
 #[test]
 fn a_clean_network_takes_nothing_from_any_codec_and_little_time() {
     for encoding in all() {
         let said = voice(encoding, 10);
-        let heard = run(encoding, FEC, even(10 * MS), &said);
+        let heard = run(encoding, FEC, steady(10 * MS), &said);
         assert_eq!((heard.n_starved, heard.report.late), (0, 0), "{encoding:?}");
         assert!(
             heard.report.delay < 10 * MS,
@@ -123,8 +109,7 @@ fn a_clean_network_takes_nothing_from_any_codec_and_little_time() {
 fn jitter_takes_nothing_from_any_codec() {
     for encoding in all() {
         let said = voice(encoding, 15);
-        let network: Network = Box::new(|_, chance| vec![chance.within(40 * MS)]);
-        let heard = run(encoding, FEC, network, &said);
+        let heard = run(encoding, FEC, jitter(40 * MS), &said);
         assert_eq!(heard.n_starved, 0, "{encoding:?}");
         assert!(
             heard.report.delay < 52 * MS,
@@ -268,7 +253,7 @@ fn silence_that_opus_leaves_out_is_silence() {
     let spoken = said.len();
     said.extend(vec![0.0; 48_000 * 3]);
     said.extend(voice(Encoding::Opus, 3));
-    let heard = run(Encoding::Opus, dtx, even(10 * MS), &said);
+    let heard = run(Encoding::Opus, dtx, steady(10 * MS), &said);
     assert_eq!(
         (heard.report.lost, heard.report.late),
         (0, 0),

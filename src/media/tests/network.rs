@@ -9,20 +9,6 @@ fn ms(span: Duration) -> f64 {
     span.as_secs_f64() * 1e3
 }
 
-fn even_jitter(most: Duration) -> Network {
-    Box::new(move |_, chance| vec![chance.within(most)])
-}
-
-fn loss(percent: f64) -> Network {
-    Box::new(move |_, chance| {
-        if chance.even() * 100.0 < percent {
-            vec![]
-        } else {
-            vec![10 * MS]
-        }
-    })
-}
-
 #[test]
 fn a_clean_network_is_heard_early_and_without_a_gap() {
     let said = speech(20);
@@ -75,7 +61,7 @@ fn jitter_costs_its_own_length_of_delay_and_no_sound() {
     let said = speech(30);
     for most in [5, 20, 50, 100] {
         let heard = Rig {
-            network: even_jitter(most * MS),
+            network: jitter(most * MS),
             ..Rig::default()
         }
         .run(&said);
@@ -224,7 +210,7 @@ fn an_hour_with_clocks_apart_neither_loses_nor_repeats_anything() {
     for ppm in [-200.0, 200.0] {
         let heard = Rig {
             ppm,
-            network: even_jitter(3 * MS),
+            network: jitter(3 * MS),
             ..Rig::default()
         }
         .run(&said);

@@ -103,6 +103,27 @@ impl Card {
 /// How one packet crosses the network: a delay for each copy that arrives.
 pub(super) type Network = Box<dyn FnMut(u32, &mut Chance) -> Vec<Duration>>;
 
+/// One that takes the same time for every packet.
+pub(super) fn steady(delay: Duration) -> Network {
+    Box::new(move |_, _| vec![delay])
+}
+
+/// One that takes up to so long.
+pub(super) fn jitter(most: Duration) -> Network {
+    Box::new(move |_, chance| vec![chance.within(most)])
+}
+
+/// One that loses so many in a hundred, by chance.
+pub(super) fn loss(percent: f64) -> Network {
+    Box::new(move |_, chance| {
+        if chance.even() * 100.0 < percent {
+            vec![]
+        } else {
+            vec![10 * MS]
+        }
+    })
+}
+
 /// What the caller's device does to its packets.
 pub(super) type Quirk = Box<dyn FnMut(u32, &mut Vec<u8>)>;
 
@@ -139,7 +160,7 @@ impl Default for Rig {
             steers: true,
             stall: Duration::ZERO..Duration::ZERO,
             wake: MS,
-            network: Box::new(|_, _| vec![10 * MS]),
+            network: steady(10 * MS),
             quirk: Box::new(|_, _| {}),
             pauses: 0..0,
             seed: 0x2545_F491_4F6C_DD1D,
