@@ -16,6 +16,7 @@ use paging::base::{Encoding, OpusWish};
 use paging::codec::Encoder;
 
 const LONG: Duration = Duration::from_secs(30);
+
 /// How many tenths of a second of the recording a tone is heard in.
 fn n_tenths(sound: &[f32], hz: f32) -> usize {
     measure::n_tenths(sound, 48_000, hz)
