@@ -37,6 +37,7 @@
 //! | 2 | [`mix`] | what does each loudspeaker play at this instant? |
 //! | 2 | [`page`] | who is heard where, and when? |
 //! | 2 | [`bells`] | which bell rings when? |
+//! | 2 | [`music`] | which music comes next, how loud, and how is it joined? |
 //! | 3 | [`control`] | what happens next? |
 //! | 4 | [`sip`] | how do we speak with phones and exchanges? |
 //! | 4 | [`net`] | how do packets reach `media`? |
@@ -78,6 +79,7 @@ pub mod sdp;
 pub mod bells;
 pub mod media;
 pub mod mix;
+pub mod music;
 pub mod page;
 
 pub mod control;

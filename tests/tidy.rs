@@ -21,19 +21,22 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("mix", &["base", "dsp"]),
     ("page", &["base"]),
     ("bells", &["base"]),
+    ("music", &["base", "dsp"]),
     (
         "control",
-        &["base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page"],
+        &[
+            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "music",
+        ],
     ),
     ("sip", &["base", "sdp"]),
     ("net", &["base", "rtp", "media"]),
     ("output", &["base", "codec", "rtp", "dsp", "mix"]),
-    ("sounds", &["base", "dsp"]),
+    ("sounds", &["base", "dsp", "music"]),
     ("store", &["base"]),
     (
         "config",
         &[
-            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "control",
+            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "music", "control",
             "sip", "net", "output", "sounds", "store",
         ],
     ),
@@ -46,7 +49,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "control",
+            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "music", "control",
             "sip", "net", "output", "sounds", "store", "config", "api",
         ],
     ),
@@ -54,7 +57,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 
 /// Modules without clock, socket, file, thread, environment or `async`.
 const PURE: &[&str] = &[
-    "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "control",
+    "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "music", "control",
 ];
 
 const IMPURE_WORDS: &[&str] = &[

@@ -8,14 +8,16 @@ mod network;
 mod pcm;
 mod ring;
 mod srtp;
+mod stereo;
 mod units;
 
 pub use dscp::{Dscp, NotADscp};
 pub use encoding::{Channels, Encoding, L16, OpusWish};
 pub use feed::{FeedRx, FeedTx, feed};
-pub use ids::{CallId, PlayId, ZoneId, ZoneSet};
+pub use ids::{CallId, MusicId, PlayId, ZoneId, ZoneSet};
 pub use network::{Network, NotANetwork};
 pub use pcm::Pcm;
 pub use ring::{Offer, Take, ring};
 pub use srtp::{SrtpKey, SrtpKeyring, SrtpKeys, SrtpSuite};
+pub use stereo::{Frame, StereoRx, StereoTx, stereo};
 pub use units::{Db, SampleRate};

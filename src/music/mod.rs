@@ -1,0 +1,22 @@
+//! Which music comes next, how loud is it, and how is it joined to what went before?
+//!
+//! ```text
+//!  playlist ─► Order ─► (the disk: open, decode) ─► levelling ─► Joint ─► base::stereo ─► mix
+//!  Timetable: which source and how loud at this time of day      Backoff: when to try again
+//! ```
+//!
+//! All of it are values: the files, streams and threads are in `sounds::music`.
+
+mod backoff;
+mod joint;
+mod level;
+mod order;
+mod playlist;
+mod timetable;
+
+pub use backoff::Backoff;
+pub use joint::{Joint, gains};
+pub use level::{Levels, Loudness, REFERENCE, levelling};
+pub use order::Order;
+pub use playlist::{Item, Kind, NotAPlaylist, parse};
+pub use timetable::{Minute, Timetable};
