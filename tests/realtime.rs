@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, reset_violation_count, violation_count};
-use paging::base::{CallId, Db, FeedTx, Pcm, PlayId, SampleRate, ZoneId, ZoneSet, feed};
+use paging::base::{
+    CallId, Db, FeedTx, MusicId, Pcm, PlayId, SampleRate, StereoTx, ZoneId, ZoneSet, feed, stereo,
+};
 use paging::dsp::{Curve, FLAT, FLAT_Q, Speech};
 use paging::mix::{
-    Console, Engine, EngineSettings, Event, Fitting, Link, Ports, Route, Routes, Treatment, engine,
+    Console, Engine, EngineSettings, Event, Fitting, Link, Ports, Route, Routes, Treatment, Tuning,
+    engine,
 };
 
 #[global_allocator]
@@ -40,10 +43,12 @@ struct Site {
     wires: Wires,
     /// The callers' sides, oldest first.
     callers: Vec<(CallId, FeedTx)>,
+    music: Vec<StereoTx>,
     klaxon: Arc<Pcm>,
     turn: u64,
     n_ended: usize,
     n_gone: usize,
+    n_music_gone: usize,
 }
 
 impl Site {
@@ -61,10 +66,12 @@ impl Site {
             engine,
             wires: Wires { highest: 0.0 },
             callers: vec![],
+            music: vec![],
             klaxon: Arc::new(Pcm::mono(SampleRate::HZ_16000, vec![0.5; 4_000])),
             turn: 0,
             n_ended: 0,
             n_gone: 0,
+            n_music_gone: 0,
         }
     }
 
@@ -73,7 +80,7 @@ impl Site {
         let (turn, console) = (self.turn, &mut self.console);
         let zone = ZoneSet::from_iter([ZoneId((turn % 4) as u16)]);
         let (ms, level) = (Duration::from_millis, Db(-(turn as f32 % 9.0)));
-        match turn % 15 {
+        match turn % 18 {
             0..=2 => self.speak(zone),
             3 => self.play(None),
             4 => self.play(Some(ms(30))),
@@ -86,6 +93,9 @@ impl Site {
             11 => console.fit(ZoneId((turn % 4) as u16), fitting(turn)),
             12 => console.set_treatment(treatment(turn)),
             13 => self.later(zone),
+            14 => self.add_music(),
+            15 => console.tune([(ZoneId(0), MusicId((turn % 3) as u16))].into()),
+            16 if turn % 4 == 0 => console.remove_music(MusicId((turn % 3) as u16)),
             _ => self.leave_or_hang_up(),
         }
         if turn % 500 == 499 {
@@ -93,6 +103,21 @@ impl Site {
             self.engine.set_rate(SampleRate::new(hz).unwrap());
         }
         self.turn += 1;
+    }
+
+    /// Another ring for a source; some are left to run dry.
+    fn add_music(&mut self) {
+        let rate = self.console.vitals().rate();
+        let (mut tx, rx) = stereo(rate, 20_000);
+        tx.push(&[[0.3, 0.2]; 20_000]);
+        let tuning = Tuning {
+            rests_in_pages: self.turn.is_multiple_of(2),
+            ..Tuning::default()
+        };
+        let music = MusicId((self.turn % 3) as u16);
+        self.console.add_music(music, rx, tuning).unwrap();
+        self.music.retain(|tx| !tx.is_abandoned());
+        self.music.push(tx);
     }
 
     /// Something at a frame that lies ahead.
@@ -110,6 +135,7 @@ impl Site {
             match event {
                 Event::Ended { .. } => self.n_ended += 1,
                 Event::VoiceGone { .. } => self.n_gone += 1,
+                Event::MusicGone { .. } => self.n_music_gone += 1,
             }
         }
     }
@@ -207,6 +233,7 @@ fn the_callback_never_touches_the_heap_under_any_load() {
     let vitals = site.console.vitals();
     assert!(site.n_ended > 100, "{}", site.n_ended);
     assert!(site.n_gone > 100, "{}", site.n_gone);
+    assert!(site.n_music_gone > 5, "{}", site.n_music_gone);
     assert!(vitals.starved_frames() > 0 && vitals.skips() > 0 && vitals.refusals() > 0);
     assert!(site.wires.highest > 0.8 && site.wires.highest < 0.8913);
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
+use crate::base::{CallId, Db, MusicId, PlayId, ZoneId, ZoneSet};
 use crate::mix::outlet::Lines;
 use crate::mix::play::Play;
 use crate::mix::routes::Table;
 use crate::mix::treatment::Treatment;
+use crate::mix::tune::Tune;
 use crate::mix::voice::Voice;
 use crate::mix::zone::Fitting;
 
@@ -35,6 +36,9 @@ pub(super) enum Command {
     },
     Fit(ZoneId, Box<Fitting>),
     Lines(Box<Lines>),
+    Music(Box<Tune>),
+    /// Tunes of the source with a serial up to this.
+    EndMusic(MusicId, u64),
 }
 
 /// From the engine to the console: what is finished and can be dropped there.
@@ -47,6 +51,8 @@ pub(super) enum Spent {
     Treatment(Box<Treatment>),
     /// Empty in exchange for full, or as they were because they were made for another rate.
     Lines(Box<Lines>),
+    /// Gone, or never begun because it was made for another rate.
+    Music(Box<Tune>),
 }
 
 /// What the console has to tell.
@@ -56,6 +62,9 @@ pub enum Event {
     Ended { play: PlayId },
     /// The voice is no longer heard: it was removed, or its feed was dropped and played out.
     VoiceGone { call: CallId, report: VoiceReport },
+    /// The music is no longer heard: it was removed, its ring was dropped and played out, or the
+    /// rate changed under it.
+    MusicGone { music: MusicId },
 }
 
 /// How a voice fared at the engine.
@@ -97,7 +106,9 @@ impl Command {
                 | Self::MusicVolume { .. }
                 | Self::SpeechVolume { .. }
                 | Self::Fit(..)
-                | Self::Lines(_),
+                | Self::Lines(_)
+                | Self::Music(_)
+                | Self::EndMusic(..),
                 _,
             ) => false,
         }

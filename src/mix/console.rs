@@ -8,7 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{CallId, Db, FeedRx, Offer, Pcm, PlayId, SampleRate, Take, ZoneId, ZoneSet};
+use crate::base::{
+    CallId, Db, FeedRx, MusicId, Offer, Pcm, PlayId, SampleRate, StereoRx, Take, ZoneId, ZoneSet,
+};
 use crate::mix::command::{Command, Event, Spent};
 use crate::mix::engine::EngineSettings;
 use crate::mix::outlet::Lines;
@@ -17,6 +19,8 @@ use crate::mix::routes::{Routes, Table};
 use crate::mix::schedule::Order;
 use crate::mix::sounds::Sounds;
 use crate::mix::treatment::Treatment;
+use crate::mix::tune::Tune;
+use crate::mix::tuning::{Tuning, Tunings};
 use crate::mix::vitals::Vitals;
 use crate::mix::voice::{Manner, Used, Voice};
 use crate::mix::zone::Fitting;
@@ -41,6 +45,11 @@ pub struct Console {
     used: Used,
     next_serial: u64,
     plays: BTreeSet<PlayId>,
+    /// As they were given last, for when the music in zones changes.
+    routes: Routes,
+    tunings: Tunings,
+    /// The latest tune of each source that is in the engine or on its way.
+    tunes: BTreeMap<MusicId, Latest>,
 }
 
 struct Latest {
@@ -62,6 +71,8 @@ pub enum Refusal {
     Inputs(usize),
     /// A zone beyond so many was named.
     Zones(usize),
+    /// A music source beyond so many was named.
+    Music(usize),
 }
 
 impl Console {
@@ -86,6 +97,9 @@ impl Console {
             used: Used::default(),
             next_serial: 0,
             plays: BTreeSet::new(),
+            routes: Routes::default(),
+            tunings: Tunings::default(),
+            tunes: BTreeMap::new(),
         }
     }
 
@@ -101,9 +115,70 @@ impl Console {
 
     /// Puts new routes in the place of the old ones, by a crossfade of 20 ms.
     pub fn route(&mut self, routes: Routes) -> Result<(), Refusal> {
-        let table = Table::new(&routes, &self.limits).map_err(|refusal| self.refuse(refusal))?;
+        let table = Table::new(&routes, &self.tunings, &self.limits);
+        let table = table.map_err(|refusal| self.refuse(refusal))?;
+        self.routes = routes;
         self.send(Command::Routes(Box::new(table)));
         Ok(())
+    }
+
+    /// Lets a source of music be heard in the zones that are tuned to it, as soon as its ring has
+    /// frames. What the source had before fades out. The ring must be at the engine's rate: with
+    /// another one, `MusicGone` follows.
+    pub fn add_music(
+        &mut self,
+        music: MusicId,
+        feed: StereoRx,
+        tuning: Tuning,
+    ) -> Result<(), Refusal> {
+        if usize::from(music.0) >= self.limits.n_music {
+            return Err(self.refuse(Refusal::Music(self.limits.n_music)));
+        }
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        let latest = Latest {
+            serial,
+            leaving: false,
+        };
+        self.tunes.insert(music, latest);
+        let tune = Tune::new(music, serial, feed);
+        self.send(Command::Music(Box::new(tune)));
+        self.set_tuning(music, tuning);
+        Ok(())
+    }
+
+    /// Plays a source in this manner from now on, by a crossfade of 20 ms.
+    pub fn set_tuning(&mut self, music: MusicId, tuning: Tuning) {
+        if usize::from(music.0) < self.limits.n_music
+            && self.tunings.sources.insert(music, tuning) != Some(tuning)
+        {
+            self.route_again();
+        }
+    }
+
+    /// Fades a source of music out; `MusicGone` follows. Nothing happens if it has none.
+    pub fn remove_music(&mut self, music: MusicId) {
+        if let Some(latest) = self.tunes.get_mut(&music) {
+            latest.leaving = true;
+            let serial = latest.serial;
+            self.send(Command::EndMusic(music, serial));
+        }
+    }
+
+    /// Says which source each zone plays, by a crossfade of 20 ms; a zone that is not named plays
+    /// none. Music that no zone plays stands still until one does.
+    pub fn tune(&mut self, zones: BTreeMap<ZoneId, MusicId>) {
+        if zones != self.tunings.zones {
+            self.tunings.zones = zones;
+            self.route_again();
+        }
+    }
+
+    fn route_again(&mut self) {
+        // The routes were accepted before, and sources beyond the limit never get this far.
+        if let Ok(table) = Table::new(&self.routes, &self.tunings, &self.limits) {
+            self.send(Command::Routes(Box::new(table)));
+        }
     }
 
     /// Lets a caller be heard as soon as its feed has frames. A voice that the call already had
@@ -230,7 +305,9 @@ impl Console {
     /// Whether the engine has something to report before long: a sound that plays or a voice that
     /// leaves.
     pub fn is_awaiting(&self) -> bool {
-        !self.plays.is_empty() || self.voices.values().any(|latest| latest.leaving)
+        !self.plays.is_empty()
+            || self.voices.values().any(|latest| latest.leaving)
+            || self.tunes.values().any(|latest| latest.leaving)
     }
 
     /// The engine's counters.
@@ -270,6 +347,14 @@ impl Console {
                     self.send_lines();
                 }
                 None
+            }
+            Spent::Music(tune) => {
+                let latest = self.tunes.get(&tune.music)?;
+                if latest.serial != tune.serial {
+                    return None;
+                }
+                self.tunes.remove(&tune.music);
+                Some(Event::MusicGone { music: tune.music })
             }
             Spent::Play(play) => {
                 self.plays.remove(&play.id);
@@ -364,6 +449,7 @@ impl fmt::Display for Refusal {
             Self::Outputs(n) => write!(f, "the engine has {n} outputs"),
             Self::Inputs(n) => write!(f, "the engine has {n} music inputs"),
             Self::Zones(n) => write!(f, "the engine has {n} zones"),
+            Self::Music(n) => write!(f, "the engine has room for {n} sources of music"),
         }
     }
 }

@@ -6,6 +6,7 @@
 //!  FeedRx ─► Voice (treat, resample, fade) ─┐
 //!  sound ──► Play (cut, fade) ──────────────┴► Buses: Σ for each set of zones ─┐
 //!                                        × highest of the zones' speech gains ─┤
+//!  StereoRx ► Tune ┐ (three inputs)                                              │
 //!  Ports::read ─► clean ─► × route gain × lowest of the zones' music gains ────┴► Outlet: Σ
 //!                                                                                  │
 //!      counters ─► Vitals ◄─ levels ◄─ Ports::write ◄── limiter ◄── eq, delay ◄────┘
@@ -20,7 +21,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{CallId, Db, Offer, PlayId, SampleRate, Take, ZoneId, ZoneSet, ring};
+use crate::base::{CallId, Db, MusicId, Offer, PlayId, SampleRate, Take, ZoneId, ZoneSet, ring};
 use crate::dsp::{clean, peak};
 use crate::mix::buses::Buses;
 use crate::mix::command::{Command, Spent};
@@ -31,6 +32,7 @@ use crate::mix::play::Play;
 use crate::mix::routing::Routing;
 use crate::mix::schedule::{Order, Schedule};
 use crate::mix::treatment::Treatment;
+use crate::mix::tune::{Deck, N_SIDES, Tune};
 use crate::mix::vitals::Vitals;
 use crate::mix::voice::Voice;
 use crate::mix::zone::{Fitting, Zone};
@@ -68,6 +70,8 @@ pub struct EngineSettings {
     pub n_voices: usize,
     /// Sounds playing at once.
     pub n_plays: usize,
+    /// Music sources are numbered below this.
+    pub n_music: usize,
     /// What no output exceeds.
     pub ceiling: Db,
 }
@@ -82,6 +86,7 @@ impl Default for EngineSettings {
             n_outputs: 8,
             n_voices: 100,
             n_plays: 16,
+            n_music: 8,
             ceiling: Db(-1.0),
         }
     }
@@ -94,7 +99,7 @@ pub fn engine(settings: EngineSettings) -> (Console, Box<Engine>) {
         ..settings
     };
     let (commands_tx, commands_rx) = ring(COMMAND_RING);
-    let n_returns = settings.n_voices + settings.n_plays + SPARE_RETURNS;
+    let n_returns = settings.n_voices + settings.n_plays + 2 * settings.n_music + SPARE_RETURNS;
     let (returns_tx, returns_rx) = ring(n_returns);
     let vitals = Arc::new(Vitals::new(
         settings.rate,
@@ -132,8 +137,10 @@ pub struct Engine {
     stuck: Option<Spent>,
     voices: Vec<Option<Box<Voice>>>,
     plays: Vec<Option<Box<Play>>>,
+    decks: Vec<Deck>,
     zones: Vec<Zone>,
     speech: Buses,
+    /// Those of the clock's ports, then the sides of each music source.
     inputs: Vec<Block>,
     /// Of each input that is wanted: whether this block of it is more than silence.
     heard: Vec<bool>,
@@ -166,6 +173,7 @@ impl Engine {
         returns: Offer<Spent>,
         vitals: Arc<Vitals>,
     ) -> Self {
+        let n_inputs = settings.n_inputs + N_SIDES * settings.n_music;
         let outlet = || Outlet::new(settings.ceiling, Duration::ZERO, settings.rate);
         Self {
             rate: settings.rate,
@@ -178,10 +186,11 @@ impl Engine {
             stuck: None,
             voices: (0..settings.n_voices).map(|_| None).collect(),
             plays: (0..settings.n_plays).map(|_| None).collect(),
+            decks: (0..settings.n_music).map(|_| Deck::default()).collect(),
             zones: (0..settings.n_zones).map(|_| Zone::new()).collect(),
             speech: Buses::new(settings.n_voices + settings.n_plays),
-            inputs: vec![SILENCE; settings.n_inputs],
-            heard: vec![false; settings.n_inputs],
+            inputs: vec![SILENCE; n_inputs],
+            heard: vec![false; n_inputs],
             outlets: (0..settings.n_outputs).map(|_| outlet()).collect(),
             rests: vec![Rest::No; settings.n_outputs],
             pictures: vec![Picture::EMPTY; settings.n_outputs],
@@ -201,6 +210,7 @@ impl Engine {
             .flatten()
             .for_each(|voice| voice.set_rate(rate));
         self.plays.iter_mut().flatten().for_each(|play| play.end());
+        self.decks.iter_mut().for_each(Deck::end);
         self.zones.iter_mut().for_each(Zone::settle);
         self.routing.settle();
         for outlet in &mut self.outlets {
@@ -244,6 +254,7 @@ impl Engine {
         self.add_voices(n);
         self.add_plays(n);
         self.read_music(at, n, ports);
+        self.play_music(n);
         self.mix_outputs(n);
         self.write_outputs(at, n, ports);
         self.tell_levels();
@@ -268,13 +279,29 @@ impl Engine {
     }
 
     fn read_music(&mut self, at: usize, n: usize, ports: &mut impl Ports) {
-        for (number, input) in self.inputs.iter_mut().enumerate() {
+        let n_read = self.inputs.len() - N_SIDES * self.decks.len();
+        for (number, input) in self.inputs[..n_read].iter_mut().enumerate() {
             if self.routing.wants(number) {
                 let frames = &mut input[..n];
                 ports.read(number, at, frames);
                 clean(frames);
                 self.heard[number] = peak(frames) > 0.0;
             }
+        }
+    }
+
+    fn play_music(&mut self, n: usize) {
+        let first = self.inputs.len() - N_SIDES * self.decks.len();
+        let sides = self.inputs[first..].chunks_exact_mut(N_SIDES);
+        for (music, (deck, sides)) in self.decks.iter_mut().zip(sides).enumerate() {
+            let inputs = first + N_SIDES * music..first + N_SIDES * (music + 1);
+            if !inputs.clone().any(|input| self.routing.wants(input)) {
+                deck.idle();
+                continue;
+            }
+            let audience = self.routing.audience(music);
+            let is_heard = deck.render(rest(audience, &self.zones), sides, n);
+            self.heard[inputs].fill(is_heard);
         }
     }
 
@@ -382,6 +409,12 @@ impl Engine {
             Command::Stop(id) => self.stop(id),
             Command::Fit(zone, fitting) => self.fit(zone, fitting),
             Command::Lines(lines) => self.take_lines(lines),
+            Command::Music(tune) => self.take_music(tune),
+            Command::EndMusic(music, serial) => {
+                if let Some(deck) = self.deck(music) {
+                    deck.leave(serial);
+                }
+            }
             Command::Duck { zones, gain, ramp } => {
                 let frames = self.rate.frames_in(ramp);
                 self.in_zones(zones)
@@ -420,6 +453,21 @@ impl Engine {
         }
     }
 
+    fn take_music(&mut self, tune: Box<Tune>) {
+        let is_ours = tune.rate() == self.rate;
+        let spent = match self.deck(tune.music) {
+            Some(deck) if is_ours => deck.take(tune),
+            Some(_) | None => Some(tune),
+        };
+        if let Some(spent) = spent {
+            self.give_back(Spent::Music(spent));
+        }
+    }
+
+    fn deck(&mut self, music: MusicId) -> Option<&mut Deck> {
+        self.decks.get_mut(usize::from(music.0))
+    }
+
     fn give_back_what_is_spent(&mut self) {
         if let Some(stuck) = self.stuck.take() {
             self.give_back(stuck);
@@ -436,6 +484,13 @@ impl Engine {
                 && let Some(play) = self.plays[i].take_if(|play| play.has_ended())
             {
                 self.give_back(Spent::Play(play));
+            }
+        }
+        for i in 0..self.decks.len() {
+            if self.stuck.is_none()
+                && let Some(tune) = self.decks[i].take_spent()
+            {
+                self.give_back(Spent::Music(tune));
             }
         }
         if self.stuck.is_none()
@@ -494,6 +549,19 @@ impl Engine {
         let numbered = self.zones.iter_mut().enumerate();
         numbered.filter_map(move |(i, zone)| zones.contains(zone_id(i)).then_some(zone))
     }
+}
+
+/// Whether music lowered on all outputs that play it: then the frames that the way there takes.
+fn rest(audience: &[ZoneSet], zones: &[Zone]) -> Option<usize> {
+    let lowered = |set: &ZoneSet| {
+        let zones = set.iter().filter_map(|id| zones.get(usize::from(id.0)));
+        zones.filter_map(Zone::lowered).max()
+    };
+    let all: Option<usize> = audience
+        .iter()
+        .map(lowered)
+        .try_fold(0, |longest, ramp| ramp.map(|ramp: usize| ramp.max(longest)));
+    all.filter(|_| !audience.is_empty())
 }
 
 fn zone_id(i: usize) -> ZoneId {

@@ -18,6 +18,7 @@ mod play;
 mod routing;
 mod schedule;
 mod treatment;
+mod tune;
 mod voice;
 mod zone;
 
@@ -25,6 +26,7 @@ mod command;
 mod console;
 mod routes;
 mod sounds;
+mod tuning;
 mod vitals;
 
 #[cfg(test)]
@@ -35,5 +37,6 @@ pub use console::{Console, Refusal};
 pub use engine::{Engine, EngineSettings, MAX_BLOCK, Ports, engine};
 pub use routes::{Link, Route, Routes};
 pub use treatment::Treatment;
+pub use tuning::Tuning;
 pub use vitals::Vitals;
 pub use zone::Fitting;

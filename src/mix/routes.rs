@@ -3,6 +3,8 @@
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::mix::console::Refusal;
 use crate::mix::engine::EngineSettings;
+use crate::mix::tune::N_SIDES;
+use crate::mix::tuning::Tunings;
 
 /// What each output carries, by output number. An output beyond the end is silent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,8 +37,11 @@ pub struct Link {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<Row>,
-    /// For each input whether any row wants it.
+    /// For each input, those of music sources included, whether any row wants it.
     wanted: Vec<bool>,
+    /// For each music source that rests in pages the sets of zones of the outputs that play it,
+    /// each once.
+    audiences: Vec<Vec<ZoneSet>>,
 }
 
 #[derive(Debug)]
@@ -50,7 +55,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn new(output: usize, routes: &Routes) -> Self {
+    fn new(output: usize, routes: &Routes, tuned: Option<(usize, f32)>) -> Self {
         let route = &routes.outputs[output];
         let mut others = routes.outputs.iter();
         let first = others.position(|other| other.zones == route.zones);
@@ -66,6 +71,7 @@ impl Row {
                 .music
                 .iter()
                 .map(|link| (link.input, link.gain.gain()))
+                .chain(tuned)
                 .collect(),
         }
     }
@@ -73,7 +79,11 @@ impl Row {
 
 impl Table {
     /// Refuses what the engine was not made for.
-    pub(super) fn new(routes: &Routes, limits: &EngineSettings) -> Result<Self, Refusal> {
+    pub(super) fn new(
+        routes: &Routes,
+        tunings: &Tunings,
+        limits: &EngineSettings,
+    ) -> Result<Self, Refusal> {
         if routes.outputs.len() > limits.n_outputs {
             return Err(Refusal::Outputs(limits.n_outputs));
         }
@@ -87,10 +97,27 @@ impl Table {
         if zones().any(|zone| usize::from(zone.0) >= limits.n_zones) {
             return Err(Refusal::Zones(limits.n_zones));
         }
+        wanted.resize(limits.n_inputs + N_SIDES * limits.n_music, false);
+        let mut audiences = vec![vec![]; limits.n_music];
         let rows = (0..routes.outputs.len())
-            .map(|output| Row::new(output, routes))
+            .map(|output| {
+                let tuned = tunings.at(output, routes).map(|(music, side, gain)| {
+                    let zones = routes.outputs[output].zones;
+                    if tunings.rests(music) && !audiences[music].contains(&zones) {
+                        audiences[music].push(zones);
+                    }
+                    let input = limits.n_inputs + N_SIDES * music + side;
+                    wanted[input] = true;
+                    (input, gain)
+                });
+                Row::new(output, routes, tuned)
+            })
             .collect();
-        Ok(Self { rows, wanted })
+        Ok(Self {
+            rows,
+            wanted,
+            audiences,
+        })
     }
 
     // == realtime below ==
@@ -101,5 +128,10 @@ impl Table {
 
     pub(super) fn wants(&self, input: usize) -> bool {
         self.wanted.get(input).copied().unwrap_or(false)
+    }
+
+    /// The sets of zones of the outputs that play a music source which rests in pages.
+    pub(super) fn audience(&self, music: usize) -> &[ZoneSet] {
+        self.audiences.get(music).map_or(&[], Vec::as_slice)
     }
 }

@@ -3,6 +3,7 @@
 //! A new table is swapped in whole. For the length of a fade every output is made by both tables
 //! and crossfaded, so that no change of routes can click, whatever it is.
 
+use crate::base::ZoneSet;
 use crate::dsp::{Ramp, Shape};
 use crate::mix::engine::{Block, MAX_BLOCK};
 use crate::mix::routes::{Row, Table};
@@ -69,6 +70,11 @@ impl Routing {
     pub(super) fn before(&self, output: usize, n: usize) -> Option<(Option<&Row>, &[f32])> {
         let before = self.before.as_ref()?;
         Some((before.row(output), &self.weights[..n]))
+    }
+
+    /// The sets of zones of the outputs that play a music source which rests in pages.
+    pub(super) fn audience(&self, music: usize) -> &[ZoneSet] {
+        self.now.audience(music)
     }
 
     /// Whether any output needs this music input.

@@ -41,6 +41,8 @@ pub(super) struct Zone {
     music: Course,
     music_volume: Ramp,
     duck: Ramp,
+    /// While music is lowered: the frames that the way there takes.
+    lowered: Option<usize>,
     fitting: Box<Fitting>,
     is_fitted: bool,
 }
@@ -67,6 +69,7 @@ impl Zone {
             music: Course::UNITY,
             music_volume: Ramp::resting(1.0),
             duck: Ramp::resting(1.0),
+            lowered: None,
             fitting: Box::new(Fitting::NONE),
             is_fitted: false,
         }
@@ -98,6 +101,12 @@ impl Zone {
 
     pub(super) fn duck(&mut self, to: f32, frames: usize) {
         self.duck.go(to, frames, Shape::Smooth);
+        self.lowered = (to < 1.0).then_some(frames);
+    }
+
+    /// While music is lowered: the frames that the way there takes.
+    pub(super) fn lowered(&self) -> Option<usize> {
+        self.lowered
     }
 
     /// Takes another fitting and gives the old one back; the outputs turn to it by themselves.

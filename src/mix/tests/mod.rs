@@ -7,6 +7,7 @@ mod music;
 mod plays;
 mod positions;
 mod treatment;
+mod tunes;
 mod voices;
 mod week;
 

@@ -1,0 +1,130 @@
+//! Which music is heard on which output, and which side of it?
+
+use std::collections::BTreeMap;
+
+use crate::base::{Db, MusicId, ZoneId};
+use crate::mix::routes::Routes;
+
+/// How one source of music is played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
+    /// Before the zones' volumes.
+    pub gain: Db,
+    /// Outputs of the same zones get left and right in turn; otherwise each gets both.
+    pub is_stereo: bool,
+    /// The music stands still while everybody who hears it hears a page, and goes on with its
+    /// next frame; otherwise it goes on below the page.
+    pub rests_in_pages: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            gain: Db::UNITY,
+            is_stereo: true,
+            rests_in_pages: false,
+        }
+    }
+}
+
+/// What is set for all sources and zones.
+#[derive(Debug, Default)]
+pub(super) struct Tunings {
+    /// Of the sources that are there.
+    pub(super) sources: BTreeMap<MusicId, Tuning>,
+    /// What each zone wants to hear.
+    pub(super) zones: BTreeMap<ZoneId, MusicId>,
+}
+
+const LEFT: usize = 0;
+const RIGHT: usize = 1;
+const BOTH: usize = 2;
+
+impl Tunings {
+    /// Whether a source stands still during pages.
+    pub(super) fn rests(&self, music: usize) -> bool {
+        let source = self.sources.get(&MusicId(music as u16));
+        source.is_some_and(|tuning| tuning.rests_in_pages)
+    }
+
+    /// The source that an output plays, the side of it and its gain: that of the first of its
+    /// zones that has one. Of several outputs of the same zones the first plays the left side, the
+    /// second the right, and so on; one without a partner plays both.
+    pub(super) fn at(&self, output: usize, routes: &Routes) -> Option<(usize, usize, f32)> {
+        let zones = routes.outputs.get(output)?.zones;
+        let known = |music: &&MusicId| self.sources.contains_key(music);
+        let wanted = |zone: ZoneId| self.zones.get(&zone).filter(known);
+        let music = zones.iter().find_map(wanted)?;
+        let tuning = self.sources.get(music)?;
+        let is_alike = |other: &usize| routes.outputs[*other].zones == zones;
+        let before = (0..output).filter(is_alike).count();
+        let all = before + (output..routes.outputs.len()).filter(is_alike).count();
+        let side = match before % 2 {
+            _ if !tuning.is_stereo => BOTH,
+            0 if before + 1 == all => BOTH,
+            0 => LEFT,
+            _ => RIGHT,
+        };
+        Some((usize::from(music.0), side, tuning.gain.gain()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ZoneSet;
+    use crate::mix::routes::Route;
+
+    fn zones(ids: &[u16]) -> ZoneSet {
+        ids.iter().map(|&id| ZoneId(id)).collect()
+    }
+
+    fn routes(outputs: &[&[u16]]) -> Routes {
+        let route = |ids: &&[u16]| Route {
+            zones: zones(ids),
+            music: vec![],
+        };
+        Routes {
+            outputs: outputs.iter().map(route).collect(),
+        }
+    }
+
+    fn sides(tunings: &Tunings, routes: &Routes) -> Vec<Option<(usize, usize)>> {
+        let at = |output| {
+            tunings
+                .at(output, routes)
+                .map(|(music, side, _)| (music, side))
+        };
+        (0..routes.outputs.len()).map(at).collect()
+    }
+
+    #[test]
+    fn outputs_of_a_zone_are_pairs_and_the_odd_one_plays_both_sides() {
+        let mut tunings = Tunings::default();
+        tunings.sources.insert(MusicId(3), Tuning::default());
+        tunings.zones.insert(ZoneId(0), MusicId(3));
+        tunings.zones.insert(ZoneId(1), MusicId(3));
+        let routes = routes(&[&[0], &[0], &[1], &[0], &[2], &[]]);
+        let expected = [
+            Some((3, LEFT)),
+            Some((3, RIGHT)),
+            Some((3, BOTH)),
+            Some((3, BOTH)),
+            None,
+            None,
+        ];
+        assert_eq!(sides(&tunings, &routes), expected);
+        tunings.sources.get_mut(&MusicId(3)).unwrap().is_stereo = false;
+        assert_eq!(sides(&tunings, &routes)[0], Some((3, BOTH)));
+    }
+
+    #[test]
+    fn an_output_of_several_zones_plays_what_the_first_of_them_wants_that_is_there() {
+        let mut tunings = Tunings::default();
+        tunings.sources.insert(MusicId(1), Tuning::default());
+        tunings.zones.insert(ZoneId(0), MusicId(0));
+        tunings.zones.insert(ZoneId(2), MusicId(1));
+        let routes = routes(&[&[0, 1, 2], &[0, 1]]);
+        assert_eq!(sides(&tunings, &routes), [Some((1, BOTH)), None]);
+    }
+}
