@@ -61,6 +61,7 @@ impl Core {
             sound: self.health.sound.clone(),
             calls: self.calls.iter().map(|(id, it)| status(*id, it)).collect(),
             accounts: self.health.accounts.clone(),
+            music: self.health.music.clone(),
             ducked: self.pages.ducked(),
         }
     }
@@ -91,6 +92,17 @@ impl Core {
             }
             Input::AccountGone { name } => {
                 self.health.accounts.remove(&name);
+            }
+            Input::MusicChanged { name, ok, text } => {
+                let note = self.health.music_changed(name, ok, text, now);
+                self.log(note);
+            }
+            Input::MusicSkipped { name, what, why } => {
+                let note = self.health.music_skipped(name, &what, &why, now);
+                self.log(Some(note));
+            }
+            Input::MusicGone { name } => {
+                self.health.music.remove(&name);
             }
             Input::Configure(policy) => self.configure(policy),
             Input::Tick => {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Level, Note};
+use super::{Level, Music, Note};
 
 /// Whether anything reaches a loudspeaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub struct Account {
 pub(super) struct Health {
     pub(super) sound: SoundState,
     pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) music: BTreeMap<String, Music>,
 }
 
 impl Health {
@@ -36,6 +37,7 @@ impl Health {
         Self {
             sound: SoundState::Down { since: now, why },
             accounts: BTreeMap::new(),
+            music: BTreeMap::new(),
         }
     }
 

@@ -16,6 +16,7 @@
 mod call;
 mod core;
 mod health;
+mod music;
 mod policy;
 mod snapshot;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod words;
 pub use self::core::Core;
 pub use call::CallState;
 pub use health::{Account, SoundState};
+pub use music::Music;
 pub use policy::{Klaxon, KlaxonFor, Policy, Rule};
 pub use snapshot::{CallStatus, Snapshot};
 pub use words::{Effect, Input, Level, Note, Refusal, Sound};

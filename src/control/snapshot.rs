@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::words::one_line;
-use super::{Account, CallState, SoundState};
+use super::{Account, CallState, Music, SoundState};
 use crate::base::{CallId, ZoneSet};
 
 /// The state of the whole site at one moment.
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub calls: Vec<CallStatus>,
     /// By name, as configured.
     pub accounts: BTreeMap<String, Account>,
+    /// Sources of music that play or should, by name.
+    pub music: BTreeMap<String, Music>,
     /// Zones whose music is down.
     pub ducked: ZoneSet,
 }
@@ -38,6 +40,7 @@ impl Snapshot {
     pub fn summary(&self, now: Instant) -> String {
         let mut parts = vec![self.calls_in_words()];
         parts.extend(self.accounts_in_words());
+        parts.extend(self.music_in_words());
         parts.extend(self.silence_in_words(now));
         one_line(&parts.join("; "))
     }
@@ -80,6 +83,12 @@ impl Snapshot {
             return self.accounts.iter().map(in_words).collect();
         }
         failing
+    }
+
+    /// Every source that fails.
+    fn music_in_words(&self) -> impl Iterator<Item = String> {
+        let failing = self.music.iter().filter(|(_, music)| !music.ok);
+        failing.map(|(name, music)| format!("music {name} {}", music.text))
     }
 
     fn silence_in_words(&self, now: Instant) -> Option<String> {

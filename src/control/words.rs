@@ -41,6 +41,21 @@ pub enum Input {
     },
     /// An account is no longer configured.
     AccountGone { name: String },
+    /// A source of music plays, or plays something else in its place, or cannot play; `ok` if it
+    /// is the source itself that plays.
+    MusicChanged {
+        name: String,
+        ok: bool,
+        text: String,
+    },
+    /// A piece of music could not be played; the next one does.
+    MusicSkipped {
+        name: String,
+        what: String,
+        why: String,
+    },
+    /// A source of music is no longer configured.
+    MusicGone { name: String },
     /// From now on these rules hold. Calls survive; who is answered keeps the old time limit.
     Configure(Policy),
     /// Time has passed.

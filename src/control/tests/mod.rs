@@ -3,6 +3,7 @@
 mod calls;
 mod endings;
 mod lines;
+mod music;
 mod oracle;
 mod plan;
 mod properties;
