@@ -145,7 +145,7 @@ pub fn convert(mono: &[f32], from: SampleRate, to: SampleRate) -> Vec<f32> {
 }
 
 /// Downwards the filter must be as much longer as the input is faster.
-fn points(n: usize, ratio: f64) -> usize {
+pub(super) fn points(n: usize, ratio: f64) -> usize {
     (n as f64 / ratio.min(1.0)).ceil() as usize
 }
 

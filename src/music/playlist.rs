@@ -37,9 +37,19 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path { path, .. } => write!(f, "{}", path.display()),
-            Self::Address(address) => f.write_str(address),
+            Self::Address(address) => f.write_str(&without_secrets(address)),
         }
     }
+}
+
+/// An address without the name and password that may stand in it.
+fn without_secrets(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("//") else {
+        return address.to_owned();
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let shown = host.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}//{shown}{}", &rest[host.len()..])
 }
 
 /// How a playlist is written.

@@ -90,6 +90,14 @@ fn the_name_of_a_latin_1_list_is_kept_as_it_stands_too() {
 }
 
 #[test]
+fn a_password_in_an_address_is_not_shown() {
+    let shown = |address: &str| Item::Address(address.to_owned()).to_string();
+    let secret = "https://me:secret@radio.example:8000/a@b?c";
+    assert_eq!(shown(secret), "https://radio.example:8000/a@b?c");
+    assert_eq!(shown("http://radio.example"), "http://radio.example");
+}
+
+#[test]
 fn a_list_of_nothing_and_one_of_segments_are_told_apart() {
     let error = |bytes: &[u8]| parse(Kind::M3u, bytes, Path::new("/")).unwrap_err();
     assert_eq!(error(b"#EXTM3U\n"), NotAPlaylist::Empty);

@@ -40,7 +40,7 @@ pub fn load(path: &Path) -> Result<Pcm, Error> {
     decoded.into_pcm(path)
 }
 
-fn open(path: &Path) -> Result<File, Error> {
+pub(super) fn open(path: &Path) -> Result<File, Error> {
     let unreadable = |why: std::io::Error| {
         if why.kind() == ErrorKind::NotFound {
             return Error::Missing(path.into());
@@ -77,7 +77,7 @@ fn probe(path: &Path, file: File) -> Result<Box<dyn FormatReader>, Error> {
         })
 }
 
-fn audio_track(
+pub(super) fn audio_track(
     path: &Path,
     format: &dyn FormatReader,
 ) -> Result<(u32, AudioCodecParameters), Error> {
@@ -87,7 +87,10 @@ fn audio_track(
         .ok_or_else(|| Error::NotAudio(path.into()))
 }
 
-fn decoder(path: &Path, parameters: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, Error> {
+pub(super) fn decoder(
+    path: &Path,
+    parameters: &AudioCodecParameters,
+) -> Result<Box<dyn AudioDecoder>, Error> {
     symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(|_| Error::UnknownCodec(path.into(), codec_name(parameters.codec)))

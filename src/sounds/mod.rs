@@ -1,11 +1,15 @@
-//! What does a sound file hold? Files are decoded once, whole, into memory.
+//! What does a sound file hold? Short sounds are decoded once, whole, into memory; music is
+//! streamed.
 //!
 //! ```text
 //!  klaxon.ogg ─► load (symphonia: probe, demux, decode) ─► base::Pcm ─► mix::Console
+//!  folders, stations ─► music::Player (the same, packet by packet) ─► base::stereo ─► mix
 //! ```
 
 mod error;
 mod load;
+pub mod music;
+mod piece;
 
 pub use error::Error;
 pub use load::{LONGEST, MOST_BYTES, load};
