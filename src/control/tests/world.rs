@@ -49,6 +49,9 @@ impl World {
             | Input::CallSilent { .. }
             | Input::AccountChanged { .. }
             | Input::AccountGone { .. }
+            | Input::MusicChanged { .. }
+            | Input::MusicSkipped { .. }
+            | Input::MusicGone { .. }
             | Input::Configure(_)
             | Input::Tick
             | Input::Shutdown => {}
