@@ -36,8 +36,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "music", "control",
-            "sip", "net", "output", "sounds", "store",
+            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "music",
+            "control", "sip", "net", "output", "sounds", "store",
         ],
     ),
     ("api", &["base", "control", "config", "store"]),
@@ -49,8 +49,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "music", "control",
-            "sip", "net", "output", "sounds", "store", "config", "api",
+            "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "music",
+            "control", "sip", "net", "output", "sounds", "store", "config", "api",
         ],
     ),
 ];
