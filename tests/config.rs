@@ -352,8 +352,8 @@ fn settings_that_do_not_fit_together_are_told() {
             "paging.conf:2: warning: [calls] silence-hang-up: not supported by this version, ignored",
         ),
         (
-            "[zone:yard]\noutputs = x",
-            "paging.conf:1: warning: [zone:yard]: not supported by this version, ignored",
+            "[line:yard]\nuser = x",
+            "paging.conf:1: warning: [line:yard]: not supported by this version, ignored",
         ),
         (
             "[pa]\nfile = x.wav",

@@ -172,7 +172,10 @@ fn the_timer_keeps_time_plays_and_lets_itself_be_tapped() {
         ("timer", SampleRate::HZ_16000, 160)
     );
     let routes = next(&mut events);
-    let Event::Routes { routes, described } = routes else {
+    let Event::Routes {
+        routes, described, ..
+    } = routes
+    else {
         panic!("{routes:?}");
     };
     assert_eq!(

@@ -53,7 +53,7 @@ fn the_jack_callback_never_allocates() {
         ..EngineSettings::default()
     });
     let pulse = Arc::new(Pulse::default());
-    let (remote, callback) = rig(pulse.clone());
+    let (remote, callback) = rig(pulse.clone(), N_OUTPUTS);
     let n_violations = Arc::new(AtomicU64::new(0));
     let (on_purpose, allocate_on_purpose) = mpsc::channel();
     let watched = Watched {

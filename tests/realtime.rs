@@ -191,6 +191,7 @@ fn fitting(turn: u64) -> Fitting {
     Fitting {
         curves,
         delay: Duration::from_millis(turn % 3 * 50),
+        ceiling: Db([0.0, -6.0][(turn % 2) as usize]),
     }
 }
 

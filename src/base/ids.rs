@@ -89,6 +89,13 @@ impl ZoneSet {
     }
 }
 
+/// That zone alone.
+impl From<ZoneId> for ZoneSet {
+    fn from(zone: ZoneId) -> Self {
+        Self::from_iter([zone])
+    }
+}
+
 impl FromIterator<ZoneId> for ZoneSet {
     fn from_iter<I: IntoIterator<Item = ZoneId>>(zones: I) -> Self {
         let mut set = Self::EMPTY;

@@ -8,6 +8,7 @@ use crate::config::load::Loaded;
 use crate::config::model::{ACCOUNT, Config, Listen, Transport, USER};
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
+use crate::config::zone::ZONE;
 
 /// What `--check` prints: every mistake and warning on its line, and a last line that sums up.
 pub fn report(loaded: &Loaded) -> String {
@@ -111,6 +112,9 @@ fn known_section(section: &str) -> Option<&str> {
     if section.starts_with(USER) {
         return Some("user");
     }
+    if section.starts_with(ZONE) {
+        return Some("zone");
+    }
     let kind = if section.starts_with(ACCOUNT) {
         "sip"
     } else {
@@ -128,7 +132,7 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
         match nearest(section, SECTIONS.into_iter().chain([DEFAULT])) {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
-                     [audio], [calls] and [server]"
+                     [zone:NAME], [audio], [calls] and [server]"
                 .to_owned(),
         }
     };
@@ -164,7 +168,7 @@ fn about_key(section: &str, entry: &Entry) -> Option<String> {
 fn is_key(section: &str, entry: &Entry) -> bool {
     let is_further = entry.section.starts_with(ACCOUNT);
     keys::all()
-        .chain(keys::of_user())
+        .chain(keys::of_named())
         .filter(|key| key.section == section && (key.is_of_account() || !is_further))
         .flat_map(keys::Key::names)
         .any(|name| name.replace('_', "-") == entry.name || name.replace('-', "_") == entry.name)
@@ -176,7 +180,7 @@ fn unknown_key(section: &str, name: &str) -> String {
     if let Some(key) = elsewhere {
         return format!("unknown here, ignored; it belongs into [{}]", key.section);
     }
-    let every = keys::all().chain(keys::of_user());
+    let every = keys::all().chain(keys::of_named());
     let here = every.filter(|key| key.section == section);
     match nearest(name, here.flat_map(keys::Key::names)) {
         Some(meant) => format!("unknown key, ignored; did you mean {meant}?"),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::config::keys::{self, Part};
 use crate::config::model::{Account, Config, User};
+use crate::config::zone::Zone;
 
 /// The smallest change from one configuration to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,6 +59,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     }
     accounts(old, new, &mut changes);
     users(old, new, &mut changes);
+    zones(old, new, &mut changes);
     changes
 }
 
@@ -91,6 +93,21 @@ fn users(old: &Config, new: &Config, changes: &mut Changes) {
     for user in differing.chain(old.iter().filter(is_gone)) {
         changes.parts.insert(Part::Callers);
         changes.keys.push(format!("[{}]", user.section()));
+    }
+}
+
+/// Where a zone is heard concerns the way out too.
+fn zones(old: &Config, new: &Config, changes: &mut Changes) {
+    let named = |zones: &'_ [Zone], name: &str| zones.iter().find(|z| z.name == name).cloned();
+    let is_gone = |zone: &&Zone| named(&new.zones, &zone.name).is_none();
+    let differing = new.zones.iter().filter(|zone| !old.zones.contains(zone));
+    for zone in differing.chain(old.zones.iter().filter(is_gone)) {
+        let outputs = |config: &Config| named(&config.zones, &zone.name).map(|z| z.outputs);
+        if outputs(old) != outputs(new) {
+            changes.parts.insert(Part::Output);
+        }
+        changes.parts.insert(Part::Zones);
+        changes.keys.push(format!("[{}]", zone.section()));
     }
 }
 

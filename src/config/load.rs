@@ -11,6 +11,7 @@ use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
 use crate::config::place::{Mistake, Place, Remark, Warning};
 use crate::config::users;
+use crate::config::zone;
 
 /// One file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +146,7 @@ impl Loading {
         }
         self.further_accounts(&mut config);
         users::read(&mut self, &mut config);
+        zone::read(&mut self, &mut config);
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
         let mut loaded = Loaded {

@@ -26,6 +26,7 @@ mod pattern;
 mod place;
 mod secret;
 mod users;
+mod zone;
 
 pub use check::report;
 pub use diff::{AccountChange, Changes, diff};
@@ -39,3 +40,4 @@ pub use model::{
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};
 pub use secret::Secret;
+pub use zone::{Zone, ZoneOutput};

@@ -11,6 +11,7 @@ use crate::config::keys;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::config::secret::Secret;
+use crate::config::zone::Zone;
 
 /// Everything the daemon wants to know, checked; equal when all settings are, wherever written.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Config {
     pub audio: Audio,
     pub calls: Calls,
     pub server: Server,
+    /// By name; none stands for one that has every output.
+    pub zones: Vec<Zone>,
     /// By section and key as in the table; a key at its default is missing.
     pub(super) places: BTreeMap<(String, String), Written>,
 }
@@ -411,6 +414,7 @@ impl Config {
                 sentry_dsn: Secret::default(),
                 log_format: LogFormat::Text,
             },
+            zones: Vec::new(),
             places: BTreeMap::new(),
         }
     }
@@ -498,6 +502,7 @@ impl PartialEq for Config {
             && self.audio == other.audio
             && self.calls == other.calls
             && self.server == other.server
+            && self.zones == other.zones
     }
 }
 

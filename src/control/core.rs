@@ -224,7 +224,7 @@ impl Core {
     }
 
     fn restate(&mut self) {
-        let rest = self.policy.zones().difference(&self.pages.ducked());
+        let rest = self.policy.zones.difference(&self.pages.ducked());
         self.release(rest);
         self.pages.restate();
     }

@@ -8,8 +8,8 @@ use crate::page::{self, Ask, Busy, Choice, Entry, Wish};
 /// The rules of a site, as its configuration states them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// Zones are numbered from 0 to below this.
-    pub n_zones: usize,
+    /// All that there are.
+    pub zones: ZoneSet,
     /// Calls beyond this number are refused as busy.
     pub max_calls: usize,
     /// Pages wait their turn; otherwise they mix.
@@ -77,10 +77,6 @@ pub enum KlaxonFor {
 }
 
 impl Policy {
-    pub(super) fn zones(&self) -> ZoneSet {
-        ZoneSet::first(self.n_zones)
-    }
-
     /// The rule for a call; `None` where there are none.
     pub(super) fn rule(&self, wish: &Wish) -> Result<Option<&Rule>, Choice> {
         if self.pages.is_empty() {
@@ -99,7 +95,7 @@ impl Policy {
             KlaxonFor::All | KlaxonFor::NotAutoAnswer => self.klaxon,
         };
         Ask {
-            zones: rule.map_or_else(|| self.zones(), |rule| rule.zones),
+            zones: rule.map_or(self.zones, |rule| rule.zones),
             busy: rule.map_or_else(|| self.busy(), |rule| rule.busy),
             klaxon: klaxon.map(|klaxon| page::Klaxon {
                 duration: klaxon.duration,

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::base::{PlayId, ZoneSet};
+use crate::base::PlayId;
 use crate::config::{self, Config, Secrets, Title};
 use crate::daemon::args::Args;
+use crate::daemon::zones::{Tuned, Zones};
 use crate::daemon::{exit, klaxon, logging, settings};
 use crate::mix::{self, Console, Event};
 use crate::output;
@@ -80,9 +81,11 @@ pub(super) fn test_audio_file(args: &Args, path: &Path) -> ExitCode {
 
 fn play_klaxon(config: &Config) -> anyhow::Result<()> {
     let pcm = klaxon::load(config)?.context("no file to play")?;
-    let (mut console, engine) = mix::engine(settings::engine(config));
+    let zones = Zones::new(config);
+    let (mut console, engine) = mix::engine(settings::engine(config, &zones));
+    Tuned::default().follow(config, &zones, &mut console);
     let (events_tx, mut events) = unbounded_channel();
-    let output = output::spawn(settings::output(config), engine, events_tx)?;
+    let output = output::spawn(settings::output(config, &zones), engine, events_tx)?;
     let started = Instant::now();
     let mut is_playing = false;
     let heard = loop {
@@ -105,8 +108,7 @@ fn play_klaxon(config: &Config) -> anyhow::Result<()> {
                 config.audio.volume_klaxon.level(),
                 config.audio.klaxon_max_length,
             );
-            let zones = ZoneSet::first(settings::N_ZONES);
-            console.play(PlayId(1), &pcm, zones, gain, longest)?;
+            console.play_klaxon(PlayId(1), &pcm, zones.all(), gain, longest)?;
             break wait_for_end(&mut console, pcm.duration() + PATIENCE);
         }
         if started.elapsed() > PATIENCE {

@@ -18,6 +18,7 @@ mod notify;
 mod reports;
 mod settings;
 mod words;
+mod zones;
 
 mod legs;
 mod service;

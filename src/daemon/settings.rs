@@ -6,22 +6,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{Db, ZoneSet};
+use crate::base::{Db, ZoneId};
 use crate::config::{self, Config};
 use crate::control::{Klaxon, KlaxonFor, Policy};
+use crate::daemon::zones::Zones;
 use crate::daemon::{legs, logging};
-use crate::dsp::Speech;
-use crate::mix::{EngineSettings, Treatment};
+use crate::dsp::{Curve, FLAT, FLAT_Q, Speech};
+use crate::mix::{EngineSettings, Fitting, Treatment};
 use crate::{output, sip};
 
-/// One zone holds every output until zones are configured.
-pub(super) const N_ZONES: usize = 1;
-
 /// The rules for callers; `klaxon` is how long the loaded klaxon sounds.
-pub(super) fn policy(config: &Config, klaxon: Option<Duration>) -> Policy {
+pub(super) fn policy(config: &Config, zones: &Zones, klaxon: Option<Duration>) -> Policy {
     let audio = &config.audio;
     Policy {
-        n_zones: N_ZONES,
+        zones: zones.all(),
         max_calls: config.sip.max_calls,
         hold_concurrent: config.calls.hold_concurrent,
         klaxon: klaxon.map(|duration| Klaxon { duration }),
@@ -44,8 +42,48 @@ pub(super) fn policy(config: &Config, klaxon: Option<Duration>) -> Policy {
     }
 }
 
-pub(super) fn music_volume(config: &Config) -> Db {
-    config.audio.volume_music.level()
+/// How loud a zone is, and how its sound is fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tuning {
+    pub(super) speech: Db,
+    pub(super) klaxon: Db,
+    pub(super) music: Db,
+    pub(super) fitting: Fitting,
+}
+
+/// Of each zone, the nameless one included.
+pub(super) fn tunings(config: &Config, zones: &Zones) -> Vec<(ZoneId, Tuning)> {
+    let music = config.audio.volume_music.level();
+    if config.zones.is_empty() {
+        let plain = Tuning {
+            speech: Db::UNITY,
+            klaxon: Db::UNITY,
+            music,
+            fitting: Fitting::NONE,
+        };
+        return zones.all().iter().map(|id| (id, plain.clone())).collect();
+    }
+    let tuning = |zone: &config::Zone| Tuning {
+        speech: zone.volume.level(),
+        klaxon: zone.klaxon_volume.level(),
+        music: Db(music.0 + zone.music_volume.level().0),
+        fitting: fitting(zone),
+    };
+    let of = |zone: &config::Zone| Some((zones.id(&zone.name)?, tuning(zone)));
+    config.zones.iter().filter_map(of).collect()
+}
+
+fn fitting(zone: &config::Zone) -> Fitting {
+    let high_pass = zone.high_pass.map(|hz| Curve::HighPass { hz, q: FLAT_Q });
+    let mut curves = FLAT;
+    for (curve, wanted) in curves.iter_mut().zip(high_pass.iter().chain(&zone.eq)) {
+        *curve = Some(*wanted);
+    }
+    Fitting {
+        curves,
+        delay: zone.delay,
+        ceiling: zone.limiter,
+    }
 }
 
 /// What is done to the voices of callers.
@@ -175,22 +213,23 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
     }
 }
 
+/// Room for what a reload may bring: as many zones as have numbers, each with some outputs.
 /// Room for as many voices as calls are let in, each with its klaxon; a reload may let in more
 /// than the start did, up to the default of the engine.
-pub(super) fn engine(config: &Config) -> EngineSettings {
+pub(super) fn engine(config: &Config, zones: &Zones) -> EngineSettings {
     let room = EngineSettings::default();
     let n_voices = config.sip.max_calls.max(room.n_voices);
     EngineSettings {
-        n_zones: N_ZONES,
+        n_zones: zones.capacity(),
         n_inputs: output::N_INPUTS,
-        n_outputs: output::N_OUTPUTS,
+        n_outputs: output::N_OUTPUTS + OUTPUTS_A_ZONE * config.zones.len(),
         n_voices,
         n_plays: n_voices,
         ..room
     }
 }
 
-pub(super) fn output(config: &Config) -> output::Settings {
+pub(super) fn output(config: &Config, zones: &Zones) -> output::Settings {
     let audio = &config.audio;
     let jack = &audio.jack;
     let link = |link: &config::Link| output::Link {
@@ -215,13 +254,40 @@ pub(super) fn output(config: &Config) -> output::Settings {
             music_client: jack.music_client.regex().clone(),
             music_links: jack.music_links.iter().map(link).collect(),
         },
-        device: audio.device.as_ref().map(|device| match device {
-            config::Device::Index(index) => output::DeviceMatch::Index(*index),
-            config::Device::Named(name) => output::DeviceMatch::Pattern(name.regex().clone()),
-        }),
+        device: audio.device.as_ref().map(device),
         sample_rate: audio.sample_rate,
         period: audio.period,
-        zones: ZoneSet::first(N_ZONES),
+        zones: config
+            .zones
+            .iter()
+            .filter_map(|zone| output_zone(zone, zones))
+            .collect(),
+    }
+}
+
+/// `None` for a zone that there is no room for.
+fn output_zone(zone: &config::Zone, zones: &Zones) -> Option<output::Zone> {
+    let output = |from: &config::ZoneOutput| match from {
+        config::ZoneOutput::Ports(ports) => output::OutputMatch::Ports(ports.regex().clone()),
+        config::ZoneOutput::Device {
+            device: named,
+            channels,
+        } => output::OutputMatch::Device {
+            device: device(named),
+            channels: *channels,
+        },
+    };
+    Some(output::Zone {
+        id: zones.id(&zone.name)?,
+        name: zone.name.clone(),
+        outputs: zone.outputs.iter().map(output).collect(),
+    })
+}
+
+fn device(from: &config::Device) -> output::DeviceMatch {
+    match from {
+        config::Device::Index(index) => output::DeviceMatch::Index(*index),
+        config::Device::Named(name) => output::DeviceMatch::Pattern(name.regex().clone()),
     }
 }
 
@@ -237,3 +303,6 @@ pub(super) fn logging(config: &Config, for_systemd: bool) -> logging::Settings {
         timestamps: !for_systemd,
     }
 }
+
+/// Beside those of a usual site: more loudspeakers than these can share an output by a splitter.
+const OUTPUTS_A_ZONE: usize = 2;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::base::Db;
 use crate::control::Input;
 use crate::media::Report;
 use crate::sip::{
@@ -164,6 +165,35 @@ pub(super) fn audio(report: &Report, n_foreign: u64, n_unproven: u64) -> String 
         text.push_str(&format!(", {n} {what}"));
     }
     text
+}
+
+/// Where something was heard and how loud at its highest, and where it was not.
+pub(super) fn heard<'a>(zones: impl Iterator<Item = (&'a str, Db)>) -> String {
+    let (loud, silent): (Vec<_>, Vec<_>) = zones.partition(|(_, peak)| peak.0 > AUDIBLE.0);
+    let place = |zone: &str| match zone {
+        "" => String::new(),
+        zone => format!(" in {zone}"),
+    };
+    let loud = loud
+        .iter()
+        .map(|(zone, peak)| format!("heard{} at {:.1} dBFS", place(zone), peak.0));
+    let silent = silent
+        .iter()
+        .map(|(zone, _)| format!("not heard{}", place(zone)));
+    let texts: Vec<String> = loud.chain(silent).collect();
+    texts.join(", ")
+}
+
+/// Below it is what rounding leaves, and the hiss of nothing.
+const AUDIBLE: Db = Db(-60.0);
+
+/// For the line that says how things stand; empty if every zone has an output.
+pub(super) fn unheard(zones: &[String]) -> String {
+    match zones {
+        [] => String::new(),
+        [zone] => format!("; nobody hears zone {zone}"),
+        [first, ..] => format!("; nobody hears {} zones, {first} among them", zones.len()),
+    }
 }
 
 #[cfg(test)]

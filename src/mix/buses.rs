@@ -1,14 +1,15 @@
 //! Which voices and sounds go the same way?
 //!
-//! Sources that are for the same zones are summed once. An output then takes each sum once,
+//! Sources of one kind that are for the same zones are summed once. An output then takes each sum once,
 //! however many of those zones it carries, so that nobody is louder where zones overlap.
 
 use crate::base::ZoneSet;
 use crate::mix::engine::{Block, MAX_BLOCK};
+use crate::mix::zone::Kind;
 
-/// The sums of one block, one for each set of zones that is spoken to.
+/// The sums of one block, one for each kind and set of zones that is spoken to.
 pub(super) struct Buses {
-    zones: Vec<ZoneSet>,
+    keys: Vec<(ZoneSet, Kind)>,
     sums: Vec<Block>,
     /// How many are in use.
     n: usize,
@@ -18,7 +19,7 @@ impl Buses {
     /// Room for as many sets as there can be sources.
     pub(super) fn new(n_sources: usize) -> Self {
         Self {
-            zones: vec![ZoneSet::EMPTY; n_sources],
+            keys: vec![(ZoneSet::EMPTY, Kind::Speech); n_sources],
             sums: vec![[0.0; MAX_BLOCK]; n_sources],
             n: 0,
         }
@@ -32,8 +33,9 @@ impl Buses {
     }
 
     /// Adds one source's frames; all sources of a block are as long.
-    pub(super) fn add(&mut self, zones: ZoneSet, frames: &[f32]) {
-        let known = self.zones[..self.n].iter().position(|set| *set == zones);
+    pub(super) fn add(&mut self, zones: ZoneSet, kind: Kind, frames: &[f32]) {
+        let key = (zones, kind);
+        let known = self.keys[..self.n].iter().position(|other| *other == key);
         if let Some(known) = known {
             for (sum, x) in self.sums[known].iter_mut().zip(frames) {
                 *sum += x;
@@ -42,13 +44,14 @@ impl Buses {
         }
         if let Some(sum) = self.sums.get_mut(self.n) {
             sum[..frames.len()].copy_from_slice(frames);
-            self.zones[self.n] = zones;
+            self.keys[self.n] = key;
             self.n += 1;
         }
     }
 
     /// The sums, each with what it is for.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (ZoneSet, &Block)> {
-        self.zones[..self.n].iter().copied().zip(&self.sums)
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ZoneSet, Kind, &Block)> {
+        let keys = self.keys[..self.n].iter().zip(&self.sums);
+        keys.map(|(&(zones, kind), sum)| (zones, kind, sum))
     }
 }

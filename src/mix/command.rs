@@ -34,6 +34,10 @@ pub(super) enum Command {
         zones: ZoneSet,
         gain: f32,
     },
+    KlaxonVolume {
+        zones: ZoneSet,
+        gain: f32,
+    },
     Fit(ZoneId, Box<Fitting>),
     Lines(Box<Lines>),
     Music(Box<Tune>),
@@ -92,7 +96,8 @@ impl Command {
             (Self::Fit(a, _), Self::Fit(b, _)) => a == b,
             (Self::Duck { zones: a, .. }, Self::Duck { zones: b, .. })
             | (Self::MusicVolume { zones: a, .. }, Self::MusicVolume { zones: b, .. })
-            | (Self::SpeechVolume { zones: a, .. }, Self::SpeechVolume { zones: b, .. }) => {
+            | (Self::SpeechVolume { zones: a, .. }, Self::SpeechVolume { zones: b, .. })
+            | (Self::KlaxonVolume { zones: a, .. }, Self::KlaxonVolume { zones: b, .. }) => {
                 b.difference(a).is_empty()
             }
             (
@@ -105,6 +110,7 @@ impl Command {
                 | Self::Duck { .. }
                 | Self::MusicVolume { .. }
                 | Self::SpeechVolume { .. }
+                | Self::KlaxonVolume { .. }
                 | Self::Fit(..)
                 | Self::Lines(_)
                 | Self::Music(_)

@@ -23,7 +23,7 @@ use crate::mix::tune::Tune;
 use crate::mix::tuning::{Tuning, Tunings};
 use crate::mix::vitals::Vitals;
 use crate::mix::voice::{Manner, Used, Voice};
-use crate::mix::zone::Fitting;
+use crate::mix::zone::{Fitting, Kind};
 
 /// The control side's handle on the engine. Nothing here blocks.
 pub struct Console {
@@ -36,8 +36,11 @@ pub struct Console {
     vitals: Arc<Vitals>,
     sounds: Sounds,
     treatment: Treatment,
-    /// Whether the outputs have lines for delays, or will have.
-    has_lines: bool,
+    /// The zones that have a delay, or will have.
+    delayed: ZoneSet,
+    /// Of each output: the zones that it carries, or will carry, and whether it has a line for
+    /// delays, or will have.
+    outputs: Vec<(ZoneSet, bool)>,
     /// The latest voice of each call that is in the engine or on its way.
     voices: BTreeMap<CallId, Latest>,
     /// Voices that have not come back, those of replaced calls included.
@@ -91,7 +94,8 @@ impl Console {
             vitals,
             sounds: Sounds::default(),
             treatment: Treatment::default(),
-            has_lines: false,
+            delayed: ZoneSet::EMPTY,
+            outputs: vec![(ZoneSet::EMPTY, false); limits.n_outputs],
             voices: BTreeMap::new(),
             n_voices: 0,
             used: Used::default(),
@@ -117,6 +121,12 @@ impl Console {
     pub fn route(&mut self, routes: Routes) -> Result<(), Refusal> {
         let table = Table::new(&routes, &self.tunings, &self.limits);
         let table = table.map_err(|refusal| self.refuse(refusal))?;
+        let carried = routes.outputs.iter().map(|route| route.zones);
+        let carried = carried.chain(std::iter::repeat(ZoneSet::EMPTY));
+        for ((zones, _), carried) in self.outputs.iter_mut().zip(carried) {
+            *zones = carried;
+        }
+        self.make_lines();
         self.routes = routes;
         self.send(Command::Routes(Box::new(table)));
         Ok(())
@@ -231,14 +241,37 @@ impl Console {
         }
     }
 
-    /// Plays a sound into zones, cut after `longest`; exactly one `Ended` follows. The first time
-    /// that a sound is played at a rate it is converted, which takes some ms for each of its
-    /// seconds: see `prepare`.
+    /// Plays a sound into zones by their volume of speech, cut after `longest`; exactly one
+    /// `Ended` follows. The first time that a sound is played at a rate it is converted, which
+    /// takes some ms for each of its seconds: see `prepare`.
     pub fn play(
         &mut self,
         play: PlayId,
         pcm: &Arc<Pcm>,
         zones: ZoneSet,
+        gain: Db,
+        longest: Option<Duration>,
+    ) -> Result<(), Refusal> {
+        self.let_sound(play, pcm, (zones, Kind::Speech), gain, longest)
+    }
+
+    /// As `play`, by the zones' volume of klaxons.
+    pub fn play_klaxon(
+        &mut self,
+        play: PlayId,
+        pcm: &Arc<Pcm>,
+        zones: ZoneSet,
+        gain: Db,
+        longest: Option<Duration>,
+    ) -> Result<(), Refusal> {
+        self.let_sound(play, pcm, (zones, Kind::Klaxon), gain, longest)
+    }
+
+    fn let_sound(
+        &mut self,
+        play: PlayId,
+        pcm: &Arc<Pcm>,
+        (zones, kind): (ZoneSet, Kind),
         gain: Db,
         longest: Option<Duration>,
     ) -> Result<(), Refusal> {
@@ -249,7 +282,7 @@ impl Console {
         let rate = self.vitals.rate();
         let sound = self.sounds.at_rate(pcm, rate);
         self.plays.insert(play);
-        let play = Play::new(play, sound, rate, zones, gain.gain(), longest);
+        let play = Play::new(play, sound, rate, (zones, kind), gain.gain(), longest);
         self.send(Command::Play(Box::new(play)));
         Ok(())
     }
@@ -273,7 +306,13 @@ impl Console {
         self.send(Command::MusicVolume { zones, gain });
     }
 
-    /// Sets how loud voices and sounds are in a zone, by a ramp of 50 ms.
+    /// Sets how loud klaxons are in a zone, by a ramp of 50 ms.
+    pub fn set_klaxon_volume(&mut self, zone: ZoneId, to: Db) {
+        let (zones, gain) = (zone.into(), to.gain());
+        self.send(Command::KlaxonVolume { zones, gain });
+    }
+
+    /// Sets how loud voices and messages are in a zone, by a ramp of 50 ms.
     pub fn set_speech_volume(&mut self, zone: ZoneId, to: Db) {
         let (zones, gain) = (ZoneSet::from_iter([zone]), to.gain());
         self.send(Command::SpeechVolume { zones, gain });
@@ -282,9 +321,9 @@ impl Console {
     /// Fits the sound to a zone's loudspeakers, by ramps and fades of 50 ms at most. An output of
     /// several zones has the fitting of the first that has one.
     pub fn fit(&mut self, zone: ZoneId, fitting: Fitting) {
-        if fitting.delay > Duration::ZERO && !self.has_lines {
-            self.has_lines = true;
-            self.send_lines();
+        if fitting.delay > Duration::ZERO {
+            self.delayed.insert(zone);
+            self.make_lines();
         }
         self.send(Command::Fit(zone, Box::new(fitting)));
     }
@@ -344,7 +383,8 @@ impl Console {
             Spent::Lines(lines) => {
                 // Refused, because the rate changed while they were on their way.
                 if lines.are_full() {
-                    self.send_lines();
+                    let outputs: Vec<usize> = lines.delays.iter().map(|(n, _)| *n).collect();
+                    self.send_lines(&outputs);
                 }
                 None
             }
@@ -370,8 +410,22 @@ impl Console {
         }
     }
 
-    fn send_lines(&mut self) {
-        let lines = Lines::new(self.limits.n_outputs, self.vitals.rate());
+    /// Sends lines to the outputs that need one now.
+    fn make_lines(&mut self) {
+        let mut without = Vec::new();
+        for (number, (zones, has_line)) in self.outputs.iter_mut().enumerate() {
+            if !*has_line && zones.intersects(&self.delayed) {
+                *has_line = true;
+                without.push(number);
+            }
+        }
+        if !without.is_empty() {
+            self.send_lines(&without);
+        }
+    }
+
+    fn send_lines(&mut self, outputs: &[usize]) {
+        let lines = Lines::new(outputs, self.vitals.rate());
         let before = self.at.take();
         self.send(Command::Lines(Box::new(lines)));
         self.at = before;

@@ -5,7 +5,7 @@
 //!
 //!  FeedRx ─► Voice (treat, resample, fade) ─┐
 //!  sound ──► Play (cut, fade) ──────────────┴► Buses: Σ for each set of zones ─┐
-//!                                        × highest of the zones' speech gains ─┤
+//!                                    × highest of the zones' gains of its kind ─┤
 //!  StereoRx ► Tune ┐ (three inputs)                                              │
 //!  Ports::read ─► clean ─► × route gain × lowest of the zones' music gains ────┴► Outlet: Σ
 //!                                                                                  │
@@ -35,7 +35,7 @@ use crate::mix::treatment::Treatment;
 use crate::mix::tune::{Deck, N_SIDES, Tune};
 use crate::mix::vitals::Vitals;
 use crate::mix::voice::Voice;
-use crate::mix::zone::{Fitting, Zone};
+use crate::mix::zone::{Fitting, Kind, Zone};
 
 /// Frames that are worked on at a time: long enough to vectorise, short enough that the zones of
 /// a large site stay in the cache.
@@ -125,9 +125,6 @@ pub trait Ports {
 /// The mixer itself, which the clock calls.
 pub struct Engine {
     rate: SampleRate,
-    ceiling: Db,
-    /// Of the lines of the outlets; zero until they have some.
-    longest_delay: Duration,
     commands: Take<Order>,
     schedule: Schedule,
     /// Frames made so far.
@@ -177,8 +174,6 @@ impl Engine {
         let outlet = || Outlet::new(settings.ceiling, Duration::ZERO, settings.rate);
         Self {
             rate: settings.rate,
-            ceiling: settings.ceiling,
-            longest_delay: Duration::ZERO,
             commands,
             schedule: Schedule::new(),
             now: 0,
@@ -214,7 +209,7 @@ impl Engine {
         self.zones.iter_mut().for_each(Zone::settle);
         self.routing.settle();
         for outlet in &mut self.outlets {
-            *outlet = Outlet::new(self.ceiling, self.longest_delay, rate);
+            *outlet = outlet.at_rate(rate);
         }
         self.rests.fill(Rest::No);
         self.give_back_what_is_spent();
@@ -223,6 +218,11 @@ impl Engine {
     /// The engine's counters.
     pub fn vitals(&self) -> Arc<Vitals> {
         self.vitals.clone()
+    }
+
+    /// How many outputs it was made for.
+    pub fn n_outputs(&self) -> usize {
+        self.outlets.len()
     }
 
     // == realtime below ==
@@ -264,7 +264,7 @@ impl Engine {
         let mut frames = SILENCE;
         for voice in self.voices.iter_mut().flatten() {
             if voice.render(&mut frames[..n], &self.vitals) {
-                self.speech.add(voice.zones, &frames[..n]);
+                self.speech.add(voice.zones, Kind::Speech, &frames[..n]);
             }
         }
     }
@@ -273,7 +273,7 @@ impl Engine {
         let mut frames = SILENCE;
         for play in self.plays.iter_mut().flatten() {
             if play.render(&mut frames[..n]) {
-                self.speech.add(play.zones, &frames[..n]);
+                self.speech.add(play.zones, play.kind, &frames[..n]);
             }
         }
     }
@@ -430,6 +430,11 @@ impl Engine {
                 self.in_zones(zones)
                     .for_each(|zone| zone.set_speech_volume(gain, rate));
             }
+            Command::KlaxonVolume { zones, gain } => {
+                let rate = self.rate;
+                self.in_zones(zones)
+                    .for_each(|zone| zone.set_klaxon_volume(gain, rate));
+            }
         }
     }
 
@@ -538,9 +543,11 @@ impl Engine {
 
     fn take_lines(&mut self, mut lines: Box<Lines>) {
         if lines.rate == self.rate {
-            self.longest_delay = Fitting::LONGEST_DELAY;
-            let outlets = self.outlets.iter_mut().zip(&mut lines.delays);
-            outlets.for_each(|(outlet, line)| outlet.take_line(line));
+            for (output, line) in &mut lines.delays {
+                if let Some(outlet) = self.outlets.get_mut(*output) {
+                    outlet.take_line(line);
+                }
+            }
         }
         self.give_back(Spent::Lines(lines));
     }

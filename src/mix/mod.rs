@@ -24,6 +24,7 @@ mod zone;
 
 mod command;
 mod console;
+mod ears;
 mod routes;
 mod sounds;
 mod tuning;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use command::{Event, VoiceReport};
 pub use console::{Console, Refusal};
+pub use ears::{Ears, Listening, Loudness};
 pub use engine::{Engine, EngineSettings, MAX_BLOCK, Ports, engine};
 pub use routes::{Link, Route, Routes};
 pub use treatment::Treatment;

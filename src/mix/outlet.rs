@@ -1,51 +1,60 @@
 //! What goes out of one output?
 //!
 //! ```text
-//!  Σ sums of its zones × highest speech gain ────► +
-//!  Σ inputs × route gain × lowest music gain ────► + ─► eq ─► clean ─► delay ─► limiter ─► meters
-//!                                                   outputs of the same zones ◄─┘ one gain
+//!  Σ sums of its zones × highest gain of their kind ► +
+//!  Σ inputs × route gain × lowest music gain ───────► + ─► eq ─► clean ─► delay ─► limiter ─► meters
+//!                                                      outputs of the same zones ◄─┘ one gain
 //! ```
 
 use std::time::Duration;
 
 use crate::base::{Db, SampleRate, ZoneSet};
 use crate::dsp::loudness::Loudness;
-use crate::dsp::{Delay, Eq, Limiter, Meter, clean};
+use crate::dsp::{Delay, Eq, Limiter, Meter, Ramp, Shape, clean};
 use crate::mix::buses::Buses;
 use crate::mix::engine::{Block, MAX_BLOCK};
 use crate::mix::routes::Row;
-use crate::mix::zone::{Course, Fitting, Zone};
+use crate::mix::zone::{Course, Fitting, Kind, Zone};
+
+/// How long a ceiling takes to another place.
+const CEILING_RAMP: Duration = Duration::from_millis(100);
 
 /// The end of the chain for one output.
 pub(super) struct Outlet {
     rate: SampleRate,
+    /// Of the engine.
+    ceiling: Db,
     eq: Eq,
     delay: Delay,
+    /// How far the lower ceiling of a zone is below that of the limiter: so much louder what is
+    /// limited goes in, and so much softer it comes out.
+    headroom: Ramp,
+    boost: Course,
     limiter: Limiter,
     meter: Meter,
     loudness: Loudness,
     out: Block,
 }
 
-/// Delay lines, one for each output. They take much memory, so they are made when the first zone
-/// asks for a delay.
+/// Delay lines for some outputs, by their numbers. They take much memory, so they are made when
+/// a zone of the output asks for a delay.
 pub(super) struct Lines {
     pub(super) rate: SampleRate,
-    pub(super) delays: Vec<Delay>,
+    pub(super) delays: Vec<(usize, Delay)>,
 }
 
 impl Lines {
-    pub(super) fn new(n_outputs: usize, rate: SampleRate) -> Self {
-        let delay = |_| Delay::new(Fitting::LONGEST_DELAY, rate);
+    pub(super) fn new(outputs: &[usize], rate: SampleRate) -> Self {
+        let delay = |output: &usize| (*output, Delay::new(Fitting::LONGEST_DELAY, rate));
         Self {
             rate,
-            delays: (0..n_outputs).map(delay).collect(),
+            delays: outputs.iter().map(delay).collect(),
         }
     }
 
     /// Whether they were not exchanged for what the outputs had, which is nothing.
     pub(super) fn are_full(&self) -> bool {
-        self.delays.iter().any(|delay| delay.longest() > 0)
+        self.delays.iter().any(|(_, delay)| delay.longest() > 0)
     }
 }
 
@@ -64,13 +73,26 @@ impl Outlet {
     pub(super) fn new(ceiling: Db, longest_delay: Duration, rate: SampleRate) -> Self {
         Self {
             rate,
+            ceiling,
             eq: Eq::new(rate),
             delay: Delay::new(longest_delay, rate),
+            headroom: Ramp::resting(1.0),
+            boost: Course::UNITY,
             limiter: Limiter::new(ceiling, rate, MAX_BLOCK),
             meter: Meter::new(rate),
             loudness: Loudness::new(rate),
             out: [0.0; MAX_BLOCK],
         }
+    }
+
+    /// As it was made, for another rate.
+    pub(super) fn at_rate(&self, rate: SampleRate) -> Self {
+        let longest = if self.delay.longest() > 0 {
+            Fitting::LONGEST_DELAY
+        } else {
+            Duration::ZERO
+        };
+        Self::new(self.ceiling, longest, rate)
     }
 
     // == realtime below ==
@@ -91,6 +113,8 @@ impl Outlet {
         sources: Sources<'_>,
     ) -> Option<&[f32]> {
         self.fit(sources.fitting(row));
+        self.stay_below(sources.ceiling(row));
+        self.boost.follow(&mut self.headroom, n);
         let out = &mut self.out[..n];
         sources.mix(row, out);
         if let Some((before, weights)) = before {
@@ -100,6 +124,7 @@ impl Outlet {
         // Behind the filters, which ring on below any sound.
         clean(out);
         self.delay.process(out);
+        self.boost.scale(out);
         self.limiter.hear(out)
     }
 
@@ -108,6 +133,7 @@ impl Outlet {
     pub(super) fn finish(&mut self, n: usize, heights: Option<&[f32]>) -> &[f32] {
         let out = &mut self.out[..n];
         self.limiter.limit(out, heights);
+        self.boost.take_back(out);
         self.meter.measure(out);
         self.loudness.measure(out);
         out
@@ -138,6 +164,18 @@ impl Outlet {
         self.limiter.is_empty() && self.delay.is_empty() && self.eq.is_empty()
     }
 
+    /// Turns to this ceiling where it is below the engine's: at once while nothing sounds, else
+    /// by a ramp, under which what went in and what comes out differ by a decibel at most.
+    fn stay_below(&mut self, ceiling: Db) {
+        let headroom = Db((self.ceiling.0 - ceiling.0).max(0.0)).gain();
+        if self.is_silent() {
+            self.headroom.jump(headroom);
+        } else {
+            let frames = self.rate.frames_in(CEILING_RAMP);
+            self.headroom.go(headroom, frames, Shape::Smooth);
+        }
+    }
+
     /// Turns to another fitting: at once while nothing sounds, else without a step.
     fn fit(&mut self, fitting: &Fitting) {
         let delay = self.rate.frames_in(fitting.delay).min(self.delay.longest());
@@ -159,7 +197,7 @@ impl<'a> Sources<'a> {
     pub(super) fn are_silent(self, row: Option<&'a Row>) -> bool {
         let is_heard = |input: usize| self.heard.get(input).is_some_and(|heard| *heard);
         row.is_none_or(|row| {
-            let mut spoken = self.speech.iter().map(|(zones, _)| zones);
+            let mut spoken = self.speech.iter().map(|(zones, ..)| zones);
             !spoken.any(|zones| zones.intersects(&row.set))
                 && !row.music.iter().any(|&(input, _)| is_heard(input))
         })
@@ -172,13 +210,21 @@ impl<'a> Sources<'a> {
         first.unwrap_or(&Fitting::NONE)
     }
 
+    /// The lowest of the zones' ceilings: what a loudspeaker cannot bear it bears for no zone.
+    fn ceiling(self, row: Option<&'a Row>) -> Db {
+        let fittings = row.map(|row| self.zones_of(row).filter_map(Zone::fitting));
+        let ceilings = fittings.into_iter().flatten();
+        let lowest = |lowest: f32, fitting: &Fitting| lowest.min(fitting.ceiling.0);
+        Db(ceilings.fold(Db::UNITY.0, lowest))
+    }
+
     fn mix(self, row: Option<&'a Row>, out: &mut [f32]) {
         out.fill(0.0);
         let Some(row) = row else { return };
-        for (zones, frames) in self.speech.iter() {
+        for (zones, kind, frames) in self.speech.iter() {
             let shared = zones.intersection(&row.set);
             if !shared.is_empty() {
-                self.add_speech(shared, frames, out);
+                self.add_speech(shared, kind, frames, out);
             }
         }
         if !row.music.is_empty() {
@@ -188,10 +234,10 @@ impl<'a> Sources<'a> {
 
     /// The highest of the zones' gains counts: who is loud in one zone is not made softer by
     /// another that shares the output.
-    fn add_speech(self, shared: ZoneSet, frames: &[f32], out: &mut [f32]) {
+    fn add_speech(self, shared: ZoneSet, kind: Kind, frames: &[f32], out: &mut [f32]) {
         let courses = || {
             let zones = shared.iter();
-            zones.filter_map(move |id| self.zones.get(usize::from(id.0)).map(Zone::speech))
+            zones.filter_map(move |id| Some(self.zones.get(usize::from(id.0))?.gain_of(kind)))
         };
         match together(courses, f32::max, out.len()) {
             Gains::Still(gain) => add_scaled(out, frames, gain),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::{PlayId, SampleRate, ZoneSet};
 use crate::dsp::ease;
+use crate::mix::zone::Kind;
 
 /// How a sound ends that is cut short.
 const FADE_OUT: Duration = Duration::from_millis(10);
@@ -13,6 +14,7 @@ const FADE_OUT: Duration = Duration::from_millis(10);
 pub(super) struct Play {
     pub(super) id: PlayId,
     pub(super) zones: ZoneSet,
+    pub(super) kind: Kind,
     pub(super) rate: SampleRate,
     sound: Arc<Vec<f32>>,
     gain: f32,
@@ -29,7 +31,7 @@ impl Play {
         id: PlayId,
         sound: Arc<Vec<f32>>,
         rate: SampleRate,
-        zones: ZoneSet,
+        (zones, kind): (ZoneSet, Kind),
         gain: f32,
         longest: Option<Duration>,
     ) -> Self {
@@ -44,6 +46,7 @@ impl Play {
         Self {
             id,
             zones,
+            kind,
             rate,
             sound,
             gain,
@@ -111,7 +114,8 @@ mod tests {
     fn play(frames: usize, longest: Option<Duration>) -> Play {
         let sound = Arc::new(vec![1.0; frames]);
         let rate = SampleRate::HZ_48000;
-        Play::new(PlayId(1), sound, rate, ZoneSet::first(1), 0.5, longest)
+        let zones = (ZoneSet::first(1), Kind::Speech);
+        Play::new(PlayId(1), sound, rate, zones, 0.5, longest)
     }
 
     fn run(play: &mut Play, block: usize) -> Vec<f32> {

@@ -1,14 +1,15 @@
 //! What is set for one zone?
 //!
 //! ```text
-//!  speech volume ──────────► gain of voices and sounds on its outputs
+//!  speech volume ──────────► gain of voices and messages on its outputs
+//!  klaxon volume ──────────► gain of klaxons on its outputs
 //!  music volume × duck ────► gain of the music on its outputs
-//!  fitting: eq and delay ──► of the outputs that carry it
+//!  fitting: eq, delay and ceiling ──► of the outputs that carry it
 //! ```
 
 use std::time::Duration;
 
-use crate::base::SampleRate;
+use crate::base::{Db, SampleRate};
 use crate::dsp::{Curves, FLAT, Ramp, Shape};
 use crate::mix::engine::{Block, MAX_BLOCK};
 
@@ -22,6 +23,9 @@ pub struct Fitting {
     pub curves: Curves,
     /// Up to `Fitting::LONGEST_DELAY`.
     pub delay: Duration,
+    /// What no peak exceeds, if it is below the engine's own ceiling. Of an output of several
+    /// zones it is the lowest.
+    pub ceiling: Db,
 }
 
 impl Fitting {
@@ -29,15 +33,25 @@ impl Fitting {
     pub const NONE: Self = Self {
         curves: FLAT,
         delay: Duration::ZERO,
+        ceiling: Db::UNITY,
     };
     /// A loudspeaker 340 m away.
     pub const LONGEST_DELAY: Duration = Duration::from_secs(1);
 }
 
-/// One zone: gains for speech and music.
+/// By which of a zone's volumes a voice or sound is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Speech,
+    Klaxon,
+}
+
+/// One zone: gains for speech, klaxons and music.
 pub(super) struct Zone {
     speech: Course,
     speech_volume: Ramp,
+    klaxon: Course,
+    klaxon_volume: Ramp,
     music: Course,
     music_volume: Ramp,
     duck: Ramp,
@@ -55,7 +69,7 @@ pub(super) struct Course {
 }
 
 impl Course {
-    const UNITY: Self = Self {
+    pub(super) const UNITY: Self = Self {
         still: Some(1.0),
         gains: [1.0; MAX_BLOCK],
     };
@@ -66,6 +80,8 @@ impl Zone {
         Self {
             speech: Course::UNITY,
             speech_volume: Ramp::resting(1.0),
+            klaxon: Course::UNITY,
+            klaxon_volume: Ramp::resting(1.0),
             music: Course::UNITY,
             music_volume: Ramp::resting(1.0),
             duck: Ramp::resting(1.0),
@@ -84,6 +100,38 @@ impl Course {
         self.still
     }
 
+    /// Is what `volume` does in the next `n` frames.
+    pub(super) fn follow(&mut self, volume: &mut Ramp, n: usize) {
+        self.still = volume.at_rest();
+        if self.still.is_none() {
+            volume.fill(&mut self.gains[..n]);
+        }
+    }
+
+    /// Multiplies one block with the gain; bit-exact at unity.
+    pub(super) fn scale(&self, frames: &mut [f32]) {
+        match self.still {
+            Some(1.0) => {}
+            Some(gain) => frames.iter_mut().for_each(|x| *x *= gain),
+            None => {
+                let gains = frames.iter_mut().zip(&self.gains);
+                gains.for_each(|(x, gain)| *x *= gain);
+            }
+        }
+    }
+
+    /// Divides one block by the gain, which is not zero; bit-exact at unity.
+    pub(super) fn take_back(&self, frames: &mut [f32]) {
+        match self.still {
+            Some(1.0) => {}
+            Some(gain) => frames.iter_mut().for_each(|x| *x /= gain),
+            None => {
+                let gains = frames.iter_mut().zip(&self.gains);
+                gains.for_each(|(x, gain)| *x /= gain);
+            }
+        }
+    }
+
     /// The course of a gain that moves.
     pub(super) fn gains(&self, n: usize) -> &[f32] {
         &self.gains[..n]
@@ -93,6 +141,10 @@ impl Course {
 impl Zone {
     pub(super) fn set_speech_volume(&mut self, to: f32, rate: SampleRate) {
         self.speech_volume.go(to, volume_ramp(rate), Shape::Smooth);
+    }
+
+    pub(super) fn set_klaxon_volume(&mut self, to: f32, rate: SampleRate) {
+        self.klaxon_volume.go(to, volume_ramp(rate), Shape::Smooth);
     }
 
     pub(super) fn set_music_volume(&mut self, to: f32, rate: SampleRate) {
@@ -124,6 +176,7 @@ impl Zone {
     pub(super) fn settle(&mut self) {
         for ramp in [
             &mut self.speech_volume,
+            &mut self.klaxon_volume,
             &mut self.music_volume,
             &mut self.duck,
         ] {
@@ -133,10 +186,8 @@ impl Zone {
 
     /// Begins a block of `n` frames.
     pub(super) fn begin(&mut self, n: usize) {
-        self.speech.still = self.speech_volume.at_rest();
-        if self.speech.still.is_none() {
-            self.speech_volume.fill(&mut self.speech.gains[..n]);
-        }
+        self.speech.follow(&mut self.speech_volume, n);
+        self.klaxon.follow(&mut self.klaxon_volume, n);
         let still = self.music_volume.at_rest().zip(self.duck.at_rest());
         self.music.still = still.map(|(volume, duck)| volume * duck);
         if still.is_none() {
@@ -146,9 +197,12 @@ impl Zone {
         }
     }
 
-    /// The gain of speech in this block.
-    pub(super) fn speech(&self) -> &Course {
-        &self.speech
+    /// The gain of what is said or sounded in this block.
+    pub(super) fn gain_of(&self, kind: Kind) -> &Course {
+        match kind {
+            Kind::Speech => &self.speech,
+            Kind::Klaxon => &self.klaxon,
+        }
     }
 
     /// The gain of music in this block.

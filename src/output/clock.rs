@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use crate::base::SampleRate;
 use crate::mix::{Engine, Ports};
 
-/// Output places that a clock can fill; the engine must be made for as many.
+/// Output places of a usual site; the engine must be made for as many at least.
 pub const N_OUTPUTS: usize = 64;
 
 /// Music places that a clock can read; the engine must be made for as many.

@@ -5,7 +5,9 @@
 //!  mpd.paging:right ─► music_2 ─┘  × ducking └─ out_2 ──► system:playback_2
 //! ```
 
+use crate::base::ZoneSet;
 use crate::output::settings::{JackSettings, Link};
+use crate::output::zones::{self, Zone};
 
 /// An audio port of another client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +30,23 @@ pub enum PortKind {
 /// What must be connected, in the order of the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Ports that get everything that is paged.
-    pub outputs: Vec<String>,
+    /// Ports that get what is paged.
+    pub outputs: Vec<Speaker>,
     /// Music ports and the outputs that each reaches; never empty in `to`.
     pub music: Vec<Music>,
     /// Music ports that no link takes anywhere: they are connected to nothing.
     pub unlinked: Vec<String>,
+}
+
+/// A loudspeaker of the graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    /// `client:port`.
+    pub port: String,
+    /// The zones that it is of; one or more.
+    pub zones: ZoneSet,
+    /// The name of the first of them, if zones have names.
+    pub zone: Option<String>,
 }
 
 /// A music port and where it goes.
@@ -41,15 +54,15 @@ pub struct Plan {
 pub struct Music {
     /// `client:port`.
     pub port: String,
-    /// A subset of [`Plan::outputs`].
+    /// Names of some of [`Plan::outputs`].
     pub to: Vec<String>,
 }
 
 /// Applies the settings to the foreign audio ports of a graph.
-pub fn plan(ports: &[GraphPort], settings: &JackSettings) -> Plan {
-    let outputs: Vec<String> = names(ports, PortKind::Speaker)
+pub fn plan(ports: &[GraphPort], settings: &JackSettings, zones: &[Zone]) -> Plan {
+    let outputs: Vec<Speaker> = names(ports, PortKind::Speaker)
         .filter(|name| is_output(name, settings))
-        .map(str::to_owned)
+        .filter_map(|name| speaker(name, zones))
         .collect();
     let mut plan = Plan {
         outputs,
@@ -86,20 +99,30 @@ fn is_output(name: &str, settings: &JackSettings) -> bool {
         .is_none_or(|pattern| pattern.is_match(name))
 }
 
+/// `None` for a port that is of no zone.
+fn speaker(port: &str, zones: &[Zone]) -> Option<Speaker> {
+    let set = zones::of_port(zones, port);
+    (!set.is_empty()).then(|| Speaker {
+        port: port.to_owned(),
+        zones: set,
+        zone: zones::first_name(zones, set).map(str::to_owned),
+    })
+}
+
 /// The short name that links look at, if the port is music.
 fn music_name<'a>(port: &'a str, settings: &JackSettings) -> Option<&'a str> {
     let found = settings.music_client.captures(port)?;
     Some(found.get(1).map_or(port, |group| group.as_str()))
 }
 
-fn linked(short: &str, outputs: &[String], links: &[Link]) -> Vec<String> {
+fn linked(short: &str, outputs: &[Speaker], links: &[Link]) -> Vec<String> {
     let links: Vec<&Link> = links
         .iter()
         .filter(|link| link.from.is_match(short))
         .collect();
-    outputs
-        .iter()
-        .filter(|output| links.iter().any(|link| reaches(link, output)))
+    let ports = outputs.iter().map(|speaker| &speaker.port);
+    ports
+        .filter(|port| links.iter().any(|link| reaches(link, port)))
         .cloned()
         .collect()
 }
@@ -230,7 +253,7 @@ mod tests {
             ("", MPD, "", &[], 3),
         ];
         for (outputs, music, rules, expected, n_unlinked) in rows.iter().copied() {
-            let plan = plan(&graph(), &settings(outputs, music, rules));
+            let plan = plan(&graph(), &settings(outputs, music, rules), &[]);
             assert_eq!(links(&plan), *expected, "{outputs} {music} {rules}");
             assert_eq!(plan.unlinked.len(), n_unlinked, "{outputs} {music} {rules}");
         }
@@ -238,9 +261,10 @@ mod tests {
 
     #[test]
     fn no_filter_takes_every_speaker_of_the_graph_in_its_order() {
-        let plan = plan(&graph(), &settings("", MPD, ""));
+        let plan = plan(&graph(), &settings("", MPD, ""), &[]);
+        let outputs: Vec<&str> = plan.outputs.iter().map(|it| it.port.as_str()).collect();
         assert_eq!(
-            plan.outputs,
+            outputs,
             [
                 "system:playback_1",
                 "system:playback_2",
@@ -252,13 +276,13 @@ mod tests {
 
     #[test]
     fn a_filter_that_matches_nothing_is_no_error() {
-        let plan = plan(&graph(), &settings("^nowhere:", MPD, "left---"));
+        let plan = plan(&graph(), &settings("^nowhere:", MPD, "left---"), &[]);
         assert!(plan.outputs.is_empty() && plan.music.is_empty());
     }
 
     #[test]
     fn ports_that_are_not_music_are_left_alone() {
-        let plan = plan(&graph(), &settings("", "^other:", "---"));
+        let plan = plan(&graph(), &settings("", "^other:", "---"), &[]);
         assert!(plan.music.is_empty() && plan.unlinked.is_empty());
     }
 }

@@ -20,6 +20,7 @@ mod links;
 mod moves;
 mod slots;
 mod wiring;
+mod zones;
 
 mod clock;
 mod device;
@@ -33,9 +34,10 @@ mod worker;
 
 pub use clock::{Lent, N_INPUTS, N_OUTPUTS, Pulse};
 pub use error::Error;
-pub use links::{GraphPort, Music, Plan, PortKind, plan};
+pub use links::{GraphPort, Music, Plan, PortKind, Speaker, plan};
 pub use settings::{Backend, DeviceMatch, JackSettings, Link, LinkError, Settings};
 pub use supervisor::{Event, Supervisor, check, spawn, spawn_tapped};
+pub use zones::{OutputMatch, Zone};
 
 /// The audio ports of the JACK server (`None`: the usual one), as `--dump-jack-ports` prints
 /// them.

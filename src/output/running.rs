@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::base::SampleRate;
+use crate::base::{SampleRate, ZoneSet};
 use crate::output::clock::Pulse;
 use crate::output::device::Device;
 use crate::output::jack::Jack;
 use crate::output::settings::Settings;
 use crate::output::timer::Timer;
 use crate::output::wiring::Wiring;
+use crate::output::zones::{self, Zone};
 
 /// The three kinds of clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,19 +87,26 @@ impl Clock {
     /// Puts the graph in order where there is one.
     pub(crate) fn wiring(&mut self, settings: &Settings) -> Wiring {
         match self {
-            Self::Jack(jack) => jack.relink(&settings.jack),
+            Self::Jack(jack) => jack.relink(settings),
             Self::Device(device) => {
-                let channel = |n| format!("{} channel {n}", device.id());
+                let channel = |n| {
+                    let zones = zones::of_channel(&settings.zones, n, |it| device.is(it));
+                    (format!("{} channel {n}", device.id()), zones)
+                };
                 Wiring::plain((1..=device.n_outputs()).map(channel).collect(), Vec::new())
             }
-            Self::Timer(timer) => Wiring::plain(
-                (1..=timer.n_outputs())
-                    .map(|n| format!("timer {n}"))
-                    .collect(),
-                (1..=timer.n_inputs())
-                    .map(|n| format!("timer {n}"))
-                    .collect(),
-            ),
+            Self::Timer(timer) => {
+                let input = |n| format!("timer {n}");
+                let inputs = (1..=timer.n_inputs()).map(input).collect();
+                Wiring::plain(timer_outputs(timer.n_outputs(), &settings.zones), inputs)
+            }
+        }
+    }
+
+    /// The settings are others than those of the last wiring.
+    pub(crate) fn forget_wiring(&mut self) {
+        if let Self::Jack(jack) = self {
+            jack.forget_plan();
         }
     }
 
@@ -113,6 +121,16 @@ impl Clock {
             Self::Jack(_) | Self::Timer(_) => None,
         }
     }
+}
+
+/// One for each zone, also beyond those that somebody hears.
+fn timer_outputs(n_heard: usize, zones: &[Zone]) -> Vec<(String, ZoneSet)> {
+    if zones.is_empty() {
+        let output = |n| (format!("timer {n}"), ZoneSet::first(1));
+        return (1..=n_heard).map(output).collect();
+    }
+    let output = |(n, zone): (usize, &Zone)| (format!("timer {n}"), zone.id.into());
+    (1..).zip(zones).map(output).collect()
 }
 
 /// The measure of a clock.

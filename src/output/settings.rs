@@ -4,7 +4,8 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::base::{SampleRate, ZoneSet};
+use crate::base::SampleRate;
+use crate::output::zones::Zone;
 
 /// Everything that the configuration decides about the way out.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ pub struct Settings {
     pub sample_rate: Option<SampleRate>,
     /// Frames a callback to ask a device or the timer for; JACK's server decides for itself.
     pub period: Option<usize>,
-    /// The zones that every output carries.
-    pub zones: ZoneSet,
+    /// Which outputs are which zone's; none stands for one zone, number 0, of all outputs.
+    pub zones: Vec<Zone>,
 }
 
 impl Default for Settings {
@@ -31,7 +32,7 @@ impl Default for Settings {
             device: None,
             sample_rate: None,
             period: None,
-            zones: ZoneSet::first(1),
+            zones: Vec::new(),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Which of our ports belongs to which foreign port, while both come and go?
 
+use std::collections::{BTreeMap, BTreeSet};
+
 /// A table of fixed size: a foreign port keeps its place for as long as it is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slots {
     names: Vec<Option<String>>,
+    places: BTreeMap<String, usize>,
 }
 
 /// What one [`Slots::assign`] did, by place.
@@ -22,6 +25,7 @@ impl Slots {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             names: vec![None; capacity],
+            places: BTreeMap::new(),
         }
     }
 
@@ -31,10 +35,14 @@ impl Slots {
     /// torn down first, unless `wanted` fits in no other way: then it is refused this time.
     pub(crate) fn assign(&mut self, wanted: &[String]) -> Change {
         let mut change = Change::default();
-        let was_free: Vec<bool> = self.names.iter().map(Option::is_none).collect();
-        for (place, name) in self.names.iter_mut().enumerate() {
-            if name.as_ref().is_some_and(|name| !wanted.contains(name)) {
-                *name = None;
+        let is_free = |place: &usize| self.names[*place].is_none();
+        let free: Vec<usize> = (0..self.names.len()).filter(is_free).collect();
+        let mut free = free.into_iter();
+        let kept: BTreeSet<&String> = wanted.iter().collect();
+        for place in 0..self.names.len() {
+            let is_done = |name: &mut String| !kept.contains(name);
+            if let Some(name) = self.names[place].take_if(is_done) {
+                self.places.remove(&name);
                 change.removed.push(place);
             }
         }
@@ -42,10 +50,10 @@ impl Slots {
             if self.place(name).is_some() {
                 continue;
             }
-            let free = (0..self.names.len()).find(|&i| was_free[i] && self.names[i].is_none());
-            match free {
+            match free.next() {
                 Some(place) => {
                     self.names[place] = Some(name.clone());
+                    self.places.insert(name.clone(), place);
                     change.added.push(place);
                 }
                 None => change.refused.push(name.clone()),
@@ -56,12 +64,14 @@ impl Slots {
 
     /// Gives up one place before its time, when what belongs to it could not be made.
     pub(crate) fn free(&mut self, place: usize) {
-        self.names[place] = None;
+        if let Some(name) = self.names[place].take() {
+            self.places.remove(&name);
+        }
     }
 
     /// Where a port has its place.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|n| n.as_deref() == Some(name))
+        self.places.get(name).copied()
     }
 
     /// The taken places and their ports, in rising order.

@@ -40,6 +40,8 @@ pub enum Event {
         routes: Routes,
         /// For the log: `music mpd:left -> system:playback_1`.
         described: Vec<String>,
+        /// The names of zones that no output carries.
+        unheard: Vec<String>,
     },
     /// While down: it is tried again, this far apart.
     Retrying {

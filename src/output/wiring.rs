@@ -2,22 +2,32 @@
 
 use crate::base::{Db, ZoneSet};
 use crate::mix::{Link, Route, Routes};
+use crate::output::zones::{self, Zone};
 
 /// Which of our places are wired to which ports or channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wiring {
-    /// Engine output and what it feeds.
-    pub(crate) outputs: Vec<(usize, String)>,
+    pub(crate) outputs: Vec<Output>,
     /// Engine music input, what feeds it, and the engine outputs it goes to.
     pub(crate) music: Vec<(usize, String, Vec<usize>)>,
 }
 
+/// An output of the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) place: usize,
+    /// What it feeds.
+    pub(crate) name: String,
+    pub(crate) zones: ZoneSet,
+}
+
 impl Wiring {
     /// The first so many places, where all music goes everywhere.
-    pub(crate) fn plain(outputs: Vec<String>, music: Vec<String>) -> Self {
+    pub(crate) fn plain(outputs: Vec<(String, ZoneSet)>, music: Vec<String>) -> Self {
         let everywhere: Vec<usize> = (0..outputs.len()).collect();
+        let output = |(place, (name, zones))| Output { place, name, zones };
         Self {
-            outputs: outputs.into_iter().enumerate().collect(),
+            outputs: outputs.into_iter().enumerate().map(output).collect(),
             music: music
                 .into_iter()
                 .enumerate()
@@ -26,14 +36,14 @@ impl Wiring {
         }
     }
 
-    /// For the engine, when every output carries `zones`.
-    pub(crate) fn routes(&self, zones: ZoneSet) -> Routes {
-        let n_outputs = self.outputs.iter().map(|(place, _)| place + 1).max();
+    /// For the engine.
+    pub(crate) fn routes(&self) -> Routes {
+        let n_outputs = self.outputs.iter().map(|output| output.place + 1).max();
         let mut outputs = vec![Route::default(); n_outputs.unwrap_or(0)];
-        for &(place, _) in &self.outputs {
-            outputs[place] = Route {
-                zones,
-                music: self.music_of(place),
+        for output in &self.outputs {
+            outputs[output.place] = Route {
+                zones: output.zones,
+                music: self.music_of(output.place),
             };
         }
         Routes { outputs }
@@ -50,17 +60,27 @@ impl Wiring {
             .collect()
     }
 
+    /// The zones that some output carries.
+    pub(crate) fn zones(&self) -> ZoneSet {
+        let carried = self.outputs.iter().map(|output| output.zones);
+        carried.fold(ZoneSet::EMPTY, |all, zones| all.union(&zones))
+    }
+
     /// One line for each output, then one for each link of music.
-    pub(crate) fn described(&self) -> Vec<String> {
-        let pages = self
-            .outputs
-            .iter()
-            .map(|(_, name)| format!("pages -> {name}"));
-        let music = self.music.iter().flat_map(|(_, source, outputs)| {
+    pub(crate) fn described(&self, zones: &[Zone]) -> Vec<String> {
+        let pages = self.outputs.iter().map(|output| {
+            let names: Vec<&str> = zones::names(zones, output.zones).collect();
+            match names[..] {
+                [] => format!("pages -> {}", output.name),
+                [name] => format!("zone {name} -> {}", output.name),
+                _ => format!("zones {} -> {}", names.join(", "), output.name),
+            }
+        });
+        let music = self.music.iter().flat_map(|(_, source, places)| {
             self.outputs
                 .iter()
-                .filter(|(place, _)| outputs.contains(place))
-                .map(move |(_, name)| format!("music {source} -> {name}"))
+                .filter(|output| places.contains(&output.place))
+                .map(move |output| format!("music {source} -> {}", output.name))
         });
         pages.chain(music).collect()
     }
@@ -69,44 +89,65 @@ impl Wiring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ZoneId;
+
+    fn output(place: usize, name: &str, zones: ZoneSet) -> Output {
+        let name = name.to_owned();
+        Output { place, name, zones }
+    }
 
     #[test]
     fn the_engine_gets_a_row_for_each_place_up_to_the_last() {
+        let both = ZoneSet::first(2);
         let wiring = Wiring {
-            outputs: vec![(0, "a:1".to_owned()), (2, "a:3".to_owned())],
+            outputs: vec![output(0, "a:1", both), output(2, "a:3", ZoneSet::first(1))],
             music: vec![(1, "mpd:left".to_owned(), vec![2])],
         };
-        let routes = wiring.routes(ZoneSet::first(2));
+        let routes = wiring.routes();
         assert_eq!(routes.outputs.len(), 3);
-        assert_eq!(routes.outputs[0].zones, ZoneSet::first(2));
+        assert_eq!(routes.outputs[0].zones, both);
         assert!(routes.outputs[0].music.is_empty());
         assert_eq!(routes.outputs[1], Route::default());
         let link = Link {
             input: 1,
             gain: Db::UNITY,
         };
+        assert_eq!(routes.outputs[2].zones, ZoneSet::first(1));
         assert_eq!(routes.outputs[2].music, [link]);
-        assert_eq!(
-            Wiring::default().routes(ZoneSet::first(1)),
-            Routes::default()
-        );
+        assert_eq!(Wiring::default().routes(), Routes::default());
+        assert_eq!(wiring.zones(), both);
     }
 
     #[test]
     fn a_person_reads_pages_first_and_then_music() {
+        let one = ZoneSet::first(1);
         let wiring = Wiring {
-            outputs: vec![(0, "a:1".to_owned()), (3, "a:2".to_owned())],
+            outputs: vec![output(0, "a:1", one), output(3, "a:2", ZoneSet::first(2))],
             music: vec![(1, "mpd:left".to_owned(), vec![3])],
         };
         assert_eq!(
-            wiring.described(),
+            wiring.described(&[]),
             ["pages -> a:1", "pages -> a:2", "music mpd:left -> a:2"]
+        );
+        let zone = |id, name: &str| Zone {
+            id: ZoneId(id),
+            name: name.to_owned(),
+            outputs: Vec::new(),
+        };
+        assert_eq!(
+            wiring.described(&[zone(0, "hall"), zone(1, "yard")]),
+            [
+                "zone hall -> a:1",
+                "zones hall, yard -> a:2",
+                "music mpd:left -> a:2"
+            ]
         );
     }
 
     #[test]
     fn plain_wiring_takes_all_music_everywhere() {
-        let wiring = Wiring::plain(vec!["x".to_owned(), "y".to_owned()], vec!["m".to_owned()]);
+        let named = |name: &str| (name.to_owned(), ZoneSet::first(1));
+        let wiring = Wiring::plain(vec![named("x"), named("y")], vec!["m".to_owned()]);
         assert_eq!(wiring.music, [(0, "m".to_owned(), vec![0, 1])]);
     }
 }

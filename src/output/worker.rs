@@ -16,6 +16,8 @@ use crate::output::running::{Clock, Kind, Running};
 use crate::output::settings::Settings;
 use crate::output::supervisor::{Event, Message};
 use crate::output::timer::{Tap, Timer};
+use crate::output::wiring::Wiring;
+use crate::output::zones::Zone;
 
 /// How soon a dead clock is noticed, since a dying JACK server may only raise a flag.
 const ROUND: Duration = Duration::from_millis(250);
@@ -33,6 +35,8 @@ pub(crate) struct Worker {
     engine: Option<Box<Engine>>,
     home: (mpsc::Sender<Box<Engine>>, mpsc::Receiver<Box<Engine>>),
     vitals: Arc<Vitals>,
+    /// What the engine was made for.
+    n_outputs: usize,
     tap: Option<Tap>,
     running: Option<Running>,
     closing: Option<Closing>,
@@ -58,6 +62,7 @@ impl Worker {
             events,
             wake,
             vitals: engine.vitals(),
+            n_outputs: engine.n_outputs(),
             engine: Some(engine),
             home: mpsc::channel(),
             tap: Some(tap),
@@ -156,8 +161,9 @@ impl Worker {
             return;
         }
         let event = Event::Routes {
-            routes: wiring.routes(self.settings.zones),
-            described: wiring.described(),
+            routes: wiring.routes(),
+            described: wiring.described(&self.settings.zones),
+            unheard: unheard(&self.settings.zones, &wiring),
         };
         running.wiring = Some(wiring);
         self.say(event);
@@ -167,6 +173,7 @@ impl Worker {
     fn rewire(&mut self) {
         if let Some(running) = &mut self.running {
             running.wiring = None;
+            running.clock.forget_wiring();
         }
         self.wire();
     }
@@ -221,7 +228,7 @@ impl Worker {
             Autostart::No
         };
         let wake = self.wake.clone();
-        Jack::start(&self.settings.jack, autostart, move || {
+        Jack::start(&self.settings.jack, self.n_outputs, autostart, move || {
             // Nobody looks any more when the thread ends.
             wake.send(Message::Look).ok();
         })
@@ -346,6 +353,13 @@ impl Worker {
 struct Said {
     is_down: bool,
     retrying: Option<Duration>,
+}
+
+/// The names of zones that no output carries.
+fn unheard(zones: &[Zone], wiring: &Wiring) -> Vec<String> {
+    let carried = wiring.zones();
+    let unheard = zones.iter().filter(|zone| !carried.contains(zone.id));
+    unheard.map(|zone| zone.name.clone()).collect()
 }
 
 /// The sound cards that the kernel has; empty where it has none.

@@ -13,11 +13,12 @@ use super::folder::Folder;
 use super::jackd::{Jackd, client_environment};
 use super::process::Process;
 
-/// Hears what `system:playback_1` and `_2` hear: it mirrors their connections.
+/// Hears what `system:playback_1`, `_2` and so on hear: it mirrors their connections.
 pub struct Recorder {
     process: Process,
     folder: Folder,
     rate: u32,
+    n_ports: usize,
 }
 
 /// What the speakers got.
@@ -25,6 +26,8 @@ pub struct Recording {
     pub rate: u32,
     pub left: Vec<f32>,
     pub right: Vec<f32>,
+    /// All of them, those two included.
+    pub speakers: Vec<Vec<f32>>,
     /// When the first frame was played.
     pub started: Instant,
     /// Frames that the graph skipped; they are silent in the recording.
@@ -36,11 +39,13 @@ pub struct Recording {
 impl Recorder {
     pub fn start(jackd: &Jackd) -> Self {
         let folder = Folder::new("recorder");
-        let process = spawn(jackd, &folder, "record");
+        let n_ports = jackd.n_ports;
+        let process = spawn(jackd, &folder, &format!("record {n_ports}"));
         Self {
             process,
             folder,
             rate: jackd.rate,
+            n_ports,
         }
     }
 
@@ -49,12 +54,12 @@ impl Recorder {
         self.process.close_stdin();
         let ended = self.process.wait(Duration::from_secs(10));
         assert!(ended.is_some_and(|s| s.success()), "{}", self.process.log());
-        Recording::read(&self.folder, self.rate)
+        Recording::read(&self.folder, self.rate, self.n_ports)
     }
 }
 
 impl Recording {
-    fn read(folder: &Folder, rate: u32) -> Self {
+    fn read(folder: &Folder, rate: u32, n_ports: usize) -> Self {
         let facts = std::fs::read_to_string(folder.join("facts")).unwrap();
         let facts: Vec<u64> = facts
             .split(' ')
@@ -65,13 +70,22 @@ impl Recording {
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
             .collect();
-        let every_other = |from| samples.iter().copied().skip(from).step_by(2).collect();
+        let of = |port| {
+            samples
+                .iter()
+                .copied()
+                .skip(port)
+                .step_by(n_ports)
+                .collect()
+        };
+        let speakers: Vec<Vec<f32>> = (0..n_ports).map(of).collect();
         let began = SystemTime::UNIX_EPOCH + Duration::from_nanos(facts[0]);
         let age = SystemTime::now().duration_since(began).unwrap();
         Self {
             rate,
-            left: every_other(0),
-            right: every_other(1),
+            left: speakers[0].clone(),
+            right: speakers[1].clone(),
+            speakers,
             started: Instant::now() - age,
             n_skipped: facts[1],
             n_xruns: facts[2],
@@ -147,7 +161,7 @@ pub fn be_client() {
     };
     let words: Vec<&str> = what.split(' ').collect();
     match words[..] {
-        ["record"] => record(Path::new(&folder)),
+        ["record", n_ports] => record(Path::new(&folder), n_ports.parse().unwrap()),
         ["play", name, left, right, amplitude, connect] => play(
             name,
             [left, right].map(|hz| hz.parse().unwrap()),
@@ -184,7 +198,7 @@ struct Facts {
 }
 
 struct Ears {
-    ports: [jack::Port<jack::AudioIn>; 2],
+    ports: Vec<jack::Port<jack::AudioIn>>,
     ring: rtrb::Producer<f32>,
     next_frame: Option<u32>,
     facts: Arc<Facts>,
@@ -203,16 +217,16 @@ impl jack::ProcessHandler for Ears {
                 .store(since.as_nanos() as u64, Ordering::Relaxed);
         }
         // After a pause of hours nobody looks at the silence.
-        for _ in 0..skipped.min(1 << 20) * 2 {
+        for _ in 0..skipped.min(1 << 20) as usize * self.ports.len() {
             let _ = self.ring.push(0.0);
         }
         self.facts
             .n_skipped
             .fetch_add(skipped.into(), Ordering::Relaxed);
-        let [left, right] = &self.ports;
-        for (l, r) in left.as_slice(scope).iter().zip(right.as_slice(scope)) {
-            let _ = self.ring.push(*l);
-            let _ = self.ring.push(*r);
+        for frame in 0..scope.n_frames() as usize {
+            for port in &self.ports {
+                let _ = self.ring.push(port.as_slice(scope)[frame]);
+            }
         }
         self.next_frame = Some(now.wrapping_add(scope.n_frames()));
         jack::Control::Continue
@@ -239,14 +253,14 @@ impl jack::NotificationHandler for Eyes {
     }
 }
 
-fn record(folder: &Path) {
+fn record(folder: &Path, n_ports: usize) {
     let client = open("recorder");
     let facts = Arc::new(Facts::default());
-    let names = ["in_1", "in_2"];
-    let ports = names.map(|n| client.register_port(n, jack::AudioIn::default()).unwrap());
-    let own = ports.each_ref().map(|port| port.name().unwrap());
+    let port = |n| client.register_port(&format!("in_{n}"), jack::AudioIn::default());
+    let ports: Vec<_> = (1..=n_ports).map(|n| port(n).unwrap()).collect();
+    let own: Vec<String> = ports.iter().map(|port| port.name().unwrap()).collect();
     // Ten seconds of room for a writer that is kept waiting.
-    let (ring, mut captured) = rtrb::RingBuffer::new(2 * 10 * client.sample_rate() as usize);
+    let (ring, mut captured) = rtrb::RingBuffer::new(n_ports * 10 * client.sample_rate() as usize);
     let (changed, changes) = mpsc::channel();
     let ears = Ears {
         ports,
@@ -285,7 +299,7 @@ fn write_out(captured: &mut rtrb::Consumer<f32>, file: &mut impl Write) {
 }
 
 /// Connects to our inputs what is connected to the speakers, and nothing else.
-fn mirror(client: &jack::Client, own: &[String; 2]) {
+fn mirror(client: &jack::Client, own: &[String]) {
     for (place, own) in own.iter().enumerate() {
         let sources_of = |name: &str| {
             let port = client.port_by_name(name);

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use super::process::Process;
 use super::turn;
 
-/// A JACK server with the dummy driver (two ports each way) under a name of its own. Tests that
+/// A JACK server with the dummy driver (two ports each way, unless it is wide) under a name of its own. Tests that
 /// hold one run one after another, so that they do not steal each other's processor time.
 pub struct Jackd {
     pub name: String,
     pub rate: u32,
     pub period: u32,
+    /// Speakers.
+    pub n_ports: usize,
     server: Process,
     _name: File,
     _turn: MutexGuard<'static, ()>,
@@ -21,13 +23,19 @@ pub struct Jackd {
 
 impl Jackd {
     pub fn start(rate: u32, period: u32) -> Self {
+        Self::wide(rate, period, 2)
+    }
+
+    /// With so many speakers.
+    pub fn wide(rate: u32, period: u32, n_ports: usize) -> Self {
         let turn = turn();
         let (name, held) = free_name();
-        let server = serve(&name, rate, period);
+        let server = serve(&name, rate, period, n_ports);
         Self {
             name,
             rate,
             period,
+            n_ports,
             server,
             _name: held,
             _turn: turn,
@@ -42,7 +50,7 @@ impl Jackd {
     /// A new server under the old name, after `kill`.
     pub fn restart(&mut self) {
         self.server.kill();
-        self.server = serve(&self.name, self.rate, self.period);
+        self.server = serve(&self.name, self.rate, self.period, self.n_ports);
     }
 
     /// Names of all ports, each followed by its connections, as `jack_lsp -c` prints them.
@@ -152,13 +160,14 @@ pub fn client_environment(server: &str) -> [(&'static str, String); 2] {
     ]
 }
 
-fn serve(name: &str, rate: u32, period: u32) -> Process {
+fn serve(name: &str, rate: u32, period: u32, n_ports: usize) -> Process {
     // The table of servers in shared memory is small; others may hold its places for a moment.
     for _ in 0..20 {
         let mut server = Process::spawn("jackd", |command| {
             // Synchronous: a client that is late makes an xrun, but no hole in the recording.
             command.args(["-S", "-n", name, "-d", "dummy"]);
             command.args(["-r", &rate.to_string(), "-p", &period.to_string()]);
+            command.args(["-P", &n_ports.to_string()]);
         });
         if answers(name, &mut server) {
             return server;

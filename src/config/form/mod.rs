@@ -5,6 +5,7 @@
 mod measure;
 mod network;
 mod sound;
+mod zone;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub(super) use network::{
     USER, pairs,
 };
 pub(super) use sound::{AGC, BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER};
+pub(super) use zone::{EQ, HIGH_PASS, LIMITER, OPTIONAL_DUCK, OUTPUTS, ZONE_DELAY};
 
 /// One kind of value: its reader, whose errors say what to write, and its writer, whose text
 /// the reader understands.

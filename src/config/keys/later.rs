@@ -14,8 +14,7 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 10] = [
-    "zone",
+const SECTIONS: [&str; 9] = [
     "page",
     "moh",
     "play",
@@ -29,6 +28,7 @@ const SECTIONS: [&str; 10] = [
 
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),
+    ("zone", &["music"]),
     ("calls", &["silence-hang-up"]),
     (
         "server",

@@ -9,8 +9,10 @@ mod later;
 mod server;
 mod sip;
 mod user;
+mod zone;
 
 use crate::config::model::{ACCOUNT, Account, Config, User};
+use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
 pub(super) use later::{later_key, later_section};
@@ -62,6 +64,8 @@ pub enum Part {
     Music,
     /// What is done to the voices of callers.
     Voices,
+    /// Which zones there are, and how their sound is fitted.
+    Zones,
     /// How much is logged.
     Logging,
     /// Read once at start; a change needs a restart.
@@ -76,6 +80,8 @@ enum Slot {
     /// Of the whole; an account may have a value of its own, which is empty unless written.
     Shared(Access<Config>, Access<Account>),
     User(Access<User>),
+    /// Into what its `Row` fills.
+    Named,
 }
 
 /// `set` may add remarks for the operator; `show` writes what `set` reads.
@@ -108,7 +114,11 @@ impl Key {
     pub(super) fn default_in(&self, section: &str) -> &'static str {
         match self.slot {
             Slot::Shared(..) if section.starts_with(ACCOUNT) => "",
-            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) | Slot::User(_) => self.default,
+            Slot::Whole(_)
+            | Slot::Account(_)
+            | Slot::Shared(..)
+            | Slot::User(_)
+            | Slot::Named => self.default,
         }
     }
 
@@ -127,7 +137,7 @@ impl Key {
         match self.slot {
             Slot::Whole(access) | Slot::Shared(access, _) => (access.set)(config, text, remarks),
             Slot::Account(access) => (access.set)(&mut config.sip.main, text, remarks),
-            Slot::User(_) => Ok(()),
+            Slot::User(_) | Slot::Named => Ok(()),
         }
     }
 
@@ -139,7 +149,7 @@ impl Key {
         remarks: &mut Vec<String>,
     ) -> Result<(), String> {
         match self.slot {
-            Slot::Whole(_) | Slot::User(_) => Ok(()),
+            Slot::Whole(_) | Slot::User(_) | Slot::Named => Ok(()),
             Slot::Account(access) | Slot::Shared(_, access) => (access.set)(account, text, remarks),
         }
     }
@@ -149,14 +159,14 @@ impl Key {
         match self.slot {
             Slot::Whole(access) | Slot::Shared(access, _) => (access.show)(config),
             Slot::Account(access) => (access.show)(&config.sip.main),
-            Slot::User(_) => String::new(),
+            Slot::User(_) | Slot::Named => String::new(),
         }
     }
 
     /// As `show`, for one account; empty for a key that no account has.
     pub(super) fn show_account(&self, account: &Account) -> String {
         match self.slot {
-            Slot::Whole(_) | Slot::User(_) => String::new(),
+            Slot::Whole(_) | Slot::User(_) | Slot::Named => String::new(),
             Slot::Account(access) | Slot::Shared(_, access) => (access.show)(account),
         }
     }
@@ -169,7 +179,7 @@ impl Key {
         remarks: &mut Vec<String>,
     ) -> Result<(), String> {
         match self.slot {
-            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) => Ok(()),
+            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) | Slot::Named => Ok(()),
             Slot::User(access) => (access.set)(user, text, remarks),
         }
     }
@@ -177,7 +187,7 @@ impl Key {
     /// As `show_account`, for a user.
     pub(super) fn show_user(&self, user: &User) -> String {
         match self.slot {
-            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) => String::new(),
+            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) | Slot::Named => String::new(),
             Slot::User(access) => (access.show)(user),
         }
     }
@@ -188,6 +198,40 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     [sip::KEYS, audio::KEYS, calls::KEYS, server::KEYS]
         .into_iter()
         .flatten()
+}
+
+/// One key of sections `[KIND:NAME]`, each of which becomes a `T`.
+#[derive(Debug)]
+pub(super) struct Row<T: 'static> {
+    pub key: Key,
+    access: Access<T>,
+}
+
+impl<T> Row<T> {
+    /// Fills the field; the error says what to write instead.
+    pub(super) fn set(
+        &self,
+        into: &mut T,
+        text: &str,
+        remarks: &mut Vec<String>,
+    ) -> Result<(), String> {
+        (self.access.set)(into, text, remarks)
+    }
+
+    /// The value as it would be written, secrets included.
+    pub(super) fn show(&self, of: &T) -> String {
+        (self.access.show)(of)
+    }
+}
+
+/// The keys of every `[zone:NAME]`.
+pub(super) fn of_zone() -> impl Iterator<Item = &'static Row<Zone>> {
+    zone::KEYS.iter()
+}
+
+/// The keys of all sections that stand in a file only with a name, as `[zone:NAME]`.
+pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
+    of_user().chain(of_zone().map(|row| &row.key))
 }
 
 /// The keys of every `[user:NAME]`; they stand in no file by themselves.
@@ -243,3 +287,31 @@ macro_rules! account {
     };
 }
 use account;
+
+/// A `Row` for a field of what `[KIND:NAME]` becomes.
+macro_rules! row {
+    ($section:literal, $group:expr, $name:literal, $part:ident, $($field:ident).+,
+     $form:expr, $default:literal, $doc:expr) => {
+        $crate::config::keys::Row {
+            key: $crate::config::keys::Key {
+                section: $section,
+                name: $name,
+                aliases: &[],
+                group: $group,
+                default: $default,
+                doc: $doc,
+                part: $crate::config::keys::Part::$part,
+                is_secret: false,
+                slot: $crate::config::keys::Slot::Named,
+            },
+            access: $crate::config::keys::Access {
+                set: |into, text, _| {
+                    into.$($field).+ = ($form.parse)(text)?;
+                    Ok(())
+                },
+                show: |of| ($form.show)(&of.$($field).+),
+            },
+        }
+    };
+}
+use row;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::site::{Site, ms, policy, without_klaxon};
-use crate::base::{CallId, Db, PlayId};
+use crate::base::{CallId, Db, PlayId, ZoneSet};
 use crate::control::{CallState, Effect, Input, Klaxon, KlaxonFor, Level, Policy};
 use crate::page::Wish;
 
@@ -342,7 +342,7 @@ fn a_cancel_in_the_klaxon_stops_it_and_brings_the_music_back() {
 #[test]
 fn a_page_reaches_every_zone() {
     let mut site = Site::new(Policy {
-        n_zones: 3,
+        zones: ZoneSet::first(3),
         ..without_klaxon()
     });
     site.arrives(1);

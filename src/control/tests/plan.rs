@@ -19,7 +19,7 @@ fn rule(name: &str, extensions: &[&str], zones: &[u16]) -> Rule {
 
 fn site(rules: Vec<Rule>) -> Site {
     Site::new(Policy {
-        n_zones: 4,
+        zones: ZoneSet::first(4),
         pages: rules,
         ..without_klaxon()
     })
@@ -64,7 +64,7 @@ fn a_page_that_waits_follows_a_new_configuration() {
     site.dials(2, "700");
     assert_eq!(site.world.answered.len(), 1);
     site.feed(crate::control::Input::Configure(Policy {
-        n_zones: 4,
+        zones: ZoneSet::first(4),
         pages: vec![rule("hall", &["700"], &[1])],
         klaxon: None,
         ..policy()

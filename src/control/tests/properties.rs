@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::site::{Site, ms, policy};
-use crate::base::{CallId, PlayId};
+use crate::base::{CallId, PlayId, ZoneSet};
 use crate::control::{CallState, Input, Klaxon, KlaxonFor, Policy};
 
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ enum Step {
     PlayEnded(u64),
     SoundUp,
     SoundDown,
-    Configure(Policy),
+    Configure(Box<Policy>),
     Pass(u64),
     /// Time passes, and nobody ticks until the next input.
     Sleep(u64),
@@ -61,7 +61,7 @@ fn take(site: &mut Site, step: &Step, n_calls: &mut u64) {
         Step::PlayEnded(play) => site.feed(Input::PlayEnded { play: PlayId(play) }),
         Step::SoundUp => site.feed(Input::SoundUp),
         Step::SoundDown => site.loses_sound(),
-        Step::Configure(policy) => site.feed(Input::Configure(policy)),
+        Step::Configure(policy) => site.feed(Input::Configure(*policy)),
         Step::Pass(span) => site.pass(ms(span)),
         Step::Sleep(span) => site.now += ms(span),
         Step::Shutdown => site.feed(Input::Shutdown),
@@ -87,7 +87,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     );
     (klaxon, max, limit, padding, delay, rules).prop_map(
         |(klaxon, klaxon_max, hang_up_after, klaxon_padding, delay, rules)| Policy {
-            n_zones: rules.0,
+            zones: ZoneSet::first(rules.0),
             max_calls: rules.1,
             hold_concurrent: rules.2,
             klaxon_before_answer: rules.3,
@@ -122,7 +122,7 @@ fn wild_step() -> impl Strategy<Value = Step> {
         3 => (0u64..20).prop_map(Step::PlayEnded),
         4 => Just(Step::SoundUp),
         4 => Just(Step::SoundDown),
-        4 => policies().prop_map(Step::Configure),
+        4 => policies().prop_map(|policy| Step::Configure(Box::new(policy))),
         1 => Just(Step::Shutdown),
     ]
 }

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::lines::line;
 use super::world::World;
-use crate::base::{CallId, Db};
+use crate::base::{CallId, Db, ZoneSet};
 use crate::control::{Core, Effect, Input, Klaxon, KlaxonFor, Note, Policy, Snapshot};
 use crate::page::Wish;
 
 /// A two-second klaxon, one zone, pages in turn, five minutes at most.
 pub(super) fn policy() -> Policy {
     Policy {
-        n_zones: 1,
+        zones: ZoneSet::first(1),
         max_calls: 10,
         hold_concurrent: true,
         klaxon: Some(Klaxon {

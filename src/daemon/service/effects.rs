@@ -1,10 +1,12 @@
 //! How is what the core has decided carried out?
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Service;
-use crate::base::{CallId, Db, PlayId, ZoneSet};
+use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
 use crate::control::{Effect, Input, Level, Note, Sound};
+use crate::daemon::words;
 
 impl Service {
     pub(super) fn carry_out(&mut self, effect: Effect, now: Instant) {
@@ -30,12 +32,17 @@ impl Service {
                 self.endpoint.hang_up(call, &why);
             }
             Effect::Connect { call, zones, gain } => {
-                self.wanted.insert(call, (zones, gain));
+                let before = self.wanted.insert(call, (zones, gain));
+                if before.is_none_or(|(before, _)| before != zones) {
+                    let listening = self.ears.listen(zones, self.console.vitals());
+                    self.listening.entry(call).or_default().push(listening);
+                }
                 self.hand_over(call);
             }
             Effect::Disconnect { call } => {
                 self.wanted.remove(&call);
                 self.console.remove_voice(call);
+                self.tell_heard(call);
             }
             Effect::Play {
                 play,
@@ -45,7 +52,7 @@ impl Service {
                 longest,
             } => self.play_klaxon(play, zones, gain, longest),
             Effect::StopPlay { play } => self.console.stop(play),
-            Effect::Duck { zones, to, ramp } => self.console.duck(zones, to, ramp),
+            Effect::Duck { zones, to, ramp } => self.duck(zones, to, ramp),
             Effect::Log(note) => self.log(note, now),
             Effect::Stopped => self.has_stopped = true,
         }
@@ -70,9 +77,43 @@ impl Service {
             self.inputs.push_back(Input::PlayEnded { play });
             return;
         };
-        if let Err(refusal) = self.console.play(play, pcm, zones, gain, longest) {
+        if let Err(refusal) = self.console.play_klaxon(play, pcm, zones, gain, longest) {
             tracing::error!("the klaxon is not heard: {refusal}");
             self.inputs.push_back(Input::PlayEnded { play });
+        }
+    }
+
+    /// What came out of the zones while the call was on the speakers, whoever made it.
+    fn tell_heard(&mut self, call: CallId) {
+        let mut peaks: BTreeMap<ZoneId, Db> = BTreeMap::new();
+        for listening in self.listening.remove(&call).unwrap_or_default() {
+            for (zone, peak) in self.ears.stop(listening, self.console.vitals()) {
+                let highest = peaks.entry(zone).or_insert(Db::SILENCE);
+                highest.0 = highest.0.max(peak.0);
+            }
+        }
+        let named = peaks
+            .iter()
+            .map(|(zone, peak)| (self.zones.name(*zone), *peak));
+        let heard = words::heard(named);
+        tracing::info!(target: "call", "call {call}: {heard}");
+    }
+
+    /// Where a zone has a depth of its own, that counts for the usual one.
+    pub(super) fn duck(&mut self, zones: ZoneSet, to: Db, ramp: Duration) {
+        let mut rest = zones;
+        let own = self.config.zones.iter().filter_map(|zone| {
+            let id = self.zones.id(&zone.name).filter(|id| zones.contains(*id))?;
+            Some((ZoneSet::from(id), zone.duck?))
+        });
+        if to == self.config.audio.duck {
+            for (zone, depth) in own {
+                self.console.duck(zone, depth, ramp);
+                rest = rest.difference(&zone);
+            }
+        }
+        if !rest.is_empty() {
+            self.console.duck(rest, to, ramp);
         }
     }
 

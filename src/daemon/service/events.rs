@@ -179,6 +179,24 @@ impl Service {
         }
     }
 
+    /// Tells of each zone once that nobody hears it, and once that it is heard again.
+    fn zones_unheard(&mut self, unheard: Vec<String>) {
+        for name in unheard.iter().filter(|name| !self.unheard.contains(name)) {
+            let text = "nothing that is there matches, so nobody hears this zone; \
+                        paging --dump-jack-ports and --dump-devices list what is there";
+            let remark = self
+                .config
+                .mistake(&format!("zone:{name}"), "outputs", text);
+            tracing::warn!("{remark}");
+        }
+        for name in self.unheard.iter().filter(|name| !unheard.contains(name)) {
+            if self.zones.id(name).is_some() {
+                tracing::info!("zone {name} has an output again");
+            }
+        }
+        self.unheard = unheard;
+    }
+
     pub(super) fn output_event(&mut self, event: output::Event) {
         match event {
             output::Event::Up {
@@ -199,13 +217,18 @@ impl Service {
                 self.inputs.push_back(Input::SoundUp);
             }
             output::Event::Down { why } => self.inputs.push_back(Input::SoundDown { why }),
-            output::Event::Routes { routes, described } => {
+            output::Event::Routes {
+                routes,
+                described,
+                unheard,
+            } => {
                 for line in described {
                     tracing::info!("sound: {line}");
                 }
                 if let Err(refusal) = self.console.route(routes) {
                     tracing::error!("sound: {refusal}");
                 }
+                self.zones_unheard(unheard);
             }
             output::Event::Retrying { after } => {
                 tracing::debug!("sound: trying again every {after:?}");

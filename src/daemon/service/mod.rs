@@ -30,8 +30,9 @@ use crate::daemon::door::Door;
 use crate::daemon::legs::Legs;
 use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
-use crate::daemon::{klaxon, settings};
-use crate::mix::{self, Console};
+use crate::daemon::zones::{Tuned, Zones};
+use crate::daemon::{klaxon, settings, words};
+use crate::mix::{self, Console, Ears, Listening};
 use crate::net::{self, Media};
 use crate::output::timer::Tap;
 use crate::output::{self, Supervisor};
@@ -47,6 +48,13 @@ pub(super) struct Service {
     legs: Legs,
     /// Where the core wants which voice.
     wanted: BTreeMap<CallId, (ZoneSet, Db)>,
+    zones: Zones,
+    tuned: Tuned,
+    /// Names of zones that no output carries, as they were last told.
+    unheard: Vec<String>,
+    ears: Ears,
+    /// Of calls that are on the speakers.
+    listening: BTreeMap<CallId, Vec<Listening>>,
     console: Console,
     output: Supervisor,
     klaxon: Option<Arc<Pcm>>,
@@ -122,22 +130,29 @@ impl Service {
             .klaxon
             .map_or_else(|| klaxon::load(&config), |it| Ok(Some(it)))?;
         let for_callers = klaxon::for_callers(&config, klaxon.as_ref())?;
-        let (console, engine) = mix::engine(settings::engine(&config));
+        let zones = Zones::new(&config);
+        let (console, engine) = mix::engine(settings::engine(&config, &zones));
         let (net_tx, net_events) = unbounded_channel();
         let media = Media::spawn(net_tx).context("the media thread does not start")?;
         let (sip_tx, sip_events) = unbounded_channel();
         let endpoint = Endpoint::start(settings::sip(&config), sip_tx).await?;
         let (output_tx, output_events) = unbounded_channel();
         let tap = extras.tap.unwrap_or_else(Tap::none);
-        let output = output::spawn_tapped(settings::output(&config), engine, output_tx, tap)?;
+        let output =
+            output::spawn_tapped(settings::output(&config, &zones), engine, output_tx, tap)?;
         let (handle, requests) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
         let mut service = Self {
-            core: Core::new(settings::policy(&config, duration), now),
+            core: Core::new(settings::policy(&config, &zones, duration), now),
             inputs: VecDeque::new(),
             endpoint,
             legs: Legs::new(settings::legs(&config), media),
             wanted: BTreeMap::new(),
+            zones,
+            tuned: Tuned::default(),
+            unheard: Vec::new(),
+            ears: Ears::default(),
+            listening: BTreeMap::new(),
             console,
             output,
             klaxon,
@@ -158,7 +173,7 @@ impl Service {
             has_stopped: false,
             config,
         };
-        service.set_music_volume();
+        service.tune_zones();
         let treatment = settings::treatment(&service.config);
         service.console.set_treatment(treatment);
         if let Some(pcm) = &service.klaxon {
@@ -266,9 +281,10 @@ impl Service {
             ""
         };
         self.notify.status(&format!(
-            "{}{}{unheard}",
+            "{}{}{unheard}{}",
             snapshot.summary(now),
-            self.door.summary()
+            self.door.summary(),
+            words::unheard(&self.unheard)
         ));
         if let Some(report) = self.door.poll_report(&self.endpoint.counts(), now) {
             tracing::info!("sip: {report}");

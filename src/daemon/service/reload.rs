@@ -1,17 +1,26 @@
 //! What is the least that makes a new configuration true?
 
 use super::Service;
-use crate::base::ZoneSet;
 use crate::config::{self, Config, Part};
 use crate::control::Input;
 use crate::daemon::{klaxon, settings};
 
 impl Service {
-    pub(super) fn set_music_volume(&mut self) {
-        let volume = settings::music_volume(&self.config);
-        for zone in ZoneSet::first(settings::N_ZONES).iter() {
-            self.console.set_music_volume(zone, volume);
+    /// Tells the engine what is different about the zones since it was last told.
+    pub(super) fn tune_zones(&mut self) {
+        self.tuned
+            .follow(&self.config, &self.zones, &mut self.console);
+    }
+
+    /// Zones that stay keep their number, and with it whoever is heard there.
+    fn reload_zones(&mut self) {
+        for name in self.zones.follow(&self.config) {
+            tracing::error!("zone {name}: there is no room for more zones before a restart");
         }
+        self.tune_zones();
+        let ducked = self.core.snapshot().ducked;
+        let audio = &self.config.audio;
+        self.duck(ducked, audio.duck, audio.duck_attack);
     }
 
     /// Does the least that makes the new configuration true; live calls go on.
@@ -41,11 +50,15 @@ impl Service {
         if changes.concern(Part::Media) {
             self.legs.configure(settings::legs(&self.config));
         }
+        if changes.concern(Part::Zones) {
+            self.reload_zones();
+        }
         if changes.concern(Part::Output) {
-            self.output.reconfigure(settings::output(&self.config));
+            let output = settings::output(&self.config, &self.zones);
+            self.output.reconfigure(output);
         }
         if changes.concern(Part::Music) {
-            self.set_music_volume();
+            self.tune_zones();
         }
         if changes.concern(Part::Voices) {
             let treatment = settings::treatment(&self.config);
@@ -58,8 +71,8 @@ impl Service {
             );
         }
         let klaxon = self.klaxon.as_ref().map(|pcm| pcm.duration());
-        self.inputs
-            .push_back(Input::Configure(settings::policy(&self.config, klaxon)));
+        let policy = settings::policy(&self.config, &self.zones, klaxon);
+        self.inputs.push_back(Input::Configure(policy));
         self.notify.reloaded();
     }
 

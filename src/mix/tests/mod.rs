@@ -10,6 +10,7 @@ mod treatment;
 mod tunes;
 mod voices;
 mod week;
+mod zones;
 
 use std::f64::consts::TAU;
 use std::sync::Arc;

@@ -248,6 +248,7 @@ fn fitting(seed: u64) -> Fitting {
     Fitting {
         curves,
         delay: Duration::from_millis([0, 0, 30, 1_000][(seed % 4) as usize]),
+        ceiling: Db([0.0, -3.0][(seed % 2) as usize]),
     }
 }
 

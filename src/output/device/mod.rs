@@ -33,8 +33,23 @@ pub(crate) fn list() -> Result<String, Error> {
     Ok(listing::print("Detected sound devices", &entries))
 }
 
-/// The device that the settings mean, and the id that opens it.
-fn find(wish: Option<&DeviceMatch>) -> Result<(cpal::Device, String), Error> {
+/// A device that was picked from the list.
+struct Found {
+    device: cpal::Device,
+    listed: Vec<Listed>,
+    /// Its place in the list.
+    place: usize,
+}
+
+impl Found {
+    /// What opens it.
+    fn id(&self) -> &str {
+        &self.listed[self.place].id
+    }
+}
+
+/// The device that the settings mean.
+fn find(wish: Option<&DeviceMatch>) -> Result<Found, Error> {
     let devices = devices()?;
     let listed = listed(&devices);
     let default = DEFAULT.to_owned();
@@ -45,12 +60,13 @@ fn find(wish: Option<&DeviceMatch>) -> Result<(cpal::Device, String), Error> {
             .position(|device| device.id == default)
             .ok_or_else(|| Error::Device("there is none".to_owned()))?,
     };
-    let id = listed[place].id.clone();
-    devices
-        .into_iter()
-        .nth(place)
-        .map(|device| (device, id))
-        .ok_or_else(|| Error::Device("it went while it was looked up".to_owned()))
+    let found = |device| Found {
+        device,
+        listed,
+        place,
+    };
+    let device = devices.into_iter().nth(place).map(found);
+    device.ok_or_else(|| Error::Device("it went while it was looked up".to_owned()))
 }
 
 /// ALSA's name for what its configuration makes the usual device; it need not be in the list.

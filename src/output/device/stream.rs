@@ -8,10 +8,10 @@ use cpal::{BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamC
 use crate::base::SampleRate;
 use crate::mix::{Engine, Ports};
 use crate::output::clock::{Lent, Pulse};
-use crate::output::device::choose::{Choice, Format, Offer, choose};
+use crate::output::device::choose::{Choice, Format, Listed, Offer, choose, pick};
 use crate::output::device::{device_error, find, quietly};
 use crate::output::error::Error;
-use crate::output::settings::Settings;
+use crate::output::settings::{DeviceMatch, Settings};
 
 /// Frames a callback when the settings do not say: 11 ms at 48 kHz, which a computer that has
 /// other work too can keep.
@@ -23,6 +23,9 @@ pub(crate) struct Device {
     pulse: Arc<Pulse>,
     failure: Arc<OnceLock<String>>,
     id: String,
+    /// All devices that were there, and which of them it is.
+    listed: Vec<Listed>,
+    place: usize,
     choice: Choice,
     period: usize,
 }
@@ -39,8 +42,9 @@ impl Device {
     }
 
     fn open(settings: &Settings, mut lent: Lent) -> Result<Self, Error> {
-        let (device, id) = find(settings.device.as_ref())?;
-        let offers = offers(&device)?;
+        let found = find(settings.device.as_ref())?;
+        let id = found.id().to_owned();
+        let offers = offers(&found.device)?;
         let choice = choose(&offers, settings.sample_rate)
             .ok_or_else(|| Error::Device(format!("\"{id}\" has no format that we play")))?;
         lent.set_rate(choice.rate);
@@ -49,7 +53,7 @@ impl Device {
         pulse.set_rate(choice.rate);
         let failure = Arc::new(OnceLock::new());
         let stream = Builder {
-            device: &device,
+            device: &found.device,
             choice,
             period,
             pulse: pulse.clone(),
@@ -63,6 +67,8 @@ impl Device {
             pulse,
             failure,
             id,
+            listed: found.listed,
+            place: found.place,
             choice,
             period,
         })
@@ -94,6 +100,11 @@ impl Device {
     /// Outputs, one a channel.
     pub(crate) fn n_outputs(&self) -> usize {
         usize::from(self.choice.channels)
+    }
+
+    /// Whether `wish` picks this device.
+    pub(crate) fn is(&self, wish: &DeviceMatch) -> bool {
+        pick(&self.listed, wish).is_ok_and(|place| place == self.place)
     }
 
     /// What opened the device.

@@ -11,10 +11,7 @@ use ::jack::{AudioIn, AudioOut, Client, Control, Port, ProcessHandler, ProcessSc
 
 use crate::base::{Offer, Take, ring};
 use crate::mix::{Engine, Ports};
-use crate::output::clock::{Lent, N_INPUTS, N_OUTPUTS, Pulse};
-
-/// One pass over the whole graph fits, and then some.
-const RING: usize = 4 * (N_INPUTS + N_OUTPUTS);
+use crate::output::clock::{Lent, N_INPUTS, Pulse};
 
 /// Commands obeyed in one cycle; a bound on its work. A full table takes a few cycles.
 const COMMANDS_PER_CYCLE: usize = 16;
@@ -38,15 +35,18 @@ pub enum Back {
     In(usize, Port<AudioIn>),
 }
 
-/// A callback without engine or ports, and the remote control that gives them to it.
-pub fn rig(pulse: Arc<Pulse>) -> (Remote, Callback) {
-    let (commands_tx, commands) = ring(RING);
-    let (back, back_rx) = ring(RING);
+/// A callback without engine or ports, and the remote control that gives them to it; with room
+/// for so many out ports.
+pub fn rig(pulse: Arc<Pulse>, n_outputs: usize) -> (Remote, Callback) {
+    // One pass over the whole graph fits, and then some.
+    let room = 4 * (N_INPUTS + n_outputs);
+    let (commands_tx, commands) = ring(room);
+    let (back, back_rx) = ring(room);
     let callback = Callback {
         commands,
         back,
         lent: None,
-        outs: [const { None }; N_OUTPUTS],
+        outs: (0..n_outputs).map(|_| None).collect(),
         ins: [const { None }; N_INPUTS],
         pulse,
     };
@@ -110,7 +110,7 @@ pub struct Callback {
     commands: Take<Command>,
     back: Offer<Back>,
     lent: Option<Lent>,
-    outs: [Option<Port<AudioOut>>; N_OUTPUTS],
+    outs: Vec<Option<Port<AudioOut>>>,
     ins: [Option<Port<AudioIn>>; N_INPUTS],
     pulse: Arc<Pulse>,
 }
@@ -129,8 +129,10 @@ impl ProcessHandler for Callback {
             self.obey(command);
         }
         let frames = scope.n_frames() as usize;
+        silence(&mut self.outs, scope);
         let mut buffers = Buffers {
-            outs: self.outs.each_mut().map(|port| silenced(port, scope)),
+            outs: &mut self.outs,
+            scope,
             ins: self
                 .ins
                 .each_ref()
@@ -177,20 +179,18 @@ fn swap<T>(table: &mut [Option<T>], place: usize, new: Option<T>) -> Option<T> {
     }
 }
 
-/// The port's samples of this cycle, zeroed: the server does not do it, and the engine may write
+/// Zeroes the ports' samples of this cycle: the server does not do it, and the engine may write
 /// to fewer outputs than there are ports.
-fn silenced<'a>(
-    port: &'a mut Option<Port<AudioOut>>,
-    scope: &'a ProcessScope,
-) -> Option<&'a mut [f32]> {
-    let samples = port.as_mut()?.as_mut_slice(scope);
-    samples.fill(0.0);
-    Some(samples)
+fn silence(ports: &mut [Option<Port<AudioOut>>], scope: &ProcessScope) {
+    for port in ports.iter_mut().flatten() {
+        port.as_mut_slice(scope).fill(0.0);
+    }
 }
 
 /// The server's buffers of one cycle.
 struct Buffers<'a> {
-    outs: [Option<&'a mut [f32]>; N_OUTPUTS],
+    outs: &'a mut [Option<Port<AudioOut>>],
+    scope: &'a ProcessScope,
     ins: [Option<&'a [f32]>; N_INPUTS],
 }
 
@@ -208,12 +208,11 @@ impl Ports for Buffers<'_> {
     }
 
     fn write(&mut self, output: usize, at: usize, from: &[f32]) {
-        let into = self
-            .outs
-            .get_mut(output)
-            .and_then(|port| port.as_mut())
-            .and_then(|samples| samples.get_mut(at..at + from.len()));
-        if let Some(into) = into {
+        let Some(Some(port)) = self.outs.get_mut(output) else {
+            return;
+        };
+        let samples = port.as_mut_slice(self.scope);
+        if let Some(into) = samples.get_mut(at..at + from.len()) {
             into.copy_from_slice(from);
         }
     }

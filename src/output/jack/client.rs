@@ -1,6 +1,6 @@
 //! How do we stay wired to a JACK graph that changes, and leave one that is dead?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -9,16 +9,16 @@ use ::jack::{AsyncClient, Client, ClientStatus, Control, Frames, NotificationHan
 
 use crate::base::SampleRate;
 use crate::mix::Engine;
-use crate::output::clock::{N_INPUTS, N_OUTPUTS, Pulse};
+use crate::output::clock::{N_INPUTS, Pulse};
 use crate::output::error::Error;
 use crate::output::jack::callback::{Back, Callback, Remote, rig};
 use crate::output::jack::graph::{apply, connections, foreign_ports};
 use crate::output::jack::open::{Autostart, activate, open};
-use crate::output::links::{self, Plan};
+use crate::output::links::{self, GraphPort, Plan, Speaker};
 use crate::output::moves::{Connections, Wish, moves};
-use crate::output::settings::JackSettings;
+use crate::output::settings::{JackSettings, Settings};
 use crate::output::slots::{Change, Slots};
-use crate::output::wiring::Wiring;
+use crate::output::wiring::{Output, Wiring};
 
 /// How long the callback may take to give something back: a few cycles of the longest period in
 /// use, 4096 frames at 8 kHz.
@@ -31,16 +31,22 @@ pub(crate) struct Jack {
     pulse: Arc<Pulse>,
     name: String,
     outs: Slots,
+    /// What our out ports are called, by place.
+    out_names: BTreeMap<usize, String>,
     ins: Slots,
+    /// The last plan, and the ports that it was made for.
+    planned: Option<(Vec<GraphPort>, Plan)>,
     /// Ports that were complained about, each once.
     warned: BTreeSet<String>,
 }
 
 impl Jack {
-    /// Joins the server and starts its callback, which has no engine yet. `wake` is called from
+    /// Joins the server and starts its callback, which has no engine yet but room for so many
+    /// outputs. `wake` is called from
     /// libjack's own thread when the graph has changed.
     pub(crate) fn start(
         settings: &JackSettings,
+        n_outputs: usize,
         autostart: Autostart,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, Error> {
@@ -51,7 +57,7 @@ impl Jack {
             pulse.set_rate(rate);
         }
         let name = client.name().to_owned();
-        let (remote, callback) = rig(pulse.clone());
+        let (remote, callback) = rig(pulse.clone(), n_outputs);
         let watcher = Watcher {
             pulse: pulse.clone(),
             wake: Box::new(wake),
@@ -61,8 +67,10 @@ impl Jack {
             remote,
             pulse,
             name,
-            outs: Slots::new(N_OUTPUTS),
+            outs: Slots::new(n_outputs),
+            out_names: BTreeMap::new(),
             ins: Slots::new(N_INPUTS),
+            planned: None,
             warned: BTreeSet::new(),
         })
     }
@@ -103,9 +111,9 @@ impl Jack {
 
     /// Makes the graph what the settings say, as far as it lets us. Looks first and moves then:
     /// after each move the server makes a question wait for a period.
-    pub(crate) fn relink(&mut self, settings: &JackSettings) -> Wiring {
+    pub(crate) fn relink(&mut self, settings: &Settings) -> Wiring {
         self.collect();
-        let plan = links::plan(&foreign_ports(self.client()), settings);
+        let plan = self.plan(settings);
         let present = self.connections(&plan);
         self.place_outputs(&plan);
         self.place_music(&plan);
@@ -113,6 +121,23 @@ impl Jack {
             apply(self.client(), &change);
         }
         self.wiring(&plan)
+    }
+
+    /// Other settings hold from the next look on.
+    pub(crate) fn forget_plan(&mut self) {
+        self.planned = None;
+    }
+
+    /// A look is taken every other second, and hundreds of ports by hundreds of zones take a
+    /// while to compare: so that is done when ports have come or gone.
+    fn plan(&mut self, settings: &Settings) -> Plan {
+        let ports = foreign_ports(self.client());
+        if let Some((_, plan)) = self.planned.as_ref().filter(|(known, _)| *known == ports) {
+            return plan.clone();
+        }
+        let plan = links::plan(&ports, &settings.jack, &settings.zones);
+        self.planned = Some((ports, plan.clone()));
+        plan
     }
 
     /// Leaves the server on a thread of its own, since a dead server can block.
@@ -134,20 +159,29 @@ impl Jack {
     }
 
     fn place_outputs(&mut self, plan: &Plan) {
-        let change = self.outs.assign(&plan.outputs);
-        for &place in &change.removed {
-            self.remote.take_out(place);
+        let keys: Vec<String> = plan.outputs.iter().map(key).collect();
+        let change = self.outs.assign(&keys);
+        for place in &change.removed {
+            self.remote.take_out(*place);
+            self.out_names.remove(place);
         }
         self.settle(&change);
-        for place in change.added {
+        for speaker in &plan.outputs {
+            let place = self.outs.place(&key(speaker));
+            let Some(place) = place.filter(|place| change.added.contains(place)) else {
+                continue;
+            };
+            let name = self.out_name(place, speaker.zone.as_deref());
             let port = self
                 .client()
-                .register_port(&out_name(place), ::jack::AudioOut::default());
+                .register_port(&name, ::jack::AudioOut::default());
             let given = match port {
                 Ok(port) => self.remote.give_out(place, port),
-                Err(why) => self.complain(&out_name(place), &why.to_string()),
+                Err(why) => self.complain(&name, &why.to_string()),
             };
-            if !given {
+            if given {
+                self.out_names.insert(place, name);
+            } else {
                 self.outs.free(place);
             }
         }
@@ -222,10 +256,21 @@ impl Jack {
         false
     }
 
+    /// A name for a new out port: of the place, or of the zone with the lowest number that is free.
+    fn out_name(&self, place: usize, zone: Option<&str>) -> String {
+        let Some(zone) = zone else {
+            return format!("out_{}", place + 1);
+        };
+        let is_taken = |name: &String| self.out_names.values().any(|taken| taken == name);
+        let mut names = (1..).map(|n| format!("{}_{n}", port_text(zone)));
+        let free = names.find(|name| !is_taken(name));
+        free.expect("the numbers do not end")
+    }
+
     fn connections(&self, plan: &Plan) -> Connections {
         let music = plan.music.iter().map(|music| &music.port);
-        plan.outputs
-            .iter()
+        let speakers = plan.outputs.iter().map(|speaker| &speaker.port);
+        speakers
             .chain(music)
             .chain(&plan.unlinked)
             .map(|port| (port.clone(), connections(self.client(), port)))
@@ -233,10 +278,10 @@ impl Jack {
     }
 
     fn wish(&self, plan: &Plan) -> Wish {
-        let outputs = self
-            .outs
-            .iter()
-            .map(|(place, speaker)| (self.full(&out_name(place)), speaker.to_owned()));
+        let outputs = plan.outputs.iter().filter_map(|speaker| {
+            let name = self.out_names.get(&self.outs.place(&key(speaker))?)?;
+            Some((self.full(name), speaker.port.clone()))
+        });
         let music = self
             .ins
             .iter()
@@ -250,18 +295,26 @@ impl Jack {
     }
 
     fn wiring(&self, plan: &Plan) -> Wiring {
-        let places = |names: &[String]| names.iter().filter_map(|n| self.outs.place(n)).collect();
+        let output = |speaker: &Speaker| {
+            Some(Output {
+                place: self.outs.place(&key(speaker))?,
+                name: speaker.port.clone(),
+                zones: speaker.zones,
+            })
+        };
+        let mut outputs: Vec<Output> = plan.outputs.iter().filter_map(output).collect();
+        outputs.sort_by_key(|output| output.place);
+        let places = |names: &[String]| {
+            let fed = outputs.iter().filter(|output| names.contains(&output.name));
+            fed.map(|output| output.place).collect()
+        };
         let music = plan.music.iter().filter_map(|music| {
             let place = self.ins.place(&music.port)?;
             Some((place, music.port.clone(), places(&music.to)))
         });
         Wiring {
-            outputs: self
-                .outs
-                .iter()
-                .map(|(place, name)| (place, name.to_owned()))
-                .collect(),
             music: music.collect(),
+            outputs,
         }
     }
 
@@ -270,9 +323,23 @@ impl Jack {
     }
 }
 
-fn out_name(place: usize) -> String {
-    format!("out_{}", place + 1)
+/// A port of another zone is another port, since it has another name.
+fn key(speaker: &Speaker) -> String {
+    match &speaker.zone {
+        Some(zone) => format!("{zone} {}", speaker.port),
+        None => speaker.port.clone(),
+    }
 }
+
+/// A zone's name as part of a port's: a colon parts clients from ports, and there is an end to
+/// the length of a name.
+fn port_text(zone: &str) -> String {
+    let text = zone.chars().take(LONGEST_ZONE);
+    text.map(|c| if c == ':' { '-' } else { c }).collect()
+}
+
+/// With the client's name it stays far below the 255 bytes that JACK has for both.
+const LONGEST_ZONE: usize = 40;
 
 fn in_name(place: usize) -> String {
     format!("music_{}", place + 1)

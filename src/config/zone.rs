@@ -1,0 +1,134 @@
+//! What is set for one zone, and how do sections `[zone:NAME]` become zones?
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::base::{Db, ZoneSet};
+use crate::config::keys;
+use crate::config::load::Loading;
+use crate::config::model::{Config, Device, Volume};
+use crate::config::pattern::Pattern;
+use crate::config::place::{Mistake, Place, Remark};
+use crate::dsp::Curve;
+
+/// Loudspeakers that are spoken to together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone {
+    /// NAME of `[zone:NAME]`; without blanks and commas, and never `all`.
+    pub name: String,
+    /// One or more.
+    pub outputs: Vec<ZoneOutput>,
+    /// The level of callers and of messages, beside that of `[audio]`.
+    pub volume: Volume,
+    /// The level of klaxons, beside that of `[audio]`.
+    pub klaxon_volume: Volume,
+    /// The level of music, beside that of `[audio]`.
+    pub music_volume: Volume,
+    /// As `[audio] duck`, which counts where this is `None`.
+    pub duck: Option<Db>,
+    /// Frequencies below are taken away, in hertz.
+    pub high_pass: Option<f32>,
+    /// At most one less than an equaliser has bands.
+    pub eq: Vec<Curve>,
+    /// At most a second.
+    pub delay: Duration,
+    /// What no output of the zone exceeds, in dBFS.
+    pub limiter: Db,
+}
+
+/// Where the sound of a zone goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ZoneOutput {
+    /// Input ports of the JACK graph; searched in their full names.
+    Ports(Pattern),
+    /// A sound device, or some of its channels.
+    Device {
+        /// How it is chosen.
+        device: Device,
+        /// The first and the last, counted from 1; `None` is all of them.
+        channels: Option<(u16, u16)>,
+    },
+}
+
+impl Zone {
+    /// The section it stands in.
+    pub fn section(&self) -> String {
+        format!("{ZONE}{}", self.name)
+    }
+
+    fn blank(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            outputs: Vec::new(),
+            volume: Volume::Untouched,
+            klaxon_volume: Volume::Untouched,
+            music_volume: Volume::Untouched,
+            duck: None,
+            high_pass: None,
+            eq: Vec::new(),
+            delay: Duration::ZERO,
+            limiter: Db::UNITY,
+        }
+    }
+}
+
+/// What the section of a zone begins with.
+pub(super) const ZONE: &str = "zone:";
+
+/// Addresses of multicast groups are told apart from ports by this.
+pub(super) const MULTICAST: &str = "multicast:";
+
+/// Whether the text is an address of a multicast group with its port.
+pub(super) fn is_group(text: &str) -> bool {
+    let address: Result<SocketAddr, _> = text.parse();
+    address.is_ok_and(|address| address.ip().is_multicast() && address.port() > 0)
+}
+
+/// Reads them all; one without a usable name or an output is a mistake.
+pub(super) fn read(loading: &mut Loading, config: &mut Config) {
+    let sections: Vec<(String, Place)> = loading
+        .layers
+        .sections()
+        .filter(|(section, _)| section.starts_with(ZONE))
+        .map(|(section, place)| (section.to_owned(), place.clone()))
+        .collect();
+    for (section, place) in sections {
+        let n_mistakes = loading.mistakes.len();
+        let zone = zone(loading, &section, config);
+        let text = if !is_name(&zone.name) {
+            "needs a name after the colon, without blanks and commas, and not \"all\", which \
+             stands for every zone; write e.g. [zone:yard]"
+                .to_owned()
+        } else if zone.outputs.is_empty() && loading.mistakes.len() == n_mistakes {
+            "has no outputs; write e.g. outputs = system:playback_1".to_owned()
+        } else if config.zones.len() >= ZoneSet::CAPACITY {
+            format!("is one too many; there is room for {}", ZoneSet::CAPACITY)
+        } else {
+            config.zones.push(zone);
+            continue;
+        };
+        loading.mistakes.push(Mistake(Remark {
+            place: Some(place),
+            subject: format!("[{section}]"),
+            text,
+        }));
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_apart = |c: char| c.is_whitespace() || c.is_control() || c == ',';
+    !name.is_empty() && !name.eq_ignore_ascii_case("all") && !name.contains(is_apart)
+}
+
+fn zone(loading: &mut Loading, section: &str, config: &mut Config) -> Zone {
+    let mut zone = Zone::blank(&section[ZONE.len()..]);
+    for row in keys::of_zone() {
+        let value = loading.value(section, &row.key);
+        let set = |text: &str, remarks: &mut Vec<String>| row.set(&mut zone, text, remarks);
+        if let Some(written) = loading.apply(section, &row.key, value, set) {
+            let at = (section.to_owned(), row.key.name.to_owned());
+            config.places.insert(at, written);
+        }
+    }
+    zone
+}
