@@ -185,6 +185,7 @@ fn a_zone_whose_client_comes_late_or_returns_is_found_and_music_goes_on_elsewher
         let amplifier = Amplifier::start(&jackd);
         bench.wait_routes(|_, unheard| unheard.is_empty());
         jackd.wait_until_connected("paging:yard_1", "amp:in_1", SOON);
+        std::thread::sleep(Duration::from_millis(600));
         drop(amplifier);
         bench.wait_routes(|_, unheard| unheard == ["yard"]);
     }

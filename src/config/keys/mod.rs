@@ -114,11 +114,9 @@ impl Key {
     pub(super) fn default_in(&self, section: &str) -> &'static str {
         match self.slot {
             Slot::Shared(..) if section.starts_with(ACCOUNT) => "",
-            Slot::Whole(_)
-            | Slot::Account(_)
-            | Slot::Shared(..)
-            | Slot::User(_)
-            | Slot::Named => self.default,
+            Slot::Whole(_) | Slot::Account(_) | Slot::Shared(..) | Slot::User(_) | Slot::Named => {
+                self.default
+            }
         }
     }
 
