@@ -18,8 +18,11 @@ impl When {
     /// # Errors
     /// What cannot be read, or rings on no day at all; the text says what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines = text.lines().map(words).filter(|line| !line.is_empty());
+        let lines: Vec<String> = lines.collect();
         let mut rules = Vec::new();
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in &lines {
             if is_cron(line) {
                 rules.push(cron::parse(line)?);
             } else {
@@ -35,11 +38,11 @@ impl When {
                 rule.text
             ));
         }
-        let text = text.to_owned();
+        let text = lines.join("\n");
         Ok(Self { text, rules })
     }
 
-    /// As it was written.
+    /// As it was written, with single blanks.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -8,6 +8,7 @@ use crate::config::load::Loaded;
 use crate::config::model::{ACCOUNT, Config, Listen, Transport, USER};
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
+use crate::config::schedule::{PLAN, SCHEDULE};
 use crate::config::zone::ZONE;
 
 /// What `--check` prints: every mistake and warning on its line, and a last line that sums up.
@@ -115,6 +116,12 @@ fn known_section(section: &str) -> Option<&str> {
     if section.starts_with(ZONE) {
         return Some("zone");
     }
+    if section.starts_with(SCHEDULE) {
+        return Some("schedule");
+    }
+    if section.starts_with(PLAN) {
+        return Some("plan");
+    }
     let kind = if section.starts_with(ACCOUNT) {
         "sip"
     } else {
@@ -132,7 +139,7 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
         match nearest(section, SECTIONS.into_iter().chain([DEFAULT])) {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
-                     [zone:NAME], [audio], [calls] and [server]"
+                     [zone:NAME], [schedule:NAME], [plan:NAME], [audio], [calls] and [server]"
                 .to_owned(),
         }
     };

@@ -1,6 +1,6 @@
 //! What is different in a new configuration, and which parts of the daemon does it concern?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::config::keys::{self, Part};
@@ -60,6 +60,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     accounts(old, new, &mut changes);
     users(old, new, &mut changes);
     zones(old, new, &mut changes);
+    bells(old, new, &mut changes);
     changes
 }
 
@@ -108,6 +109,23 @@ fn zones(old: &Config, new: &Config, changes: &mut Changes) {
         }
         changes.parts.insert(Part::Zones);
         changes.keys.push(format!("[{}]", zone.section()));
+    }
+}
+
+fn bells(old: &Config, new: &Config, changes: &mut Changes) {
+    let sections = |config: &Config| {
+        let bells = config.bells.iter();
+        let bells = bells.map(|it| (it.section(), keys::written(keys::of_schedule(), it)));
+        let plans = config.plans.iter();
+        let plans = plans.map(|it| (it.section(), keys::written(keys::of_plan(), it)));
+        bells.chain(plans).collect::<BTreeMap<_, _>>()
+    };
+    let (old, new) = (sections(old), sections(new));
+    let differ = |section: &&String| old.get(*section) != new.get(*section);
+    let both: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for section in both.into_iter().filter(differ) {
+        changes.parts.insert(Part::Bells);
+        changes.keys.push(format!("[{section}]"));
     }
 }
 

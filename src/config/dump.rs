@@ -83,6 +83,16 @@ fn sections(config: &Config, secrets: Secrets) -> Sections {
             add(zone.section(), &row.key, row.show(zone));
         }
     }
+    for bell in &config.bells {
+        for row in keys::of_schedule() {
+            add(bell.section(), &row.key, row.show(bell));
+        }
+    }
+    for plan in &config.plans {
+        for row in keys::of_plan() {
+            add(plan.section(), &row.key, row.show(plan));
+        }
+    }
     sections
 }
 

@@ -10,6 +10,7 @@ use crate::config::keys::{self, Key};
 use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
 use crate::config::place::{Mistake, Place, Remark, Warning};
+use crate::config::schedule;
 use crate::config::users;
 use crate::config::zone;
 
@@ -147,6 +148,7 @@ impl Loading {
         self.further_accounts(&mut config);
         users::read(&mut self, &mut config);
         zone::read(&mut self, &mut config);
+        schedule::read(&mut self, &mut config);
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
         let mut loaded = Loaded {
@@ -277,11 +279,15 @@ impl Loaded {
         }
     }
 
-    /// Adds the mistake that only a look at the thing itself shows, such as a sound file that is
-    /// not there. `look` sees the default where another mistake stands.
-    pub fn look_further(mut self, look: impl FnOnce(&Config) -> Option<Mistake>) -> Self {
-        if let Some(mistake) = look(&self.draft) {
-            self.mistakes.push(mistake);
+    /// Adds the mistakes that only a look at the things themselves shows, such as a sound file
+    /// that is not there. `look` sees the default where another mistake stands.
+    pub fn look_further<I>(mut self, look: impl FnOnce(&Config) -> I) -> Self
+    where
+        I: IntoIterator<Item = Mistake>,
+    {
+        let n_before = self.mistakes.len();
+        self.mistakes.extend(look(&self.draft));
+        if self.mistakes.len() > n_before {
             self.config = None;
             self.sort();
         }

@@ -24,6 +24,7 @@ mod model;
 mod near;
 mod pattern;
 mod place;
+mod schedule;
 mod secret;
 mod users;
 mod zone;
@@ -39,5 +40,6 @@ pub use model::{
 };
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};
+pub use schedule::{Chime, DayPlan, Schedule};
 pub use secret::Secret;
 pub use zone::{Zone, ZoneOutput};

@@ -10,6 +10,7 @@ use crate::base::{Db, Dscp, Encoding, Network, SampleRate};
 use crate::config::keys;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
+use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::secret::Secret;
 use crate::config::zone::Zone;
 
@@ -22,6 +23,10 @@ pub struct Config {
     pub server: Server,
     /// By name; none stands for one that has every output.
     pub zones: Vec<Zone>,
+    /// By name.
+    pub bells: Vec<Schedule>,
+    /// By name; of several that claim a day, the first has it.
+    pub plans: Vec<DayPlan>,
     /// By section and key as in the table; a key at its default is missing.
     pub(super) places: BTreeMap<(String, String), Written>,
 }
@@ -335,6 +340,8 @@ pub struct Server {
     /// Where error reports go; empty for nowhere.
     pub sentry_dsn: Secret,
     pub log_format: LogFormat,
+    /// Where we keep what must outlive a restart.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// What a log line looks like.
@@ -413,8 +420,11 @@ impl Config {
                 sip_log_level: 0,
                 sentry_dsn: Secret::default(),
                 log_format: LogFormat::Text,
+                state_dir: None,
             },
             zones: Vec::new(),
+            bells: Vec::new(),
+            plans: Vec::new(),
             places: BTreeMap::new(),
         }
     }
@@ -503,6 +513,8 @@ impl PartialEq for Config {
             && self.calls == other.calls
             && self.server == other.server
             && self.zones == other.zones
+            && self.bells == other.bells
+            && self.plans == other.plans
     }
 }
 

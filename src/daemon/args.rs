@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 use regex::Regex;
 
 use crate::base::Encoding;
@@ -100,6 +101,7 @@ pub struct Args {
 pub enum Command {
     Call(Call),
     Demo(Demo),
+    Bells(Bells),
 }
 
 /// Call somebody: a test phone, and a load generator
@@ -243,6 +245,26 @@ pub struct Demo {
     pub seconds: Duration,
 }
 
+/// List what the bells will ring, day by day, and what not and why
+///
+/// Reads the sections [schedule:NAME] and [plan:NAME] of the configuration, calendars included,
+/// and plays nothing. The next seven days, or the one day of --date.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(after_help = BELLS_EXAMPLES)]
+pub struct Bells {
+    /// How many days
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub days: Option<u32>,
+
+    /// The first day, as 2026-12-24; today unless given
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub date: Option<Date>,
+
+    /// Configuration files, read after the usual ones
+    #[arg(value_name = "CONF")]
+    pub conf: Vec<PathBuf>,
+}
+
 /// What a log line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -264,6 +286,7 @@ pub enum Task<'a> {
     TestAudioFile(&'a Path),
     Call(&'a Call),
     Demo(&'a Demo),
+    Bells(&'a Bells),
     Run,
 }
 
@@ -273,6 +296,7 @@ impl Args {
         match &self.command {
             Some(Command::Call(call)) => return Task::Call(call),
             Some(Command::Demo(demo)) => return Task::Demo(demo),
+            Some(Command::Bells(bells)) => return Task::Bells(bells),
             None => {}
         }
         let asked = [
@@ -295,7 +319,11 @@ impl Args {
 
     /// The files to read in order; those named on the command line must be there.
     pub fn sources(&self) -> Vec<Source> {
-        let named = self.conf.iter().map(|path| Source {
+        let of_command = match &self.command {
+            Some(Command::Bells(bells)) => bells.conf.as_slice(),
+            Some(Command::Call(_) | Command::Demo(_)) | None => &[],
+        };
+        let named = self.conf.iter().chain(of_command).map(|path| Source {
             path: in_home(path, std::env::home_dir().as_deref()),
             is_required: true,
         });
@@ -362,6 +390,11 @@ fn pattern(text: &str) -> Result<String, String> {
         .map_err(|why| format!("no regular expression: {why}"))
 }
 
+fn date(text: &str) -> Result<Date, String> {
+    text.parse()
+        .map_err(|_| "write a day of the calendar, e.g. 2026-12-24".to_owned())
+}
+
 fn keys(text: &str) -> Result<String, String> {
     let is_key = |c: char| "0123456789*#ABCD,".contains(c.to_ascii_uppercase());
     if text.is_empty() || !text.chars().all(is_key) {
@@ -403,6 +436,7 @@ Examples:
   paging --dump-jack-ports          how are the speakers and players called?
   paging --test-audio-file a.wav    do the speakers work?
   paging demo                       see and hear it work, with no hardware at all
+  paging bells --days 14            what will ring in the next two weeks?
   paging call sip:100@192.0.2.1 --play hello.wav
                                     page from here, as a phone would
 
@@ -412,11 +446,25 @@ A minimal paging.conf:
   user = 100
   pass = secret
 
-paging.example.conf explains every setting. To read a file named call or demo,
-write ./call or ./demo.
+paging.example.conf explains every setting. To read a file named call, demo
+or bells, write ./call and so on.
 
 Exit codes: 0 normal end or a signal, 1 failure while running, 2 command line or
 configuration.";
+
+const BELLS_EXAMPLES: &str = "\
+Examples:
+  paging bells                      the next seven days
+  paging bells --days 30 site.conf  the next thirty, with the settings of site.conf
+  paging bells --date 2026-12-24    that day alone
+
+A bell in the configuration:
+  [schedule:lesson]
+  when = Mon-Fri 08:30 09:15 10:20
+  play = gong.wav
+  except = holidays.ics
+
+Exit codes: 0 listed, 2 command line or configuration.";
 
 const CALL_EXAMPLES: &str = "\
 Examples:

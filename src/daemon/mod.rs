@@ -8,6 +8,7 @@
 pub mod args;
 pub mod call;
 
+mod bells;
 mod chance;
 mod door;
 mod exit;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Task::TestAudioFile(path) => look::test_audio_file(&args, path),
         Task::Call(asked) => call::main(asked, &args),
         Task::Demo(asked) => demo::main(asked),
+        Task::Bells(asked) => bells::list(asked, &args),
         Task::Run => run::run(&args),
     }
 }

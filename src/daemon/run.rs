@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
 use crate::daemon::service::{Extras, Handle, Request, Service};
-use crate::daemon::{exit, klaxon, logging, reports, settings, words};
+use crate::daemon::{bells, exit, klaxon, logging, reports, settings, words};
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -56,7 +56,10 @@ fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
     let loaded = config::read(&args.sources(), &args.overrides());
     match loaded.config {
         Some(_) => loaded.result(),
-        None => loaded.look_further(klaxon::mistake).result(),
+        None => {
+            let loaded = loaded.look_further(klaxon::mistake);
+            loaded.look_further(bells::mistakes).result()
+        }
     }
 }
 

@@ -152,6 +152,14 @@ pub(super) fn trace_file(config: &Config) -> PathBuf {
     config.sip.trace_file.clone().unwrap_or_else(usual)
 }
 
+/// Where something is kept that must outlive a restart.
+pub(super) fn state_file(config: &Config, name: &str) -> PathBuf {
+    let is_set = config.place("server", "state-dir").is_some();
+    let of_systemd = std::env::var_os("STATE_DIRECTORY").filter(|_| !is_set);
+    let usual = || config.server.state_dir.clone().unwrap_or_default();
+    of_systemd.map_or_else(usual, PathBuf::from).join(name)
+}
+
 /// What we call ourselves in every message.
 pub(super) fn user_agent() -> String {
     format!("paging/{}", env!("CARGO_PKG_VERSION"))

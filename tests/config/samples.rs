@@ -131,6 +131,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
         "sentry_dsn",
         &["https://key@sentry.example.com/42"],
     ),
+    row("server", "state-dir", &["/srv/paging"]),
 ];
 
 /// For each key, which of its values to write, if any; and the same for an account of its own.

@@ -1,6 +1,7 @@
 //! Are iCalendar files understood as RFC 5545 means them?
 
 use jiff::civil::date;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -243,4 +244,67 @@ fn what_is_broken_names_its_line_and_a_remedy() {
         assert_eq!(fault.line, line, "{text}: {}", fault.text);
         assert!(fault.text.contains(part), "{text}: {}", fault.text);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// A file that somebody has edited by hand is read or refused, and asked about any day.
+    #[test]
+    fn any_file_is_read_or_refused(words in proptest::collection::vec(word(), 0..40), day in -900_000..900_000_i64) {
+        let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{}\nEND:VEVENT\nEND:VCALENDAR", words.concat());
+        if let Ok(calendar) = Calendar::parse(&text, &zones()) {
+            let at = Timestamp::from_second(day * 86_400).unwrap();
+            let local = berlin().to_datetime(at);
+            calendar.touches(local.date(), &berlin());
+            calendar.covers(local, at, &berlin());
+        }
+    }
+}
+
+fn word() -> impl Strategy<Value = String> {
+    let known = [
+        "DTSTART:",
+        "DTSTART;VALUE=DATE:",
+        "DTEND:",
+        "DURATION:",
+        "RRULE:",
+        "EXDATE:",
+        "RDATE:",
+        "RECURRENCE-ID:",
+        "UID:a",
+        "STATUS:CANCELLED",
+        "DTSTART;TZID=Europe/Berlin:",
+        "FREQ=YEARLY",
+        "FREQ=MONTHLY",
+        "FREQ=WEEKLY",
+        "FREQ=DAILY",
+        ";COUNT=1000000",
+        ";INTERVAL=10000",
+        ";UNTIL=99991231",
+        ";BYDAY=MO,-53SU",
+        ";BYMONTHDAY=31,-31",
+        ";BYSETPOS=-366,1",
+        ";BYYEARDAY=-366",
+        ";BYMONTH=2",
+        ";WKST=SU",
+        "99991231",
+        "00000101",
+        "20260229T250000Z",
+        "20240229T235960Z",
+        "20260101",
+        "P99999W",
+        "PT1M",
+        ",",
+        "\n",
+        "\n ",
+        "\nBEGIN:VEVENT\n",
+        "\nEND:VEVENT\n",
+        "\"",
+        ":",
+        ";",
+        "=",
+        "ä",
+    ];
+    prop_oneof![20 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,4}"]
 }

@@ -1,5 +1,7 @@
 //! Are rules read as they are meant?
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// What rings in Berlin from one day to another, as `MM-DD HH:MM:SS` of its clocks, with `*` if
@@ -176,4 +178,40 @@ fn what_cannot_be_read_or_never_rings_gets_a_remedy() {
         let why = When::parse(when).unwrap_err();
         assert!(why.contains(part), "{when}: {why}");
     }
+}
+
+proptest! {
+    /// Whatever is written is read or refused, and what is read is read again as it is shown.
+    #[test]
+    fn any_text_is_a_rule_or_a_mistake(words in proptest::collection::vec(word(), 0..9)) {
+        if let Ok(when) = When::parse(&words.concat()) {
+            prop_assert_eq!(When::parse(when.as_str()), Ok(when.clone()));
+            when.between(at("2026-03-28T00:00"), at("2026-03-30T00:00"), &berlin());
+        }
+    }
+}
+
+fn word() -> impl Strategy<Value = String> {
+    let known = [
+        "Mon",
+        "-Fri",
+        "daily ",
+        "08:30",
+        " 23:59:59",
+        " ",
+        "\n",
+        "2026-03-29",
+        "..2026-12-31",
+        "*",
+        "*/7",
+        " 1,2",
+        " 1-5",
+        " jan",
+        "@hourly",
+        "5-1",
+        " 24:00",
+        ",",
+        "?",
+    ];
+    prop_oneof![9 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,4}"]
 }

@@ -4,6 +4,7 @@
 
 mod measure;
 mod network;
+mod schedule;
 mod sound;
 mod zone;
 
@@ -22,6 +23,7 @@ pub(super) use network::{
     ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, REALM, SRTP,
     USER, pairs,
 };
+pub(super) use schedule::{BELL_PRIORITY, CHIME, DAYS, MISSED, PLANS, TIMEZONE, WHEN, ZONE_NAMES};
 pub(super) use sound::{AGC, BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER};
 pub(super) use zone::{EQ, HIGH_PASS, LIMITER, OPTIONAL_DUCK, OUTPUTS, ZONE_DELAY};
 

@@ -14,14 +14,13 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 8] = [
     "page",
     "moh",
     "play",
     "line",
     "relay",
     "music",
-    "schedule",
     "multicast-in",
     "http",
 ];
@@ -30,8 +29,5 @@ const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),
     ("zone", &["music"]),
     ("calls", &["silence-hang-up"]),
-    (
-        "server",
-        &["state-dir", "recordings-dir", "retention-days", "log-file"],
-    ),
+    ("server", &["recordings-dir", "retention-days", "log-file"]),
 ];

@@ -6,12 +6,14 @@ mod audio;
 mod calls;
 mod gone;
 mod later;
+mod schedule;
 mod server;
 mod sip;
 mod user;
 mod zone;
 
 use crate::config::model::{ACCOUNT, Account, Config, User};
+use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
@@ -66,6 +68,8 @@ pub enum Part {
     Voices,
     /// Which zones there are, and how their sound is fitted.
     Zones,
+    /// What rings by the calendar.
+    Bells,
     /// How much is logged.
     Logging,
     /// Read once at start; a change needs a restart.
@@ -227,9 +231,30 @@ pub(super) fn of_zone() -> impl Iterator<Item = &'static Row<Zone>> {
     zone::KEYS.iter()
 }
 
+/// The keys of every `[schedule:NAME]`.
+pub(super) fn of_schedule() -> impl Iterator<Item = &'static Row<Schedule>> {
+    schedule::KEYS.iter()
+}
+
+/// The keys of every `[plan:NAME]`.
+pub(super) fn of_plan() -> impl Iterator<Item = &'static Row<DayPlan>> {
+    schedule::PLAN_KEYS.iter()
+}
+
+/// The values of all rows as they would be written.
+pub(super) fn written<T: 'static>(
+    rows: impl Iterator<Item = &'static Row<T>>,
+    of: &T,
+) -> Vec<String> {
+    rows.map(|row| row.show(of)).collect()
+}
+
 /// The keys of all sections that stand in a file only with a name, as `[zone:NAME]`.
 pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
-    of_user().chain(of_zone().map(|row| &row.key))
+    of_user()
+        .chain(of_zone().map(|row| &row.key))
+        .chain(of_schedule().map(|row| &row.key))
+        .chain(of_plan().map(|row| &row.key))
 }
 
 /// The keys of every `[user:NAME]`; they stand in no file by themselves.

@@ -4,6 +4,7 @@ use crate::config::form;
 use crate::config::keys::{Key, whole};
 
 const LOG: &str = "Log and error reports";
+const FILES: &str = "Files that we write";
 
 pub(super) const KEYS: &[Key] = &[
     whole!(
@@ -52,4 +53,15 @@ pub(super) const KEYS: &[Key] = &[
             "The address (DSN) of a Sentry project that gets reports of errors. Empty: none are sent."
         )
     },
+    whole!(
+        "server",
+        FILES,
+        "state-dir",
+        Process,
+        server.state_dir,
+        form::PATH,
+        "/var/lib/paging",
+        "The folder of what must outlive a restart: which bells have rung. Under systemd it is the\n\
+         state folder of the service unless set."
+    ),
 ];

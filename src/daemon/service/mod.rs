@@ -12,6 +12,7 @@
 //! out. Nothing here decides about callers. What an event means stands in `events`, how an effect
 //! is carried out in `effects`, what a new configuration changes in `reload`.
 
+mod bells;
 mod effects;
 mod events;
 mod reload;
@@ -21,11 +22,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::{CallId, Db, Pcm, ZoneSet};
-use crate::config::Config;
+use crate::base::{CallId, Db, Pcm, PlayId, ZoneSet};
+use crate::config::{Config, Mistake};
 use crate::control::{Core, Input, Note, SoundState};
+use crate::daemon::bells::Ringing;
 use crate::daemon::door::Door;
 use crate::daemon::legs::Legs;
 use crate::daemon::memory::Rest;
@@ -37,6 +40,7 @@ use crate::net::{self, Media};
 use crate::output::timer::Tap;
 use crate::output::{self, Supervisor};
 use crate::sip::{self, Endpoint};
+use bells::Sounding;
 
 /// The running daemon.
 pub(super) struct Service {
@@ -55,6 +59,10 @@ pub(super) struct Service {
     ears: Ears,
     /// Of calls that are on the speakers.
     listening: BTreeMap<CallId, Vec<Listening>>,
+    bells: Ringing,
+    /// Bells that sound now.
+    sounding: BTreeMap<PlayId, Sounding>,
+    n_bells: u64,
     console: Console,
     output: Supervisor,
     klaxon: Option<Arc<Pcm>>,
@@ -130,6 +138,8 @@ impl Service {
             .klaxon
             .map_or_else(|| klaxon::load(&config), |it| Ok(Some(it)))?;
         let for_callers = klaxon::for_callers(&config, klaxon.as_ref())?;
+        let file = settings::state_file(&config, "bells");
+        let bells = Ringing::start(&config, file, Timestamp::now()).map_err(first)?;
         let zones = Zones::new(&config);
         let (console, engine) = mix::engine(settings::engine(&config, &zones));
         let (net_tx, net_events) = unbounded_channel();
@@ -153,6 +163,9 @@ impl Service {
             unheard: Vec::new(),
             ears: Ears::default(),
             listening: BTreeMap::new(),
+            bells,
+            sounding: BTreeMap::new(),
+            n_bells: 0,
             console,
             output,
             klaxon,
@@ -193,6 +206,7 @@ impl Service {
             let happening = self.next().await;
             let now = Instant::now();
             self.take_in(happening, now);
+            self.look_at_bells();
             self.settle(now);
         }
         self.notify.stopping();
@@ -227,7 +241,8 @@ impl Service {
         let fed = self.notify.poll_timeout().map(|(at, _)| at.max(now + LOOK));
         let due = self.core.poll_timeout().map(|(at, _)| at);
         let told = self.is_untold.then_some(self.look_after_at);
-        [fed, due, told]
+        let bell = Some(self.bell_at(now));
+        [fed, due, told, bell]
             .into_iter()
             .flatten()
             .fold(now + look, Instant::min)
@@ -249,6 +264,7 @@ impl Service {
     fn settle(&mut self, now: Instant) {
         while let Some(event) = self.console.poll() {
             if let mix::Event::Ended { play } = event {
+                self.bell_ended(play);
                 self.inputs.push_back(Input::PlayEnded { play });
             }
         }
@@ -298,6 +314,16 @@ impl Service {
         };
         self.notify.beat(beats, now);
     }
+}
+
+/// The others are told, since only one can be the error.
+fn first(mistakes: Vec<Mistake>) -> anyhow::Error {
+    let mut mistakes = mistakes.into_iter();
+    let first = mistakes.next();
+    for other in mistakes {
+        tracing::error!("{other}");
+    }
+    first.map_or_else(|| anyhow::anyhow!("bells cannot ring"), Into::into)
 }
 
 /// How often to look for word from the engine while there will be some; well below a packet.

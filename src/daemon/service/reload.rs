@@ -28,6 +28,8 @@ impl Service {
         let changes = config::diff(&self.config, &config);
         tracing::info!("reloading: {changes}");
         if changes.is_empty() {
+            // Calendars and sounds may have changed all the same.
+            self.reload_bells();
             return;
         }
         self.notify.reloading();
@@ -53,6 +55,7 @@ impl Service {
         if changes.concern(Part::Zones) {
             self.reload_zones();
         }
+        self.reload_bells();
         if changes.concern(Part::Output) {
             let output = settings::output(&self.config, &self.zones);
             self.output.reconfigure(output);
