@@ -1,7 +1,8 @@
 //! What does one callback cost, and how does it grow with voices, zones and outputs?
 //!
 //! `cargo bench --bench engine`. A callback of 256 frames at 48 kHz has 5,333 µs. Each zone has
-//! one output, and every output carries music; every voice speaks in every zone.
+//! one output, and every output carries music; every voice speaks in every zone. Where zones are
+//! quiet, no music plays and one voice speaks in one of them.
 
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ impl Ports for Wires {
 }
 
 struct Site {
-    _console: Console,
+    console: Console,
     engine: Box<Engine>,
     feeds: Vec<FeedTx>,
     wires: Wires,
@@ -63,7 +64,7 @@ impl Site {
             .collect();
         let wires = Wires { loudness };
         let mut site = Self {
-            _console: console,
+            console,
             engine,
             feeds,
             wires,
@@ -93,9 +94,18 @@ fn add_voice(console: &mut Console, n: usize, n_zones: usize) -> FeedTx {
     tx
 }
 
-#[divan::bench(args = [(0, 1), (1, 1), (1, 4), (50, 1), (50, 4), (100, 4), (50, 16), (1, 256)])]
+#[divan::bench(args = [(0, 1), (1, 1), (1, 4), (50, 1), (50, 4), (100, 4), (50, 16), (1, 16), (1, 64), (1, 256)])]
 fn process(bencher: Bencher<'_, '_>, (n_voices, n_zones): (usize, usize)) {
     let mut site = Site::new(n_voices, n_zones, 0.1);
+    bencher.bench_local(|| site.callback());
+}
+
+/// One zone is spoken to, and all others are there.
+#[divan::bench(args = [1, 16, 64, 256, 512])]
+fn process_quiet_zones(bencher: Bencher<'_, '_>, n_zones: usize) {
+    let mut site = Site::new(0, n_zones, 0.0);
+    site.feeds = vec![add_voice(&mut site.console, 1, 1)];
+    (0..20).for_each(|_| site.callback());
     bencher.bench_local(|| site.callback());
 }
 

@@ -65,6 +65,7 @@ fn a_zone_is_what_is_written() {
     assert!(ports.regex().is_match("system:playback_2"));
     assert!(!ports.regex().is_match("system:playback_21"));
     assert_eq!(*channels, Some((3, 4)));
+    assert_eq!(hall.outputs_text(), "system:playback_[12]$ device:usb/3-4");
     assert_eq!(hall.volume.level(), Db(-3.0));
     assert_eq!(hall.klaxon_volume.level(), Db(-6.0));
     assert!((hall.music_volume.level().0 + 18.06).abs() < 0.01);

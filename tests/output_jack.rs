@@ -327,7 +327,7 @@ fn a_server_that_changes_its_period_is_followed() {
 #[test]
 fn ports_are_listed_as_the_old_program_did() {
     let jackd = Jackd::start(48_000, 256);
-    let list = paging::output::list_jack_ports(Some(&jackd.name)).unwrap();
+    let list = paging::output::list_jack_ports(Some(&jackd.name), &[]).unwrap();
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!(lines[0], "Detected jack ports:");
     assert_eq!(lines[1], "  system:capture_1");
@@ -335,7 +335,7 @@ fn ports_are_listed_as_the_old_program_did() {
     assert!(lines[3].starts_with("    uuid: "));
     assert_eq!(lines[7], "  system:playback_1");
     assert_eq!(lines[8], "    type: output (speakers, audio card or such)");
-    let nobody = paging::output::list_jack_ports(Some("nobody")).unwrap_err();
+    let nobody = paging::output::list_jack_ports(Some("nobody"), &[]).unwrap_err();
     assert_eq!(nobody.to_string(), "jack: no server \"nobody\" answers");
 }
 

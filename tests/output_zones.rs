@@ -133,6 +133,12 @@ fn speakers_carry_their_zones_under_the_zones_names_and_overlaps_sound_once() {
     jackd.wait_until_connected("paging:hall_1", "system:playback_1", SOON);
     jackd.wait_until_connected("paging:hall_2", "system:playback_2", SOON);
     jackd.wait_until_connected("paging:yard-back_1", "system:playback_3", SOON);
+    let list = paging::output::list_jack_ports(Some(&jackd.name), &zones).unwrap();
+    assert_eq!(
+        list.matches("\n    zones: hall, yard:back\n").count(),
+        1,
+        "{list}"
+    );
     let recorder = Recorder::start(&jackd);
     bench.say(1, ZoneSet::first(2), 440.0);
     bench.say(2, ZoneId(1).into(), 1_000.0);

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::daemon::{Conf, Daemon};
+use common::daemon::{Conf, Daemon, run};
 use common::folder::Folder;
 use common::jack_client::{Music, Recorder, Recording};
 use common::jackd::Jackd;
@@ -47,6 +47,28 @@ fn conf(jackd: &Jackd, folder: &Folder, zones: &str) -> Conf {
         .audio("jack-music-links = left---")
         .audio(&format!("klaxon = {}", klaxon.display()))
         .more(zones)
+}
+
+#[test]
+fn zones_are_told_by_the_check_and_by_the_list_of_ports() {
+    let jackd = Jackd::wide(48_000, 256, 8);
+    let folder = Folder::new("told");
+    let text = format!(
+        "[audio]\njack-server-name = {}\n{}",
+        jackd.name,
+        zones("0dB")
+    );
+    let conf = folder.write("zones.conf", text);
+    let conf = conf.to_str().unwrap();
+    let (code, told) = run(&folder, &["--check", conf], SOON);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("\nzone hall: system:playback_[12]$\n"),
+        "{told}"
+    );
+    let (code, listed) = run(&folder, &["--dump-jack-ports", conf], SOON);
+    assert_eq!(code, Some(0), "{listed}");
+    assert_eq!(listed.matches("    zones: yard\n").count(), 2, "{listed}");
 }
 
 /// What one speaker got, asked by the clock.

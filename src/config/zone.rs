@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
+use crate::config::form;
 use crate::config::keys;
 use crate::config::load::Loading;
 use crate::config::model::{Config, Device, Volume};
@@ -54,6 +55,11 @@ impl Zone {
     /// The section it stands in.
     pub fn section(&self) -> String {
         format!("{ZONE}{}", self.name)
+    }
+
+    /// Its outputs as they would be written.
+    pub fn outputs_text(&self) -> String {
+        (form::OUTPUTS.show)(&self.outputs)
     }
 
     fn blank(name: &str) -> Self {

@@ -45,7 +45,12 @@ pub(super) fn check(args: &Args) -> ExitCode {
     let loaded = loaded.look_further(bells::mistakes);
     print!("{}", config::report(&loaded));
     match loaded.config {
-        Some(_) => ExitCode::SUCCESS,
+        Some(config) => {
+            for zone in &config.zones {
+                println!("zone {}: {}", zone.name, zone.outputs_text());
+            }
+            ExitCode::SUCCESS
+        }
         None => ExitCode::from(exit::MISTAKE),
     }
 }
@@ -62,9 +67,10 @@ pub(super) fn conference_ports() -> ExitCode {
 
 pub(super) fn jack_ports(args: &Args) -> ExitCode {
     with_config(args, |config| {
+        let output = settings::output(config, &Zones::new(config));
         print!(
             "{}",
-            output::list_jack_ports(config.audio.jack.server_name.as_deref())?
+            output::list_jack_ports(output.jack.server_name.as_deref(), &output.zones)?
         );
         Ok(())
     })

@@ -51,15 +51,23 @@ pub(super) struct Tuning {
     pub(super) fitting: Fitting,
 }
 
+impl Tuning {
+    /// How the engine has a zone before it is told anything.
+    pub(super) const PLAIN: Self = Self {
+        speech: Db::UNITY,
+        klaxon: Db::UNITY,
+        music: Db::UNITY,
+        fitting: Fitting::NONE,
+    };
+}
+
 /// Of each zone, the nameless one included.
 pub(super) fn tunings(config: &Config, zones: &Zones) -> Vec<(ZoneId, Tuning)> {
     let music = config.audio.volume_music.level();
     if config.zones.is_empty() {
         let plain = Tuning {
-            speech: Db::UNITY,
-            klaxon: Db::UNITY,
             music,
-            fitting: Fitting::NONE,
+            ..Tuning::PLAIN
         };
         return zones.all().iter().map(|id| (id, plain.clone())).collect();
     }

@@ -88,23 +88,28 @@ impl Tuned {
     pub(super) fn follow(&mut self, config: &Config, zones: &Zones, console: &mut Console) {
         let wanted: BTreeMap<ZoneId, Tuning> = tunings(config, zones).into_iter().collect();
         for (&id, tuning) in &wanted {
-            tell(id, tuning, self.0.get(&id), console);
+            let told = self.0.remove(&id).unwrap_or(Tuning::PLAIN);
+            tell(id, tuning, &told, console);
+        }
+        // Who gets the number next finds it as at the start.
+        for (&id, told) in &self.0 {
+            tell(id, &Tuning::PLAIN, told, console);
         }
         self.0 = wanted;
     }
 }
 
-fn tell(id: ZoneId, tuning: &Tuning, told: Option<&Tuning>, console: &mut Console) {
-    if told.is_none_or(|told| told.speech != tuning.speech) {
+fn tell(id: ZoneId, tuning: &Tuning, told: &Tuning, console: &mut Console) {
+    if told.speech != tuning.speech {
         console.set_speech_volume(id, tuning.speech);
     }
-    if told.is_none_or(|told| told.klaxon != tuning.klaxon) {
+    if told.klaxon != tuning.klaxon {
         console.set_klaxon_volume(id, tuning.klaxon);
     }
-    if told.is_none_or(|told| told.music != tuning.music) {
+    if told.music != tuning.music {
         console.set_music_volume(id, tuning.music);
     }
-    if told.is_none_or(|told| told.fitting != tuning.fitting) {
+    if told.fitting != tuning.fitting {
         console.fit(id, tuning.fitting);
     }
 }

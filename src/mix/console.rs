@@ -341,10 +341,11 @@ impl Console {
         None
     }
 
-    /// Whether the engine has something to report before long: a sound that plays or a voice that
-    /// leaves.
+    /// Whether to look again before long: the engine has something to report, since a sound plays
+    /// or a voice leaves, or it takes more commands now.
     pub fn is_awaiting(&self) -> bool {
         !self.plays.is_empty()
+            || (!self.backlog.is_empty() && !self.commands.is_full())
             || self.voices.values().any(|latest| latest.leaving)
             || self.tunes.values().any(|latest| latest.leaving)
     }

@@ -40,9 +40,9 @@ pub use supervisor::{Event, Supervisor, check, spawn, spawn_tapped};
 pub use zones::{OutputMatch, Zone};
 
 /// The audio ports of the JACK server (`None`: the usual one), as `--dump-jack-ports` prints
-/// them.
-pub fn list_jack_ports(server: Option<&str>) -> Result<String, Error> {
-    jack::list(server)
+/// them: each loudspeaker with the zones that it is of, if there are any.
+pub fn list_jack_ports(server: Option<&str>, zones: &[Zone]) -> Result<String, Error> {
+    jack::list(server, zones)
 }
 
 /// The playback devices, as `--dump-devices` prints them.

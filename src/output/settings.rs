@@ -5,7 +5,7 @@ use std::fmt;
 use regex::{Regex, RegexBuilder};
 
 use crate::base::SampleRate;
-use crate::output::zones::Zone;
+use crate::output::zones::{self, Zone};
 
 /// Everything that the configuration decides about the way out.
 #[derive(Clone, Debug)]
@@ -14,7 +14,8 @@ pub struct Settings {
     pub backend: Backend,
     /// How to behave in a JACK graph.
     pub jack: JackSettings,
-    /// The sound device for [`Backend::Device`]; `None` is the system's default device.
+    /// The sound device for [`Backend::Device`]; `None` is the first of the zones that opens, or
+    /// the system's default device if they name none.
     pub device: Option<DeviceMatch>,
     /// The rate to ask a device or the timer for; JACK's server decides for itself.
     pub sample_rate: Option<SampleRate>,
@@ -38,6 +39,30 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The devices to try in turn; `None` is the system's default.
+    pub(crate) fn devices(&self) -> Vec<Option<DeviceMatch>> {
+        if self.device.is_some() {
+            return vec![self.device.clone()];
+        }
+        let mut wishes: Vec<DeviceMatch> = Vec::new();
+        for wish in zones::devices(&self.zones) {
+            if wishes.iter().all(|known| !known.is_same(wish)) {
+                wishes.push(wish.clone());
+            }
+        }
+        if wishes.is_empty() {
+            return vec![None];
+        }
+        wishes.into_iter().map(Some).collect()
+    }
+
+    /// Whether the same devices would be tried under `other`.
+    pub(crate) fn has_same_devices(&self, other: &Self) -> bool {
+        let text = |wish: &Option<DeviceMatch>| wish.as_ref().map(DeviceMatch::to_string);
+        let texts = |settings: &Self| settings.devices().iter().map(text).collect::<Vec<_>>();
+        texts(self) == texts(other)
+    }
+
     /// Whether a clock that was started with these settings can go on under `other`, though
     /// perhaps wired in another way.
     pub(crate) fn has_same_clock(&self, other: &Self) -> bool {
@@ -162,6 +187,14 @@ pub enum DeviceMatch {
 }
 
 impl DeviceMatch {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Index(a), Self::Index(b)) => a == b,
+            (Self::Pattern(a), Self::Pattern(b)) => a.as_str() == b.as_str(),
+            (Self::Index(_), Self::Pattern(_)) | (Self::Pattern(_), Self::Index(_)) => false,
+        }
+    }
+
     /// Digits alone are an index, anything else is a regular expression.
     pub fn parse(text: &str) -> Result<Self, regex::Error> {
         if let Ok(index) = text.parse() {
@@ -216,6 +249,40 @@ mod tests {
         };
         assert!(pattern.is_match("hw:CARD=PCH,DEV=0"));
         assert!(DeviceMatch::parse("(").is_err());
+    }
+
+    #[test]
+    fn the_devices_of_zones_are_tried_in_turn_unless_one_is_set() {
+        use crate::base::ZoneId;
+        use crate::output::zones::OutputMatch;
+
+        let mut settings = Settings::default();
+        let tried = |settings: &Settings| -> Vec<String> {
+            let wishes = settings.devices().into_iter();
+            wishes
+                .map(|wish| wish.map_or("-".to_owned(), |it| it.to_string()))
+                .collect()
+        };
+        assert_eq!(tried(&settings), ["-"]);
+        let zone = |id, name: &str, channels| Zone {
+            id: ZoneId(id),
+            name: format!("zone-{id}"),
+            outputs: vec![OutputMatch::Device {
+                device: DeviceMatch::parse(name).unwrap(),
+                channels,
+            }],
+        };
+        settings.zones = vec![
+            zone(0, "usb", Some((1, 1))),
+            zone(1, "usb", Some((2, 2))),
+            zone(2, "3", None),
+        ];
+        assert_eq!(tried(&settings), ["usb", "3"]);
+        let mut other = settings.clone();
+        other.zones.truncate(2);
+        assert!(!settings.has_same_devices(&other) && settings.has_same_clock(&other));
+        settings.device = DeviceMatch::parse("pch").ok();
+        assert_eq!(tried(&settings), ["pch"]);
     }
 
     #[test]

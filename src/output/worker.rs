@@ -203,21 +203,46 @@ impl Worker {
             let jack = self.join_jack(now)?;
             return Ok(self.lend(jack));
         }
-        let home = self.home.0.clone();
-        let Some(engine) = self.engine.take() else {
-            return Err(Error::Device("the engine is not home".to_owned()));
-        };
-        let started = if kind == Kind::Device {
-            self.cards = cards();
-            Device::start(&self.settings, engine, home).map(Clock::Device)
-        } else {
-            let tap = self.tap.take().unwrap_or_else(Tap::none);
-            Timer::start(&self.settings, tap, engine, home).map(Clock::Timer)
-        };
+        if kind == Kind::Device {
+            return self.start_device();
+        }
+        let engine = self.take_engine()?;
+        let tap = self.tap.take().unwrap_or_else(Tap::none);
+        let started = Timer::start(&self.settings, tap, engine, self.home.0.clone());
         if started.is_err() {
             self.settle(PATIENCE);
         }
-        started
+        started.map(Clock::Timer)
+    }
+
+    /// The first device that opens of those that the settings name.
+    fn start_device(&mut self) -> Result<Clock, Error> {
+        self.cards = cards();
+        let mut failures = Vec::new();
+        for device in self.settings.devices() {
+            let engine = self.take_engine()?;
+            let settings = Settings {
+                device,
+                ..self.settings.clone()
+            };
+            match Device::start(&settings, engine, self.home.0.clone()) {
+                Ok(device) => return Ok(Clock::Device(device)),
+                Err(why) => failures.push(why),
+            }
+            self.settle(PATIENCE);
+        }
+        match <[Error; 1]>::try_from(failures) {
+            Ok([only]) => Err(only),
+            Err(several) => {
+                let texts: Vec<String> = several.iter().map(Error::to_string).collect();
+                Err(Error::Device(texts.join("; ")))
+            }
+        }
+    }
+
+    fn take_engine(&mut self) -> Result<Box<Engine>, Error> {
+        let engine = self.engine.take();
+        engine.ok_or_else(|| Error::Device("the engine is not home".to_owned()))
     }
 
     /// A client that runs without an engine.
@@ -271,7 +296,9 @@ impl Worker {
     // What is told to change or end does so.
 
     fn reconfigure(&mut self, settings: Settings) {
-        let is_same_clock = self.settings.has_same_clock(&settings);
+        let kind = self.running.as_ref().map(|running| running.clock.kind());
+        let is_same_clock = self.settings.has_same_clock(&settings)
+            && (kind != Some(Kind::Device) || self.settings.has_same_devices(&settings));
         self.settings = settings;
         if is_same_clock {
             self.rewire();

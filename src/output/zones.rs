@@ -66,6 +66,15 @@ fn carried(zones: &[Zone], is_output: impl Fn(&OutputMatch) -> bool) -> ZoneSet 
     carried.map(|zone| zone.id).collect()
 }
 
+/// The devices that zones name, in the order of the settings.
+pub(crate) fn devices(zones: &[Zone]) -> impl Iterator<Item = &DeviceMatch> {
+    let outputs = zones.iter().flat_map(|zone| &zone.outputs);
+    outputs.filter_map(|output| match output {
+        OutputMatch::Ports(_) => None,
+        OutputMatch::Device { device, .. } => Some(device),
+    })
+}
+
 /// The name of the first of the zones; `None` where zones have no names.
 pub(crate) fn first_name(zones: &[Zone], set: ZoneSet) -> Option<&str> {
     names(zones, set).next()

@@ -7,6 +7,7 @@ use crate::output::jack::open::{self, Autostart, open};
 use crate::output::links::{GraphPort, PortKind};
 use crate::output::listing::{self, Entry};
 use crate::output::moves::Move;
+use crate::output::zones::{self, Zone};
 
 /// The audio type is the only one with this word in its name: "32 bit float mono audio".
 const AUDIO: Option<&str> = Some("audio");
@@ -54,15 +55,18 @@ pub(crate) fn apply(client: &Client, change: &Move) {
 }
 
 /// The server's audio ports as `--dump-jack-ports` prints them.
-pub(crate) fn list(server: Option<&str>) -> Result<String, Error> {
+pub(crate) fn list(server: Option<&str>, zones: &[Zone]) -> Result<String, Error> {
     let client = open("port-list", server, Autostart::No)?;
     let mut ports = foreign_ports(&client);
     ports.sort_by(|a, b| a.name.cmp(&b.name));
-    let entries: Vec<Entry> = ports.iter().map(|port| entry(&client, port)).collect();
+    let entries: Vec<Entry> = ports
+        .iter()
+        .map(|port| entry(&client, port, zones))
+        .collect();
     Ok(listing::print("Detected jack ports", &entries))
 }
 
-fn entry(client: &Client, port: &GraphPort) -> Entry {
+fn entry(client: &Client, port: &GraphPort, zones: &[Zone]) -> Entry {
     let kind = match port.kind {
         PortKind::Source => "input (player or other sound source)",
         PortKind::Speaker => "output (speakers, audio card or such)",
@@ -70,6 +74,11 @@ fn entry(client: &Client, port: &GraphPort) -> Entry {
     let mut attributes = vec![("type", kind.to_owned())];
     if let Some(port) = client.port_by_name(&port.name) {
         attributes.push(("uuid", open::uuid(&port).to_string()));
+    }
+    let set = zones::of_port(zones, &port.name);
+    let names: Vec<&str> = zones::names(zones, set).collect();
+    if port.kind == PortKind::Speaker && !names.is_empty() {
+        attributes.push(("zones", names.join(", ")));
     }
     Entry {
         id: None,
