@@ -14,7 +14,7 @@ mod units;
 pub use dscp::{Dscp, NotADscp};
 pub use encoding::{Channels, Encoding, L16, OpusWish};
 pub use feed::{FeedRx, FeedTx, feed};
-pub use ids::{CallId, MusicId, PlayId, ZoneId, ZoneSet};
+pub use ids::{CallId, MusicId, PlayId, SoundId, ZoneId, ZoneSet};
 pub use network::{Network, NotANetwork};
 pub use pcm::Pcm;
 pub use ring::{Offer, Take, ring};

@@ -22,14 +22,23 @@ pub enum CallState {
     Answering,
     /// Is on the speakers.
     Live,
+    /// Hears that it is done as asked.
+    Farewell,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Queued,
     Klaxon,
-    Answering { answer_at: Instant, then: Then },
+    Answering {
+        answer_at: Instant,
+        then: Then,
+    },
     Live,
+    /// It is done as asked; the caller is hung up on by then.
+    Farewell {
+        until: Instant,
+    },
 }
 
 /// What the answer clears the way for.
@@ -51,6 +60,8 @@ pub(super) struct Answered {
 pub(super) enum Due {
     /// The answer delay is over.
     Answer,
+    /// The caller has heard that it is done.
+    Done,
     /// The sound has been away for too long.
     NoSound,
     /// The queue has not moved for too long.
@@ -67,6 +78,7 @@ impl Due {
     pub(super) fn why(self) -> &'static str {
         match self {
             Self::Answer => "a caller is to be answered",
+            Self::Done => "a caller has heard that it is done",
             Self::NoSound => "a caller has waited for sound",
             Self::Waited => "a caller has waited in the queue",
             Self::Unconfirmed => "an answer was not acknowledged",
@@ -149,6 +161,7 @@ impl Call {
             Stage::Klaxon => CallState::Klaxon,
             Stage::Answering { .. } => CallState::Answering,
             Stage::Live => CallState::Live,
+            Stage::Farewell { .. } => CallState::Farewell,
         }
     }
 
@@ -173,6 +186,7 @@ impl Call {
                 })),
                 None,
             ],
+            Stage::Farewell { until } => [Some((until, Due::Done)), None],
             Stage::Klaxon | Stage::Live => [None, None],
         };
         let by_answer = match self.answered {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::call::{Call, Stage};
 use super::health::{Health, seconds};
+use super::pages::Record;
 use super::{CallStatus, Effect, Input, Level, Policy, Refusal, Snapshot};
 use crate::base::CallId;
 use crate::page::{self, Choice, Machine, PageId};
@@ -16,6 +17,10 @@ pub struct Core {
     pub(super) pages: Machine,
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) health: Health,
+    /// What is known of each page that is not over.
+    pub(super) records: BTreeMap<PageId, Record>,
+    /// Somebody measures what is heard.
+    pub(super) is_measured: bool,
     pub(super) stopping: bool,
     n_pages: u64,
     pub(super) effects: VecDeque<Effect>,
@@ -29,6 +34,8 @@ impl Core {
             pages: Machine::new(page::Output::Down),
             calls: BTreeMap::new(),
             health: Health::new(now),
+            records: BTreeMap::new(),
+            is_measured: false,
             stopping: false,
             n_pages: 0,
             effects: VecDeque::new(),
@@ -77,7 +84,7 @@ impl Core {
             } => {
                 let page = self.next_page();
                 let arrived = Call::new(caller, dialled, page, now);
-                self.call_arrived(call, arrived.asking(wish, auto_answer));
+                self.call_arrived(call, arrived.asking(wish, auto_answer), now);
             }
             Input::CallConfirmed { call } => self.call_confirmed(call),
             Input::CallHeard { call } => self.call_heard(call),
@@ -104,7 +111,10 @@ impl Core {
             Input::MusicGone { name } => {
                 self.health.music.remove(&name);
             }
-            Input::Configure(policy) => self.configure(policy),
+            Input::Start(start) => self.start_page(start, now),
+            Input::Cancel { page } => self.cancel_page(page, now),
+            Input::Measured { zones } => self.measured(&zones),
+            Input::Configure(policy) => self.configure(policy, now),
             Input::Tick => {}
             Input::Shutdown => self.shut_down(now),
         }
@@ -112,17 +122,13 @@ impl Core {
 
     // What callers do.
 
-    fn next_page(&mut self) -> PageId {
+    pub(super) fn next_page(&mut self) -> PageId {
         self.n_pages += 1;
         PageId(self.n_pages)
     }
 
-    fn call_arrived(&mut self, id: CallId, call: Call) {
+    fn call_arrived(&mut self, id: CallId, call: Call, now: Instant) {
         if self.calls.contains_key(&id) {
-            return;
-        }
-        if let Some((why, reason)) = self.refusal() {
-            self.refuse(id, &call, why, &reason);
             return;
         }
         let rule = match self.policy.rule(&call.wish) {
@@ -134,18 +140,28 @@ impl Core {
                 return self.refuse(id, &call, Refusal::NoSuchNumber, "no page has the number");
             }
         };
-        let (page, ask) = (call.page, self.policy.ask(rule, call.auto_answer));
+        let is_emergency = rule.is_some_and(|it| it.priority.is_emergency());
+        if let Some((why, reason)) = self.refusal(is_emergency) {
+            self.refuse(id, &call, why, &reason);
+            return;
+        }
+        if rule.is_some_and(|it| it.message.is_some()) {
+            return self.message_called(id, call, now);
+        }
+        let record = Record::of_call(id, &call, rule, now);
+        let (page, ask) = (call.page, self.policy.ask(rule, call.auto_answer, now));
         self.calls.insert(id, call);
-        self.pages.handle_ask(page, ask);
+        self.records.insert(page, record);
+        self.pages.handle_ask(page, ask, now);
     }
 
-    /// Why nobody is let in now.
-    fn refusal(&self) -> Option<(Refusal, String)> {
+    /// Why nobody is let in now; for an emergency there is always room.
+    fn refusal(&self, is_emergency: bool) -> Option<(Refusal, String)> {
         if self.stopping {
             return Some((Refusal::ShuttingDown, "shutting down".to_owned()));
         }
         let n = self.calls.len();
-        if n >= self.policy.max_calls {
+        if n >= self.policy.max_calls && !is_emergency {
             return Some((Refusal::Busy, format!("there are {n} calls already")));
         }
         if !self.health.has_sound() {
@@ -181,7 +197,7 @@ impl Core {
         };
         let text = format!("{verb}: {how} after {}", seconds(span));
         self.note(id, &call, Level::Info, &text);
-        self.clear(id, &call);
+        self.clear(id, &call, now);
     }
 
     fn call_silent(&mut self, id: CallId, now: Instant) {
@@ -198,26 +214,29 @@ impl Core {
         let note = self.health.sound_up(now);
         self.log(note);
         self.restate();
-        self.pages.handle_output(page::Output::Up);
+        self.pages.handle_output(page::Output::Up, now);
     }
 
     /// Calls stay: who is answered keeps the line, who waits waits a little longer.
     fn sound_down(&mut self, why: String, now: Instant) {
         let note = self.health.sound_down(why, now);
         self.log(note);
-        self.pages.handle_output(page::Output::Down);
+        self.pages.handle_output(page::Output::Down, now);
     }
 
-    fn configure(&mut self, policy: Policy) {
+    fn configure(&mut self, policy: Policy, now: Instant) {
         if policy == self.policy {
             return;
         }
         self.policy = policy;
         for call in self.calls.values().filter(|it| it.stage == Stage::Queued) {
             // A number that is gone was right when it was dialled: the page keeps what it asked for.
-            if let Ok(rule) = self.policy.rule(&call.wish) {
-                let ask = self.policy.ask(rule, call.auto_answer);
-                self.pages.handle_revised(call.page, ask);
+            if let Ok(rule) = self.policy.rule(&call.wish)
+                && let Some(record) = self.records.get_mut(&call.page)
+            {
+                record.revise(rule);
+                let ask = self.policy.ask(rule, call.auto_answer, call.arrived_at);
+                self.pages.handle_revised(call.page, ask, now);
             }
         }
         self.restate();
@@ -239,8 +258,13 @@ impl Core {
             if self.calls[&id].answered.is_some() {
                 self.hang_up(id, "shutting down", Level::Info, now);
             } else {
-                self.refuse_waiting(id, Refusal::ShuttingDown, "shutting down");
+                self.refuse_waiting(id, Refusal::ShuttingDown, "shutting down", now);
             }
+        }
+        let pages: Vec<_> = self.records.keys().copied().collect();
+        for page in pages {
+            self.cut(page);
+            self.pages.handle_end(page, now);
         }
         self.follow_pages(now);
         self.effects.push_back(Effect::Stopped);

@@ -17,6 +17,7 @@ mod call;
 mod core;
 mod health;
 mod music;
+mod pages;
 mod policy;
 mod snapshot;
 #[cfg(test)]
@@ -28,6 +29,6 @@ pub use self::core::Core;
 pub use call::CallState;
 pub use health::{Account, SoundState};
 pub use music::Music;
-pub use policy::{Klaxon, KlaxonFor, Policy, Rule};
+pub use policy::{Alert, Clip, Cues, Klaxon, KlaxonFor, Policy, Rule};
 pub use snapshot::{CallStatus, Snapshot};
-pub use words::{Effect, Input, Level, Note, Refusal, Sound};
+pub use words::{Cue, Effect, Input, Level, Note, Refusal, Sound, Start};

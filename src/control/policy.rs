@@ -1,15 +1,20 @@
 //! By which rules are callers served?
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use crate::base::{Db, ZoneSet};
-use crate::page::{self, Ask, Busy, Choice, Entry, Wish};
+use super::Sound;
+use super::call::after;
+use crate::base::{Db, ZoneId, ZoneSet};
+use crate::page::{self, Ask, Busy, Choice, Entry, Extent, Limit, Priority, Source, Wish};
 
 /// The rules of a site, as its configuration states them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// All that there are.
     pub zones: ZoneSet,
+    /// As log lines name them; a zone without a name is told by its number.
+    pub zone_names: BTreeMap<ZoneId, String>,
     /// Calls beyond this number are refused as busy.
     pub max_calls: usize,
     /// Pages wait their turn; otherwise they mix.
@@ -55,8 +60,50 @@ pub struct Rule {
     pub entry: Entry,
     /// Where it is heard; never empty.
     pub zones: ZoneSet,
+    pub priority: Priority,
     /// What it does when other pages hold some of its zones.
     pub busy: Busy,
+    pub extent: Extent,
+    /// What warns the listeners, if anything does.
+    pub klaxon: Option<Clip>,
+    /// A quiet before it, in which amplifiers wake up.
+    pub pre_roll: Duration,
+    /// What follows the last word, if anything does.
+    pub end_tone: Option<Clip>,
+    /// How long it waits for its zones.
+    pub queue_timeout: Option<Duration>,
+    /// How long it may last once it is live.
+    pub max_duration: Option<Duration>,
+    /// What tells that it will end before long.
+    pub warning: Option<Alert>,
+    /// What is played in place of the caller's voice, and how often.
+    pub message: Option<(Clip, u32)>,
+    /// Whether the caller hears tones that tell how things stand.
+    pub cues: Cues,
+}
+
+/// Whether callers are told by tones how things stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cues {
+    #[default]
+    Silent,
+    Told,
+}
+
+/// A sound that is held in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clip {
+    pub sound: Sound,
+    pub duration: Duration,
+}
+
+/// What comes before the limit of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// How long before.
+    pub before: Duration,
+    /// What the listeners hear, if they hear it too.
+    pub clip: Option<Clip>,
 }
 
 /// The tone before an announcement.
@@ -77,6 +124,15 @@ pub enum KlaxonFor {
 }
 
 impl Policy {
+    /// The names of zones, as a log line lists them.
+    pub(super) fn names(&self, zones: &ZoneSet) -> String {
+        let name = |zone: ZoneId| {
+            let name = self.zone_names.get(&zone).cloned();
+            name.unwrap_or_else(|| format!("zone {}", zone.0))
+        };
+        zones.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+
     /// The rule for a call; `None` where there are none.
     pub(super) fn rule(&self, wish: &Wish) -> Result<Option<&Rule>, Choice> {
         if self.pages.is_empty() {
@@ -89,19 +145,56 @@ impl Policy {
     }
 
     /// The page that a caller gets: without rules every call pages every zone.
-    pub(super) fn ask(&self, rule: Option<&Rule>, auto_answer: bool) -> Ask {
-        let klaxon = match self.klaxon_for {
-            KlaxonFor::NotAutoAnswer if auto_answer => None,
-            KlaxonFor::All | KlaxonFor::NotAutoAnswer => self.klaxon,
+    pub(super) fn ask(&self, rule: Option<&Rule>, auto_answer: bool, asked_at: Instant) -> Ask {
+        let is_announced = match self.klaxon_for {
+            KlaxonFor::NotAutoAnswer => !auto_answer,
+            KlaxonFor::All => true,
+        };
+        let ask = match rule {
+            Some(rule) => self.ask_of(rule, asked_at),
+            None => Ask {
+                zones: self.zones,
+                busy: self.busy(),
+                klaxon: self.klaxon.map(|it| self.warned(it.duration)),
+                ..Ask::default()
+            },
         };
         Ask {
-            zones: rule.map_or(self.zones, |rule| rule.zones),
-            busy: rule.map_or_else(|| self.busy(), |rule| rule.busy),
-            klaxon: klaxon.map(|klaxon| page::Klaxon {
-                duration: klaxon.duration,
-                longest: self.klaxon_max,
-                padding_s: self.klaxon_padding,
-            }),
+            klaxon: ask.klaxon.filter(|_| is_announced),
+            ..ask
+        }
+    }
+
+    fn ask_of(&self, rule: &Rule, asked_at: Instant) -> Ask {
+        let message = rule.message.map(|(clip, times)| Source::Message {
+            duration: clip.duration,
+            times,
+        });
+        let warning = rule.warning.map(|it| page::Warning {
+            before: it.before,
+            tone: it.clip.map(|clip| clip.duration),
+        });
+        Ask {
+            zones: rule.zones,
+            priority: rule.priority,
+            busy: rule.busy,
+            extent: rule.extent,
+            source: message.unwrap_or_default(),
+            pre_roll: rule.pre_roll,
+            klaxon: rule.klaxon.map(|it| self.warned(it.duration)),
+            end_tone: rule.end_tone.map(|it| it.duration),
+            limit: rule.max_duration.map(|span| Limit { span, warning }),
+            expires_at: rule.queue_timeout.map(|span| after(asked_at, span)),
+        }
+        .bounded(asked_at)
+    }
+
+    /// The klaxon as pages know it.
+    pub(super) fn warned(&self, duration: Duration) -> page::Klaxon {
+        page::Klaxon {
+            duration,
+            longest: self.klaxon_max,
+            padding_s: self.klaxon_padding,
         }
     }
 

@@ -54,6 +54,7 @@ impl Snapshot {
             (CallState::Klaxon, "at the klaxon"),
             (CallState::Answering, "about to be answered"),
             (CallState::Queued, "waiting"),
+            (CallState::Farewell, "served"),
         ];
         let counts: Vec<_> = words
             .into_iter()

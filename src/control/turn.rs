@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::call::{Call, Due, RING_INTERVAL, Rivals, Stage, Then, after};
 use super::health::seconds;
-use super::{Core, Effect, Level, Note, Refusal, Sound};
+use super::{Core, Cue, Effect, Level, Note, Refusal};
 use crate::base::{CallId, Db, ZoneSet};
-use crate::page::{self, PageId};
+use crate::page::{self, Outcome, PageId};
 
 /// What pages come to.
 impl Core {
@@ -18,42 +18,47 @@ impl Core {
 
     fn follow(&mut self, event: page::Event, now: Instant) {
         match event {
-            page::Event::Queued { page, n_before } => {
-                self.note_page(page, &format!("waits in the queue behind {n_before}"));
-            }
-            page::Event::Granted { page } => self.granted(page, now),
+            page::Event::Queued { page, n_before } => self.queued(page, n_before, now),
+            page::Event::Granted { page, zones } => self.granted(page, zones, now),
             page::Event::Play {
                 page,
                 play,
+                tone,
                 zones,
                 longest,
-            } => {
-                self.note_page(page, "klaxon");
-                self.announce(page, now);
-                self.effects.push_back(Effect::Play {
-                    play,
-                    sound: Sound::Klaxon,
-                    zones,
-                    gain: self.policy.volume_klaxon,
-                    longest,
-                });
+            } => self.play(page, play, tone, zones, longest, now),
+            page::Event::Moved { play, zones } => {
+                self.effects.push_back(Effect::MovePlay { play, zones });
             }
             page::Event::StopPlay { play } => self.effects.push_back(Effect::StopPlay { play }),
             page::Event::Open { page } => self.opened(page, now),
             page::Event::Voice { page, zones } => self.voiced(page, zones, now),
+            page::Event::Warned { page } => self.tell(page, Cue::NearlyOver),
+            page::Event::TimeUp { page } => self.time_up(page, now),
+            page::Event::Over { page, how, hearing } => self.page_over(page, how, hearing, now),
             page::Event::Ducked { zones } => self.duck(zones),
             page::Event::Released { zones } => self.release(zones),
         }
     }
 
-    fn granted(&mut self, page: PageId, now: Instant) {
-        let answer_at = after(now, self.policy.answer_delay);
+    fn queued(&mut self, page: PageId, n_before: usize, now: Instant) {
+        self.note_page(page, &format!("waits in the queue behind {n_before}"));
+        if let Some((_, call)) = self.of_page(page) {
+            call.enter(Stage::Queued, now);
+        }
+        self.tell(page, Cue::Queued { n_before });
+    }
+
+    fn granted(&mut self, page: PageId, zones: ZoneSet, now: Instant) {
         let klaxon_first = self.policy.klaxon_before_answer;
+        let answer_at = self.answer_at(page, now);
+        self.tell_extent(page, &zones);
         let Some((_, call)) = self.of_page(page) else {
+            self.pages.handle_begin(page, now);
             return;
         };
         call.granted_at = Some(now);
-        if klaxon_first {
+        if klaxon_first || call.answered.is_some() {
             call.enter(Stage::Klaxon, now);
             self.pages.handle_begin(page, now);
             return;
@@ -63,16 +68,24 @@ impl Core {
     }
 
     fn opened(&mut self, page: PageId, now: Instant) {
-        let answer_at = after(now, self.policy.answer_delay);
+        let answer_at = self.answer_at(page, now);
         let Some((_, call)) = self.of_page(page) else {
             return;
         };
         if call.answered.is_some() {
-            self.pages.handle_speak(page);
+            self.pages.handle_speak(page, now);
             return;
         }
         let then = Then::Voice;
         call.enter(Stage::Answering { answer_at, then }, now);
+    }
+
+    /// Nothing delays an emergency.
+    fn answer_at(&self, page: PageId, now: Instant) -> Instant {
+        if self.is_emergency(page) {
+            return now;
+        }
+        after(now, self.policy.answer_delay)
     }
 
     fn voiced(&mut self, page: PageId, zones: ZoneSet, now: Instant) {
@@ -80,7 +93,8 @@ impl Core {
         let Some((id, call)) = self.of_page(page) else {
             return;
         };
-        if call.stage != Stage::Live {
+        let was_live = call.stage == Stage::Live;
+        if !was_live {
             call.enter(Stage::Live, now);
             let granted_at = call.granted_at.unwrap_or(now);
             let queued_for = granted_at.saturating_duration_since(call.arrived_at);
@@ -93,11 +107,12 @@ impl Core {
             zones,
             gain,
         });
+        self.tell_voice(page, &zones, was_live, now);
     }
 
     /// Tells the caller, once, that the page begins. That is a sign of life too: a phone that is
     /// told to ring after it plays a ringing tone of its own over it.
-    fn announce(&mut self, page: PageId, now: Instant) {
+    pub(super) fn announce(&mut self, page: PageId, now: Instant) {
         if !self.policy.announce {
             return;
         }
@@ -129,9 +144,9 @@ impl Core {
         });
     }
 
-    fn of_page(&mut self, page: PageId) -> Option<(CallId, &mut Call)> {
-        let found = self.calls.iter_mut().find(|(_, it)| it.page == page);
-        found.map(|(id, call)| (*id, call))
+    pub(super) fn of_page(&mut self, page: PageId) -> Option<(CallId, &mut Call)> {
+        let id = self.records.get(&page)?.call?;
+        self.calls.get_mut(&id).map(|call| (id, call))
     }
 }
 
@@ -163,8 +178,15 @@ impl Core {
     fn expire(&mut self, id: CallId, due: Due, now: Instant) {
         match due {
             Due::Answer => self.answer(id, now),
-            Due::NoSound => self.refuse_waiting(id, Refusal::NoSound, "the sound did not return"),
-            Due::Waited => self.refuse_waiting(id, Refusal::Busy, "the queue did not move"),
+            Due::Done => self.hang_up(id, "done as asked", Level::Info, now),
+            Due::NoSound => {
+                self.judge(id, Outcome::Refused);
+                self.turn_away(id, Refusal::NoSound, "the sound did not return", now);
+            }
+            Due::Waited => {
+                self.judge(id, Outcome::Expired);
+                self.turn_away(id, Refusal::Busy, "the queue did not move", now);
+            }
             Due::Unconfirmed => self.hang_up(id, "answer not acknowledged", Level::Warn, now),
             Due::Limit => self.hang_up(id, "call duration limit", Level::Info, now),
             Due::Ring => self.ring(id, now),
@@ -172,20 +194,21 @@ impl Core {
     }
 
     fn answer(&mut self, id: CallId, now: Instant) {
+        let longest = self.longest(id);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let Stage::Answering { then, .. } = call.stage else {
             return;
         };
-        call.answer(self.policy.hang_up_after, now);
-        call.enter(Stage::Klaxon, now);
         let page = call.page;
+        call.answer(longest, now);
+        call.enter(Stage::Klaxon, now);
         self.effects.push_back(Effect::Answer { call: id });
         // The voice goes in with the answer, not with the ACK: no first word may be lost.
         match then {
             Then::Klaxon => self.pages.handle_begin(page, now),
-            Then::Voice => self.pages.handle_speak(page),
+            Then::Voice => self.pages.handle_speak(page, now),
         }
     }
 
@@ -208,13 +231,22 @@ impl Core {
         self.note(id, &call, level, &format!("hung up: {why} after {span}"));
         let why = why.to_owned();
         self.effects.push_back(Effect::HangUp { call: id, why });
-        self.clear(id, &call);
+        self.clear(id, &call, now);
     }
 
-    pub(super) fn refuse_waiting(&mut self, id: CallId, why: Refusal, reason: &str) {
+    /// Ends a call that is not on the speakers, answered or not.
+    pub(super) fn turn_away(&mut self, id: CallId, why: Refusal, reason: &str, now: Instant) {
+        let call = self.calls.get(&id);
+        if call.is_some_and(|call| call.answered.is_some()) {
+            return self.hang_up(id, reason, Level::Warn, now);
+        }
+        self.refuse_waiting(id, why, reason, now);
+    }
+
+    pub(super) fn refuse_waiting(&mut self, id: CallId, why: Refusal, reason: &str, now: Instant) {
         if let Some(call) = self.calls.remove(&id) {
             self.refuse(id, &call, why, reason);
-            self.clear(id, &call);
+            self.clear(id, &call, now);
         }
     }
 
@@ -230,11 +262,18 @@ impl Core {
     }
 
     /// Takes what a forgotten call has left behind.
-    pub(super) fn clear(&mut self, id: CallId, call: &Call) {
+    pub(super) fn clear(&mut self, id: CallId, call: &Call, now: Instant) {
         if call.stage == Stage::Live {
             self.effects.push_back(Effect::Disconnect { call: id });
         }
-        self.pages.handle_end(call.page);
+        // A message goes on without whoever asked for it.
+        let is_its_own = self
+            .records
+            .get(&call.page)
+            .is_some_and(|it| it.call == Some(id));
+        if is_its_own {
+            self.pages.handle_close(call.page, now);
+        }
     }
 }
 
@@ -249,7 +288,7 @@ impl Core {
         self.log(Some(Note::new(Some(id), level, &text)));
     }
 
-    fn note_page(&mut self, page: PageId, text: &str) {
+    pub(super) fn note_page(&mut self, page: PageId, text: &str) {
         let label = self.of_page(page).map(|(id, call)| (id, call.label(id)));
         self.log(
             label.map(|(id, label)| Note::new(Some(id), Level::Info, &format!("{label}: {text}"))),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Policy;
-use crate::base::{CallId, Db, PlayId, ZoneSet};
-use crate::page::Wish;
+use super::{Clip, Policy};
+use crate::base::{CallId, Db, PlayId, SoundId, ZoneSet};
+use crate::page::{Busy, Extent, Outcome, PageId, Priority, Wish};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,13 @@ pub enum Input {
     CallEnded { call: CallId, how: String },
     /// An answered call has sent no audio for too long.
     CallSilent { call: CallId },
+    /// Play a sound as a page of its own.
+    Start(Start),
+    /// End a page at once, whoever speaks.
+    Cancel { page: PageId },
+    /// In these zones something of speech or sounds was measured since the last such input; once
+    /// one has come, only what was measured counts as heard.
+    Measured { zones: ZoneSet },
     /// A sound has ended or could not be played.
     PlayEnded { play: PlayId },
     /// The engine's callback runs.
@@ -76,9 +83,12 @@ pub enum Effect {
     /// Let the caller hear what is configured for callers, before the answer if there was none
     /// yet; if that cannot be, the phone rings.
     Announce { call: CallId },
+    /// Let the caller hear a tone, before the answer if there was none yet and its phone can.
+    Tell { call: CallId, cue: Cue },
     /// Send BYE; nothing more is said about the call but `Disconnect`.
     HangUp { call: CallId, why: String },
-    /// The voice of the answered call belongs into exactly these zones; may be repeated.
+    /// The voice of the answered call belongs into exactly these zones, maybe into none; may be
+    /// repeated.
     Connect {
         call: CallId,
         zones: ZoneSet,
@@ -94,6 +104,8 @@ pub enum Effect {
         gain: Db,
         longest: Option<Duration>,
     },
+    /// The sound belongs into these zones now.
+    MovePlay { play: PlayId, zones: ZoneSet },
     /// The sound must not be heard any more, even if it has ended already.
     StopPlay { play: PlayId },
     /// Music in these zones moves to this level; may be repeated.
@@ -113,6 +125,43 @@ pub enum Effect {
 pub enum Sound {
     /// The warning tone before an announcement.
     Klaxon,
+    /// One of those that the edge holds in memory.
+    Stored(SoundId),
+}
+
+/// A page that nobody speaks for: a sound from memory, played into zones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// As log lines name it, such as `bell "school"`.
+    pub name: String,
+    /// Never empty.
+    pub zones: ZoneSet,
+    pub priority: Priority,
+    pub busy: Busy,
+    pub extent: Extent,
+    pub clip: Clip,
+    /// How often; at least once.
+    pub times: u32,
+    pub gain: Db,
+    pub klaxon: Option<Clip>,
+    pub end_tone: Option<Clip>,
+    /// How long it waits for its zones.
+    pub queue_timeout: Option<Duration>,
+}
+
+/// What a caller is told by a tone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cue {
+    /// The page waits for so many others.
+    Queued { n_before: usize },
+    /// The caller is on the speakers.
+    SpeakNow,
+    /// The page will end before long.
+    NearlyOver,
+    /// Another page has taken all zones; `SpeakNow` follows when one comes back.
+    Displaced,
+    /// It is done as asked.
+    Accepted,
 }
 
 /// Why a caller is not answered.
@@ -176,6 +225,8 @@ pub enum Level {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     pub call: Option<CallId>,
+    /// The page whose end this tells, and what became of it.
+    pub page: Option<(PageId, Outcome)>,
     pub level: Level,
     pub text: String,
 }
@@ -183,7 +234,12 @@ pub struct Note {
 impl Note {
     pub(super) fn new(call: Option<CallId>, level: Level, text: &str) -> Self {
         let text = one_line(text);
-        Self { call, level, text }
+        Self {
+            call,
+            page: None,
+            level,
+            text,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod call;
 
 mod bells;
 mod chance;
+mod cues;
 mod door;
 mod exit;
 mod klaxon;

@@ -20,6 +20,7 @@ pub(super) fn policy(config: &Config, zones: &Zones, klaxon: Option<Duration>) -
     let audio = &config.audio;
     Policy {
         zones: zones.all(),
+        zone_names: zones.names(),
         max_calls: config.sip.max_calls,
         hold_concurrent: config.calls.hold_concurrent,
         klaxon: klaxon.map(|duration| Klaxon { duration }),

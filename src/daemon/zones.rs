@@ -66,6 +66,16 @@ impl Zones {
         name.unwrap_or(NAMELESS)
     }
 
+    /// What log lines call the zones.
+    pub(super) fn names(&self) -> BTreeMap<ZoneId, String> {
+        let known = (0..).zip(&self.names);
+        let known = known.filter_map(|(number, name)| Some((ZoneId(number), name.as_deref()?)));
+        let spoken = |name| if name == NAMELESS { "every zone" } else { name };
+        known
+            .map(|(id, name)| (id, spoken(name).to_owned()))
+            .collect()
+    }
+
     /// Every zone that there is.
     pub(super) fn all(&self) -> ZoneSet {
         let numbered = (0..).zip(&self.names);

@@ -71,6 +71,11 @@ pub fn beep(rate: SampleRate) -> Vec<f32> {
     finished(sine(BEEP_HZ, rate, BEEP), SOFT, rate)
 }
 
+/// A tone for a caller's ear, as long as `span`, at −12 dBFS.
+pub fn note(hz: f64, rate: SampleRate, span: Duration) -> Vec<f32> {
+    finished(sine(hz, rate, span), SOFT, rate)
+}
+
 /// The telephone engineer's reference, 1004 Hz at 0 dBm0, as long as `span`.
 pub fn milliwatt(rate: SampleRate, span: Duration) -> Vec<f32> {
     finished(sine(MILLIWATT_HZ, rate, span), MILLIWATT, rate)

@@ -16,11 +16,11 @@ pub(super) struct Buses {
 }
 
 impl Buses {
-    /// Room for as many sets as there can be sources.
-    pub(super) fn new(n_sources: usize) -> Self {
+    /// Room for as many sets: one for each source, and two while it moves.
+    pub(super) fn new(n_sets: usize) -> Self {
         Self {
-            keys: vec![(ZoneSet::EMPTY, Kind::Speech); n_sources],
-            sums: vec![[0.0; MAX_BLOCK]; n_sources],
+            keys: vec![(ZoneSet::EMPTY, Kind::Speech); n_sets],
+            sums: vec![[0.0; MAX_BLOCK]; n_sets],
             n: 0,
         }
     }

@@ -21,6 +21,9 @@ pub(super) enum Command {
     Treat(Box<Treatment>),
     Play(Box<Play>),
     Stop(PlayId),
+    /// All voices of the call.
+    MoveVoice(CallId, ZoneSet),
+    MovePlay(PlayId, ZoneSet),
     Duck {
         zones: ZoneSet,
         gain: f32,
@@ -94,6 +97,8 @@ impl Command {
         match (self, earlier) {
             (Self::Routes(_), Self::Routes(_)) | (Self::Treat(_), Self::Treat(_)) => true,
             (Self::Fit(a, _), Self::Fit(b, _)) => a == b,
+            (Self::MoveVoice(a, _), Self::MoveVoice(b, _)) => a == b,
+            (Self::MovePlay(a, _), Self::MovePlay(b, _)) => a == b,
             (Self::Duck { zones: a, .. }, Self::Duck { zones: b, .. })
             | (Self::MusicVolume { zones: a, .. }, Self::MusicVolume { zones: b, .. })
             | (Self::SpeechVolume { zones: a, .. }, Self::SpeechVolume { zones: b, .. })
@@ -107,6 +112,8 @@ impl Command {
                 | Self::Treat(_)
                 | Self::Play(_)
                 | Self::Stop(_)
+                | Self::MoveVoice(..)
+                | Self::MovePlay(..)
                 | Self::Duck { .. }
                 | Self::MusicVolume { .. }
                 | Self::SpeechVolume { .. }

@@ -233,6 +233,16 @@ impl Console {
         }
     }
 
+    /// Lets the call's voice be heard in these zones instead, by a crossfade of 20 ms; none silences
+    /// it. Nothing happens if it has none.
+    pub fn move_voice(&mut self, call: CallId, zones: ZoneSet) -> Result<(), Refusal> {
+        self.check(zones)?;
+        if self.voices.get(&call).is_some_and(|latest| !latest.leaving) {
+            self.send(Command::MoveVoice(call, zones));
+        }
+        Ok(())
+    }
+
     /// Treats all voices so from now on, those that are heard without a step.
     pub fn set_treatment(&mut self, treatment: Treatment) {
         if treatment != self.treatment {
@@ -284,6 +294,15 @@ impl Console {
         self.plays.insert(play);
         let play = Play::new(play, sound, rate, (zones, kind), gain.gain(), longest);
         self.send(Command::Play(Box::new(play)));
+        Ok(())
+    }
+
+    /// As `move_voice`, for a sound that plays.
+    pub fn move_play(&mut self, play: PlayId, zones: ZoneSet) -> Result<(), Refusal> {
+        self.check(zones)?;
+        if self.plays.contains(&play) {
+            self.send(Command::MovePlay(play, zones));
+        }
         Ok(())
     }
 

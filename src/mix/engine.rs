@@ -183,7 +183,7 @@ impl Engine {
             plays: (0..settings.n_plays).map(|_| None).collect(),
             decks: (0..settings.n_music).map(|_| Deck::default()).collect(),
             zones: (0..settings.n_zones).map(|_| Zone::new()).collect(),
-            speech: Buses::new(settings.n_voices + settings.n_plays),
+            speech: Buses::new(2 * (settings.n_voices + settings.n_plays)),
             inputs: vec![SILENCE; n_inputs],
             heard: vec![false; n_inputs],
             outlets: (0..settings.n_outputs).map(|_| outlet()).collect(),
@@ -264,7 +264,8 @@ impl Engine {
         let mut frames = SILENCE;
         for voice in self.voices.iter_mut().flatten() {
             if voice.render(&mut frames[..n], &self.vitals) {
-                self.speech.add(voice.zones, Kind::Speech, &frames[..n]);
+                let (kind, place) = (Kind::Speech, &mut voice.place);
+                place.add(&mut frames[..n], kind, &mut self.speech, self.rate);
             }
         }
     }
@@ -273,7 +274,8 @@ impl Engine {
         let mut frames = SILENCE;
         for play in self.plays.iter_mut().flatten() {
             if play.render(&mut frames[..n]) {
-                self.speech.add(play.zones, play.kind, &frames[..n]);
+                let (kind, place) = (play.kind, &mut play.place);
+                place.add(&mut frames[..n], kind, &mut self.speech, self.rate);
             }
         }
     }
@@ -407,6 +409,8 @@ impl Engine {
             Command::Treat(treatment) => self.treat(treatment),
             Command::Play(play) => self.let_play(play),
             Command::Stop(id) => self.stop(id),
+            Command::MoveVoice(call, zones) => self.move_voice(call, zones),
+            Command::MovePlay(id, zones) => self.move_play(id, zones),
             Command::Fit(zone, fitting) => self.fit(zone, fitting),
             Command::Lines(lines) => self.take_lines(lines),
             Command::Music(tune) => self.take_music(tune),
@@ -530,6 +534,22 @@ impl Engine {
         plays.filter(|play| play.id == id).for_each(Play::stop);
         let waiting = self.schedule.plays();
         waiting.filter(|play| play.id == id).for_each(Play::end);
+    }
+
+    fn move_voice(&mut self, call: CallId, zones: ZoneSet) {
+        let heard = self.voices.iter_mut().flatten().map(Box::as_mut);
+        heard
+            .chain(self.schedule.voices())
+            .filter(|voice| voice.call == call)
+            .for_each(|voice| voice.place.go(zones, voice.rate));
+    }
+
+    fn move_play(&mut self, id: PlayId, zones: ZoneSet) {
+        let plays = self.plays.iter_mut().flatten().map(Box::as_mut);
+        plays
+            .chain(self.schedule.plays())
+            .filter(|play| play.id == id)
+            .for_each(|play| play.place.go(zones, play.rate));
     }
 
     fn fit(&mut self, zone: ZoneId, fitting: Box<Fitting>) {

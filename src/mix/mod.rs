@@ -14,6 +14,7 @@ mod buses;
 mod engine;
 mod outlet;
 mod picture;
+mod place;
 mod play;
 mod routing;
 mod schedule;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::{PlayId, SampleRate, ZoneSet};
 use crate::dsp::ease;
+use crate::mix::place::Place;
 use crate::mix::zone::Kind;
 
 /// How a sound ends that is cut short.
@@ -13,7 +14,7 @@ const FADE_OUT: Duration = Duration::from_millis(10);
 /// One playing of a sound. Made outside, lent to the engine, sent back when it has ended.
 pub(super) struct Play {
     pub(super) id: PlayId,
-    pub(super) zones: ZoneSet,
+    pub(super) place: Place,
     pub(super) kind: Kind,
     pub(super) rate: SampleRate,
     sound: Arc<Vec<f32>>,
@@ -45,7 +46,7 @@ impl Play {
         };
         Self {
             id,
-            zones,
+            place: Place::new(zones),
             kind,
             rate,
             sound,

@@ -16,6 +16,7 @@ use crate::base::{CallId, FeedRx, SampleRate, ZoneSet};
 use crate::dsp::{Drift, Ramp, Resampler, Shape, ease, peak};
 use crate::mix::command::VoiceReport;
 use crate::mix::engine::MAX_BLOCK;
+use crate::mix::place::Place;
 use crate::mix::treatment::{Treating, Treatment};
 use crate::mix::vitals::Vitals;
 
@@ -40,7 +41,7 @@ pub(super) struct Voice {
     pub(super) call: CallId,
     /// Tells voices of the same call apart.
     pub(super) serial: u64,
-    pub(super) zones: ZoneSet,
+    pub(super) place: Place,
     pub(super) rate: SampleRate,
     feed: FeedRx,
     resampler: Resampler,
@@ -133,7 +134,7 @@ impl Voice {
         Self {
             call,
             serial,
-            zones,
+            place: Place::new(zones),
             rate,
             input: vec![0.0; resampler.max_need()],
             recent: frames(TRAIL),

@@ -1,13 +1,17 @@
 //! Who is heard where, and when? Announcements compete for zones here; nothing else is known.
 
 mod announcement;
+mod ask;
 mod extension;
 mod machine;
+mod outcome;
 mod plan;
+mod share;
 #[cfg(test)]
 mod tests;
 
-pub use announcement::{Ask, Busy, Klaxon, PageId};
+pub use ask::{Ask, Busy, Extent, Klaxon, Limit, PageId, Priority, Source, Warning};
 pub use extension::{Extension, NotAnExtension};
-pub use machine::{Event, Machine, Output};
+pub use machine::{Event, Machine, Output, Over, Tone};
+pub use outcome::{Hearing, Outcome};
 pub use plan::{Choice, Entry, Overlap, Wish, choose};

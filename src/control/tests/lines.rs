@@ -20,6 +20,8 @@ fn words(effect: &Effect) -> String {
         Effect::Connect { call, zones, .. } => format!("connect {call}{}", places(zones)),
         Effect::Disconnect { call } => format!("disconnect {call}"),
         Effect::Play { play, zones, .. } => format!("play {}{}", play.0, places(zones)),
+        Effect::MovePlay { play, zones } => format!("move {}{}", play.0, places(zones)),
+        Effect::Tell { call, cue } => format!("tell {call} {cue:?}"),
         Effect::StopPlay { play } => format!("stop {}", play.0),
         Effect::Duck { zones, to, .. } if *to == Db::UNITY => {
             format!("music back{}", places(zones))
@@ -34,6 +36,9 @@ fn words(effect: &Effect) -> String {
 fn places(zones: &ZoneSet) -> String {
     if *zones == ZoneSet::first(1) {
         return String::new();
+    }
+    if zones.is_empty() {
+        return " nowhere".to_owned();
     }
     let numbers: Vec<_> = zones.iter().map(|zone| zone.0.to_string()).collect();
     format!(" in {}", numbers.join(","))

@@ -8,6 +8,7 @@ mod oracle;
 mod plan;
 mod properties;
 mod queue;
+mod ranks;
 mod site;
 mod sound;
 mod world;

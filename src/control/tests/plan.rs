@@ -2,10 +2,10 @@
 
 use super::site::{Site, ms, policy, without_klaxon};
 use crate::base::{ZoneId, ZoneSet};
-use crate::control::{Policy, Rule};
-use crate::page::{Busy, Entry};
+use crate::control::{Cues, Policy, Rule};
+use crate::page::{Busy, Entry, Extent, Priority};
 
-fn rule(name: &str, extensions: &[&str], zones: &[u16]) -> Rule {
+pub(super) fn rule(name: &str, extensions: &[&str], zones: &[u16]) -> Rule {
     Rule {
         name: name.to_owned(),
         entry: Entry {
@@ -13,7 +13,17 @@ fn rule(name: &str, extensions: &[&str], zones: &[u16]) -> Rule {
             ..Entry::default()
         },
         zones: zones.iter().map(|id| ZoneId(*id)).collect::<ZoneSet>(),
+        priority: Priority::default(),
         busy: Busy::Queue,
+        extent: Extent::Whole,
+        klaxon: None,
+        pre_roll: ms(0),
+        end_tone: None,
+        queue_timeout: None,
+        max_duration: None,
+        warning: None,
+        message: None,
+        cues: Cues::Silent,
     }
 }
 

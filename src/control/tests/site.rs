@@ -5,14 +5,19 @@ use std::time::{Duration, Instant};
 
 use super::lines::line;
 use super::world::World;
-use crate::base::{CallId, Db, ZoneSet};
-use crate::control::{Core, Effect, Input, Klaxon, KlaxonFor, Note, Policy, Snapshot};
-use crate::page::Wish;
+use crate::base::{CallId, Db, ZoneId, ZoneSet};
+use crate::control::{Core, Effect, Input, Klaxon, KlaxonFor, Note, Policy, Snapshot, Sound};
+use crate::page::{Outcome, PageId, Wish};
 
 /// A two-second klaxon, one zone, pages in turn, five minutes at most.
 pub(super) fn policy() -> Policy {
     Policy {
         zones: ZoneSet::first(1),
+        zone_names: ["hall", "yard", "shop"]
+            .into_iter()
+            .zip(0..)
+            .map(|(name, id)| (ZoneId(id), name.to_owned()))
+            .collect(),
         max_calls: 10,
         hold_concurrent: true,
         klaxon: Some(Klaxon {
@@ -68,7 +73,11 @@ pub(super) struct Site {
     pub(super) world: World,
     /// Everything ordered so far but log lines, as `lines::line` spells it.
     pub(super) timeline: Vec<String>,
+    /// All but how pages ended.
     pub(super) notes: Vec<Note>,
+    /// How pages ended.
+    pub(super) endings: Vec<Note>,
+    pub(super) outcomes: BTreeMap<PageId, Outcome>,
     /// How late the engine says that a klaxon is over; `None`: it never does.
     pub(super) engine_lag: Option<Duration>,
     /// How late phones acknowledge an answer; `None`: they never do.
@@ -99,6 +108,8 @@ impl Site {
             world: World::default(),
             timeline: Vec::new(),
             notes: Vec::new(),
+            endings: Vec::new(),
+            outcomes: BTreeMap::new(),
             engine_lag: Some(Duration::ZERO),
             ack_lag: Some(ms(20)),
             agenda: BTreeMap::new(),
@@ -123,15 +134,36 @@ impl Site {
 
     fn carry_out(&mut self, effect: Effect) {
         self.world.apply(&effect, self.now);
-        if let (Effect::Play { play, longest, .. }, Some(lag)) = (&effect, self.engine_lag) {
-            let length = longest.map_or(self.klaxon, |longest| longest.min(self.klaxon));
+        if let (
+            Effect::Play {
+                play,
+                sound,
+                longest,
+                ..
+            },
+            Some(lag),
+        ) = (&effect, self.engine_lag)
+        {
+            // Sounds of pages have their length for a name.
+            let whole = match sound {
+                Sound::Klaxon => self.klaxon,
+                Sound::Stored(id) => ms(u64::from(id.0)),
+            };
+            let length = longest.map_or(whole, |longest| longest.min(whole));
             self.later(length + lag, Input::PlayEnded { play: *play });
         }
         if let (Effect::Answer { call }, Some(lag)) = (&effect, self.ack_lag) {
             self.later(lag, Input::CallConfirmed { call: *call });
         }
         if let Effect::Log(note) = effect {
-            self.notes.push(note);
+            match note.page {
+                Some((page, outcome)) => {
+                    let before = self.outcomes.insert(page, outcome);
+                    assert_eq!(before, None, "{page:?} ended twice");
+                    self.endings.push(note);
+                }
+                None => self.notes.push(note),
+            }
             return;
         }
         self.timeline.push(line(&effect, self.now - self.start));
@@ -219,6 +251,11 @@ impl Site {
 
     pub(super) fn texts(&self) -> Vec<&str> {
         self.notes.iter().map(|note| note.text.as_str()).collect()
+    }
+
+    /// What became of the pages so far.
+    pub(super) fn fates(&self) -> Vec<&str> {
+        self.endings.iter().map(|note| note.text.as_str()).collect()
     }
 
     /// Nobody is there, nothing sounds, and nothing is due.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Service;
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
-use crate::control::{Effect, Input, Level, Note, Sound};
-use crate::daemon::words;
+use crate::control::{Cue, Effect, Input, Level, Note, Sound};
+use crate::daemon::{cues, words};
 
 impl Service {
     pub(super) fn carry_out(&mut self, effect: Effect, now: Instant) {
@@ -44,13 +44,19 @@ impl Service {
                 self.console.remove_voice(call);
                 self.tell_heard(call);
             }
+            Effect::Tell { call, cue } => self.tell(call, cue),
             Effect::Play {
                 play,
-                sound: Sound::Klaxon,
+                sound,
                 zones,
                 gain,
                 longest,
-            } => self.play_klaxon(play, zones, gain, longest),
+            } => self.play(play, sound, zones, gain, longest),
+            Effect::MovePlay { play, zones } => {
+                if let Err(refusal) = self.console.move_play(play, zones) {
+                    tracing::error!("a sound stays where it is: {refusal}");
+                }
+            }
             Effect::StopPlay { play } => self.console.stop(play),
             Effect::Duck { zones, to, ramp } => self.duck(zones, to, ramp),
             Effect::Log(note) => self.log(note, now),
@@ -71,14 +77,33 @@ impl Service {
         self.legs.play(call, &pcm);
     }
 
-    fn play_klaxon(&mut self, play: PlayId, zones: ZoneSet, gain: Db, longest: Option<Duration>) {
-        let Some(pcm) = &self.klaxon else {
+    /// Lets the caller hear a tone; one that has no sound yet and can have none hears nothing.
+    fn tell(&mut self, call: CallId, cue: Cue) {
+        if let Some(sdp) = self.legs.early(call) {
+            self.endpoint.early_media(call, sdp);
+        }
+        self.legs.play(call, &cues::sound(cue));
+    }
+
+    fn play(
+        &mut self,
+        play: PlayId,
+        sound: Sound,
+        zones: ZoneSet,
+        gain: Db,
+        longest: Option<Duration>,
+    ) {
+        let pcm = match sound {
+            Sound::Klaxon => self.klaxon.as_ref(),
+            Sound::Stored(id) => self.sounds.get(&id),
+        };
+        let Some(pcm) = pcm else {
             // The configuration took it away between the decision and now.
             self.inputs.push_back(Input::PlayEnded { play });
             return;
         };
         if let Err(refusal) = self.console.play_klaxon(play, pcm, zones, gain, longest) {
-            tracing::error!("the klaxon is not heard: {refusal}");
+            tracing::error!("a sound is not heard: {refusal}");
             self.inputs.push_back(Input::PlayEnded { play });
         }
     }
@@ -118,15 +143,17 @@ impl Service {
     }
 
     /// Gives a voice that is wanted to the engine once there is one; after a late offer that is
-    /// with the ACK. A voice that the engine has already stays there, unless the call has a new one.
+    /// with the ACK. A voice that the engine has already moves to its zones, unless the call has a
+    /// new one.
     pub(super) fn hand_over(&mut self, call: CallId) {
         let Some(&(zones, gain)) = self.wanted.get(&call) else {
             return;
         };
-        let Some(voice) = self.legs.take_voice(call) else {
-            return;
+        let heard = match self.legs.take_voice(call) {
+            Some(voice) => self.console.add_voice(call, voice, zones, gain),
+            None => self.console.move_voice(call, zones),
         };
-        if let Err(refusal) = self.console.add_voice(call, voice, zones, gain) {
+        if let Err(refusal) = heard {
             tracing::error!("call {call} cannot be heard: {refusal}");
         }
     }

@@ -25,7 +25,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::{CallId, Db, Pcm, PlayId, ZoneSet};
+use crate::base::{CallId, Db, Pcm, PlayId, SoundId, ZoneSet};
 use crate::config::{Config, Mistake};
 use crate::control::{Core, Input, Note, SoundState};
 use crate::daemon::bells::Ringing;
@@ -66,6 +66,8 @@ pub(super) struct Service {
     console: Console,
     output: Supervisor,
     klaxon: Option<Arc<Pcm>>,
+    /// The sounds of pages.
+    sounds: BTreeMap<SoundId, Arc<Pcm>>,
     /// What callers hear when their page begins.
     for_callers: Option<Arc<Pcm>>,
     notify: Notify,
@@ -169,6 +171,7 @@ impl Service {
             console,
             output,
             klaxon,
+            sounds: BTreeMap::new(),
             for_callers,
             notify: Notify::new(now),
             rest: Rest::default(),

@@ -1,6 +1,7 @@
 //! Does everybody get their zones, in order, and the music its rest?
 
 mod books;
+mod ranks;
 mod zones;
 
 use std::time::Duration;
@@ -16,7 +17,7 @@ fn ask(ids: &[u16], busy: Busy) -> Ask {
     Ask {
         zones: zones(ids),
         busy,
-        klaxon: None,
+        ..Ask::default()
     }
 }
 

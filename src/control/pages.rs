@@ -1,0 +1,403 @@
+//! What is known of each page, and what becomes of it?
+
+use std::time::{Duration, Instant};
+
+use super::call::{Call, Stage, after};
+use super::health::seconds;
+use super::words::Start;
+use super::{Clip, Core, Cue, Cues, Effect, Level, Note, Refusal, Rule, Sound};
+use crate::base::{CallId, Db, PlayId, ZoneSet};
+use crate::page::{Ask, Hearing, Outcome, Over, PageId, Priority, Source, Tone};
+
+/// A page that is not over.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// How a note names it.
+    label: String,
+    /// Who speaks.
+    pub(super) call: Option<CallId>,
+    priority: Priority,
+    cues: Cues,
+    sounds: Sounds,
+    asked_at: Instant,
+    /// The first word.
+    live_at: Option<Instant>,
+    /// What it comes to, whatever is heard.
+    verdict: Option<Outcome>,
+    /// It was not said to its end.
+    is_cut: bool,
+    measured: ZoneSet,
+}
+
+/// What its tones are.
+#[derive(Clone, Copy, Debug)]
+struct Sounds {
+    klaxon: Sound,
+    message: Sound,
+    message_gain: Option<Db>,
+    warning: Sound,
+    end: Sound,
+}
+
+impl Sounds {
+    fn of(rule: Option<&Rule>) -> Self {
+        let or_klaxon = |clip: Option<Clip>| clip.map_or(Sound::Klaxon, |it| it.sound);
+        Self {
+            klaxon: or_klaxon(rule.and_then(|it| it.klaxon)),
+            message: or_klaxon(rule.and_then(|it| it.message).map(|(clip, _)| clip)),
+            message_gain: None,
+            warning: or_klaxon(rule.and_then(|it| it.warning).and_then(|it| it.clip)),
+            end: or_klaxon(rule.and_then(|it| it.end_tone)),
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn of_call(id: CallId, call: &Call, rule: Option<&Rule>, now: Instant) -> Self {
+        let mut record = Self {
+            label: match rule {
+                Some(rule) => format!("page \"{}\" of {}", rule.name, call.label(id)),
+                None => format!("page of {}", call.label(id)),
+            },
+            call: Some(id),
+            priority: Priority::default(),
+            cues: Cues::Silent,
+            sounds: Sounds::of(rule),
+            asked_at: now,
+            live_at: None,
+            verdict: None,
+            is_cut: false,
+            measured: ZoneSet::EMPTY,
+        };
+        record.revise(rule);
+        record
+    }
+
+    fn of_start(start: &Start, now: Instant) -> Self {
+        let or_klaxon = |clip: Option<Clip>| clip.map_or(Sound::Klaxon, |it| it.sound);
+        Self {
+            label: format!("page {}", start.name),
+            call: None,
+            priority: start.priority,
+            cues: Cues::Silent,
+            sounds: Sounds {
+                klaxon: or_klaxon(start.klaxon),
+                message: start.clip.sound,
+                message_gain: Some(start.gain),
+                warning: Sound::Klaxon,
+                end: or_klaxon(start.end_tone),
+            },
+            asked_at: now,
+            live_at: None,
+            verdict: None,
+            is_cut: false,
+            measured: ZoneSet::EMPTY,
+        }
+    }
+
+    /// Other rules hold for a page that waits.
+    pub(super) fn revise(&mut self, rule: Option<&Rule>) {
+        self.sounds = Sounds::of(rule);
+        if let Some(rule) = rule {
+            self.priority = rule.priority;
+            self.cues = rule.cues;
+        }
+    }
+}
+
+/// What is asked about pages from outside.
+impl Core {
+    pub(super) fn start_page(&mut self, start: Start, now: Instant) {
+        let page = self.next_page();
+        let mut record = Record::of_start(&start, now);
+        if self.stopping {
+            record.verdict = Some(Outcome::Refused);
+            self.tell_outcome(page, &record, Hearing::default(), now);
+            return;
+        }
+        let ask = Ask {
+            zones: start.zones,
+            priority: start.priority,
+            busy: start.busy,
+            extent: start.extent,
+            source: Source::Message {
+                duration: start.clip.duration,
+                times: start.times.max(1),
+            },
+            pre_roll: Duration::ZERO,
+            klaxon: start.klaxon.map(|it| self.policy.warned(it.duration)),
+            end_tone: start.end_tone.map(|it| it.duration),
+            limit: None,
+            expires_at: start.queue_timeout.map(|span| after(now, span)),
+        }
+        .bounded(now);
+        self.records.insert(page, record);
+        self.pages.handle_ask(page, ask, now);
+    }
+
+    /// A call for a message: it is told that it is done as asked, and the message goes on alone.
+    pub(super) fn message_called(&mut self, id: CallId, call: Call, now: Instant) {
+        let Ok(Some(rule)) = self.policy.rule(&call.wish) else {
+            return;
+        };
+        let page = call.page;
+        let record = Record {
+            call: None,
+            ..Record::of_call(id, &call, Some(rule), now)
+        };
+        let ask = self.policy.ask(Some(rule), call.auto_answer, now);
+        self.calls.insert(id, call);
+        self.records.insert(page, record);
+        self.pages.handle_ask(page, ask, now);
+        self.follow_pages(now);
+        if !self.records.contains_key(&page) {
+            let reason = "others are heard in its zones";
+            return self.refuse_waiting(id, Refusal::Busy, reason, now);
+        }
+        self.say_farewell(id, now);
+    }
+
+    /// Answers a call, if nobody has, tells it that it is done, and hangs up soon.
+    fn say_farewell(&mut self, id: CallId, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if call.answered.is_none() {
+            call.answer(None, now);
+            self.effects.push_back(Effect::Answer { call: id });
+        }
+        let until = now + FAREWELL;
+        call.enter(Stage::Farewell { until }, now);
+        let cue = Cue::Accepted;
+        self.effects.push_back(Effect::Tell { call: id, cue });
+    }
+
+    /// Ends a page; whoever speaks for it is hung up on.
+    pub(super) fn cancel_page(&mut self, page: PageId, now: Instant) {
+        let Some(record) = self.records.get(&page) else {
+            return;
+        };
+        let call = record.call;
+        self.cut(page);
+        match call.filter(|id| self.calls.contains_key(id)) {
+            Some(id) => self.turn_away(id, Refusal::Busy, "the page was cancelled", now),
+            None => self.pages.handle_end(page, now),
+        }
+    }
+
+    /// The page will not be said to its end.
+    pub(super) fn cut(&mut self, page: PageId) {
+        if let Some(record) = self.records.get_mut(&page) {
+            record.is_cut = true;
+        }
+    }
+
+    pub(super) fn measured(&mut self, zones: &ZoneSet) {
+        self.is_measured = true;
+        for (page, record) in &mut self.records {
+            let here = self.pages.zones_of(*page).intersection(zones);
+            record.measured = record.measured.union(&here);
+        }
+    }
+
+    /// Settles what the page of a call comes to.
+    pub(super) fn judge(&mut self, id: CallId, outcome: Outcome) {
+        let page = self.calls.get(&id).map(|call| call.page);
+        if let Some(record) = page.and_then(|page| self.records.get_mut(&page)) {
+            record.verdict = Some(outcome);
+        }
+    }
+}
+
+/// What happens to pages.
+impl Core {
+    pub(super) fn play(
+        &mut self,
+        page: PageId,
+        play: PlayId,
+        tone: Tone,
+        zones: ZoneSet,
+        longest: Option<Duration>,
+        now: Instant,
+    ) {
+        let Some(record) = self.records.get_mut(&page) else {
+            return;
+        };
+        let sounds = record.sounds;
+        let is_first = tone == Tone::Message && record.live_at.is_none();
+        if is_first {
+            record.live_at = Some(now);
+        }
+        let (sound, gain) = match tone {
+            Tone::Klaxon => (sounds.klaxon, None),
+            Tone::Message => (sounds.message, sounds.message_gain),
+            Tone::Warning => (sounds.warning, None),
+            Tone::End => (sounds.end, None),
+        };
+        match tone {
+            Tone::Klaxon => {
+                self.note_page(page, "klaxon");
+                self.announce(page, now);
+            }
+            Tone::Message if is_first => self.note_page(page, "begins"),
+            Tone::Message | Tone::Warning | Tone::End => {}
+        }
+        self.effects.push_back(Effect::Play {
+            play,
+            sound,
+            zones,
+            gain: gain.unwrap_or(self.policy.volume_klaxon),
+            longest,
+        });
+    }
+
+    /// Says with how many of its zones a page begins, if not with all.
+    pub(super) fn tell_extent(&mut self, page: PageId, zones: &ZoneSet) {
+        let missing = self.pages.wanted_by(page).difference(zones);
+        if missing.is_empty() {
+            return;
+        }
+        let (n, all) = (zones.len(), zones.len() + missing.len());
+        let names = self.policy.names(&missing);
+        self.note_page(
+            page,
+            &format!("begins in {n} of {all} zones, not in {names}"),
+        );
+    }
+
+    /// Where a live voice is to be heard has changed: its caller has to know when to speak.
+    pub(super) fn tell_voice(
+        &mut self,
+        page: PageId,
+        zones: &ZoneSet,
+        was_live: bool,
+        now: Instant,
+    ) {
+        if let Some(record) = self.records.get_mut(&page) {
+            record.live_at.get_or_insert(now);
+        }
+        if !was_live {
+            return self.tell(page, Cue::SpeakNow);
+        }
+        let wanted = self.pages.wanted_by(page);
+        let text = if zones.is_empty() {
+            "silent, others need all its zones".to_owned()
+        } else {
+            format!("heard in {} of {} zones", zones.len(), wanted.len())
+        };
+        self.note_page(page, &text);
+        self.tell(
+            page,
+            if zones.is_empty() {
+                Cue::Displaced
+            } else {
+                Cue::SpeakNow
+            },
+        );
+    }
+
+    pub(super) fn tell(&mut self, page: PageId, cue: Cue) {
+        let Some(record) = self.records.get(&page) else {
+            return;
+        };
+        let call = record.call.filter(|id| self.calls.contains_key(id));
+        if let (Cues::Told, Some(call)) = (record.cues, call) {
+            self.effects.push_back(Effect::Tell { call, cue });
+        }
+    }
+
+    pub(super) fn time_up(&mut self, page: PageId, now: Instant) {
+        if let Some((id, _)) = self.of_page(page) {
+            self.hang_up(id, "page duration limit", Level::Info, now);
+        }
+    }
+
+    pub(super) fn is_emergency(&self, page: PageId) -> bool {
+        let record = self.records.get(&page);
+        record.is_some_and(|it| it.priority.is_emergency())
+    }
+
+    /// The longest that a call may last; the limit of all calls cuts no emergency off.
+    pub(super) fn longest(&self, id: CallId) -> Option<Duration> {
+        let page = self.calls.get(&id)?.page;
+        self.policy
+            .hang_up_after
+            .filter(|_| !self.is_emergency(page))
+    }
+
+    pub(super) fn page_over(&mut self, page: PageId, how: Over, hearing: Hearing, now: Instant) {
+        let Some(mut record) = self.records.remove(&page) else {
+            return;
+        };
+        let call = record.call;
+        let turned = match how {
+            Over::Finished => None,
+            Over::Expired => Some((Outcome::Expired, "no zone became free in time")),
+            Over::Rejected => Some((Outcome::Refused, "others are heard in its zones")),
+        };
+        if let Some((outcome, _)) = turned {
+            record.verdict = Some(outcome);
+        }
+        self.tell_outcome(page, &record, hearing, now);
+        if let (Some((_, reason)), Some(id)) = (turned, call) {
+            self.turn_away(id, Refusal::Busy, reason, now);
+        }
+    }
+
+    /// One line that says what became of the page, where, and how long it was.
+    fn tell_outcome(&mut self, page: PageId, record: &Record, hearing: Hearing, now: Instant) {
+        let hearing = self.as_measured(hearing, record);
+        let outcome = match (record.verdict, hearing.outcome()) {
+            (Some(outcome), _) if !hearing.was_live() => outcome,
+            (_, Outcome::Heard) if record.is_cut => Outcome::PartlyHeard,
+            (_, outcome) => outcome,
+        };
+        let n = hearing.zones.len();
+        let span =
+            seconds(now.saturating_duration_since(record.live_at.unwrap_or(record.asked_at)));
+        let text = match outcome {
+            Outcome::Heard => format!("{outcome} in {}, {span}", self.policy.names(&hearing.zones)),
+            Outcome::PartlyHeard if hearing.missed.is_empty() => {
+                format!(
+                    "{outcome}, cut after {span} in {}",
+                    self.policy.names(&hearing.zones)
+                )
+            }
+            Outcome::PartlyHeard => format!(
+                "{outcome}, in {} of {n} zones, not all the time in {}, {span}",
+                hearing.reached.len(),
+                self.policy.names(&hearing.missed),
+            ),
+            Outcome::Cancelled | Outcome::Expired | Outcome::Refused => {
+                let names = self.policy.names(&hearing.zones);
+                format!("{outcome} after {span}, not heard in {names}")
+            }
+        };
+        let level = match outcome {
+            Outcome::Heard | Outcome::Cancelled => Level::Info,
+            Outcome::PartlyHeard | Outcome::Expired | Outcome::Refused => Level::Warn,
+        };
+        let note = Note::new(record.call, level, &format!("{}: {text}", record.label));
+        self.log(Some(Note {
+            page: Some((page, outcome)),
+            ..note
+        }));
+    }
+
+    /// Where nothing was measured, nothing was heard.
+    fn as_measured(&self, hearing: Hearing, record: &Record) -> Hearing {
+        if !self.is_measured || !hearing.was_live() {
+            return hearing;
+        }
+        Hearing {
+            zones: hearing.zones,
+            reached: hearing.reached.intersection(&record.measured),
+            missed: hearing
+                .missed
+                .union(&hearing.zones.difference(&record.measured)),
+        }
+    }
+}
+
+/// Enough for the ACK to come and the tone to be heard.
+const FAREWELL: Duration = Duration::from_secs(2);
