@@ -2,6 +2,7 @@
 
 mod announcement;
 mod ask;
+mod event;
 mod extension;
 mod machine;
 mod outcome;
@@ -11,7 +12,8 @@ mod share;
 mod tests;
 
 pub use ask::{Ask, Busy, Extent, Klaxon, Limit, PageId, Priority, Source, Warning};
+pub use event::{Event, Output, Over, Tone};
 pub use extension::{Extension, NotAnExtension};
-pub use machine::{Event, Machine, Output, Over, Tone};
+pub use machine::Machine;
 pub use outcome::{Hearing, Outcome};
 pub use plan::{Choice, Entry, Overlap, Wish, choose};

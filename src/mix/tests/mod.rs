@@ -4,6 +4,7 @@ mod chaos;
 mod fitting;
 mod lifecycle;
 mod music;
+mod places;
 mod plays;
 mod positions;
 mod treatment;

@@ -48,17 +48,21 @@ impl Room {
     }
 
     fn voices(&mut self) -> Vec<(u64, Vec<u16>)> {
-        let voice = |event| match event {
-            Event::Voice { page, zones } => Some((page.0, zones.iter().map(|it| it.0).collect())),
-            _ => None,
+        let voice = |event| {
+            let Event::Voice { page, zones } = event else {
+                return None;
+            };
+            Some((page.0, zones.iter().map(|it| it.0).collect()))
         };
         self.seen().into_iter().filter_map(voice).collect()
     }
 
     fn overs(&mut self) -> Vec<(u64, Over, Hearing)> {
-        let over = |event| match event {
-            Event::Over { page, how, hearing } => Some((page.0, how, hearing)),
-            _ => None,
+        let over = |event| {
+            let Event::Over { page, how, hearing } = event else {
+                return None;
+            };
+            Some((page.0, how, hearing))
         };
         self.seen().into_iter().filter_map(over).collect()
     }
@@ -274,9 +278,11 @@ fn a_limit_warns_first_and_an_end_tone_follows_the_last_word() {
     room.machine.handle_speak(PageId(1), room.now);
     room.seen();
     let tones = |room: &mut Room| -> Vec<Tone> {
-        let tone = |it| match it {
-            Event::Play { tone, .. } => Some(tone),
-            _ => None,
+        let tone = |event| {
+            let Event::Play { tone, .. } = event else {
+                return None;
+            };
+            Some(tone)
         };
         room.seen().into_iter().filter_map(tone).collect()
     };
