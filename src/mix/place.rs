@@ -36,7 +36,7 @@ impl Place {
 
     /// Goes to these zones, after the move that is under way.
     pub(super) fn go(&mut self, zones: ZoneSet, rate: SampleRate) {
-        if self.fade.at_rest().is_none() {
+        if self.fade.at_rest().is_none() || self.next.is_some() {
             self.next = Some(zones);
             return;
         }
