@@ -15,6 +15,7 @@ mod list;
 mod player;
 mod program;
 mod radio;
+mod shoutcast;
 mod stage;
 
 #[cfg(test)]

@@ -66,6 +66,8 @@ pub enum Event {
     },
     /// The source plays again.
     Up,
+    /// Nothing came in time; there was a faded gap, of which there were so many in this ring.
+    Gap { count: u64 },
 }
 
 /// A source that plays, on a thread of its own. Dropped, it ends.
@@ -98,6 +100,7 @@ impl Player {
             programs: programs(settings, book.as_ref(), seed),
             active: None,
             dry_since: None,
+            n_gaps: 0,
             told: Told::Nothing,
         };
         std::thread::Builder::new()
@@ -142,6 +145,8 @@ struct Run {
     active: Option<usize>,
     /// Since when there is nothing in the ring.
     dry_since: Option<Instant>,
+    /// Gaps of this ring that were told.
+    n_gaps: u64,
     told: Told,
 }
 
@@ -176,6 +181,7 @@ impl Run {
         }
         self.active = None;
         self.dry_since = None;
+        self.n_gaps = 0;
         self.ring = Some(ring);
     }
 
@@ -197,6 +203,10 @@ impl Run {
             self.dry_since.get_or_insert(now);
         } else {
             self.dry_since = None;
+        }
+        if ring.n_starved() > self.n_gaps {
+            self.n_gaps = ring.n_starved();
+            (self.tell)(Event::Gap { count: self.n_gaps });
         }
         let progress = self.fill(&mut ring, now);
         self.ring = Some(ring);
@@ -253,10 +263,15 @@ impl Run {
     }
 
     fn tell_what_happened(&mut self) {
+        let mut is_fallback = false;
         for program in &mut self.programs {
             for event in program.take_events() {
-                (self.tell)(event);
+                // Which fallback plays is told; what it plays would be taken for the source's.
+                if !is_fallback || !matches!(event, Event::Playing { .. }) {
+                    (self.tell)(event);
+                }
             }
+            is_fallback = true;
         }
         let failure = self.programs[0].failure();
         let told = match (self.active, failure) {

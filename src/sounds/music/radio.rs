@@ -8,6 +8,7 @@
 //!
 //! A thread of its own, for it waits for the network. While nobody takes what it has, it hangs up.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,11 +19,14 @@ use std::time::{Duration, Instant};
 
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body};
 
 use crate::base::{Frame, SampleRate};
 use crate::music::{Backoff, Item, Kind, parse};
 use crate::sounds::music::icy::Icy;
+use crate::sounds::music::shoutcast::Shoutcast;
 use crate::sounds::piece::Piece;
 
 /// A station that sends nothing for so long is gone.
@@ -117,8 +121,7 @@ impl Tuner {
                         return;
                     }
                     let began = Instant::now();
-                    let wait =
-                        backoff.failed(f64::from(began.elapsed().subsec_nanos() % 100) / 100.0);
+                    let wait = backoff.failed(chance());
                     while began.elapsed() < wait && !self.is_stopping() {
                         sleep(LOOK);
                     }
@@ -172,9 +175,8 @@ impl Tuner {
             return Ok(response);
         };
         let mut bytes = Vec::new();
-        let list = response.body_mut().as_reader().take(LONGEST_LIST);
-        list.take(LONGEST_LIST)
-            .read_to_end(&mut bytes)
+        let mut list = response.body_mut().as_reader().take(LONGEST_LIST);
+        list.read_to_end(&mut bytes)
             .map_err(|why| why.to_string())?;
         let items = parse(kind, &bytes, Path::new("")).map_err(|why| why.to_string())?;
         let address = items.into_iter().find_map(|item| match item {
@@ -240,7 +242,13 @@ fn agent() -> Agent {
         .timeout_recv_response(Some(STALLED))
         .timeout_per_read(Some(STALLED))
         .build();
-    Agent::new_with_config(config)
+    let connector = DefaultConnector::new().chain(Shoutcast);
+    Agent::with_parts(config, connector, DefaultResolver::default())
+}
+
+/// From 0 to 1.
+fn chance() -> f64 {
+    f64::from(RandomState::new().hash_one(STALLED) as u32) / f64::from(u32::MAX)
 }
 
 /// The end that a file of this media type would have.

@@ -147,7 +147,7 @@ impl Site {
 fn skipped(events: &[Event]) -> Vec<(String, String)> {
     let skipped = events.iter().filter_map(|event| match event {
         Event::Skipped { what, why } => Some((what.clone(), why.clone())),
-        Event::Playing { .. } | Event::Down { .. } | Event::Up => None,
+        Event::Playing { .. } | Event::Down { .. } | Event::Up | Event::Gap { .. } => None,
     });
     skipped.collect()
 }
@@ -344,12 +344,7 @@ fn station(serve: impl Fn(usize, &mut TcpStream) + Send + 'static) -> String {
 /// So many seconds of a constant level as a WAV stream without a known end, with ICY metadata.
 fn broadcast(to: &mut TcpStream, level: f32, seconds: usize) {
     let head = "HTTP/1.0 200 OK\r\nContent-Type: audio/wav\r\nicy-metaint: 1000\r\n\r\n";
-    let mut wav = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x02\0".to_vec();
-    wav.extend(48_000u32.to_le_bytes());
-    wav.extend(192_000u32.to_le_bytes());
-    wav.extend(b"\x04\0\x10\0data\xff\xff\xff\xff");
-    let sample = (level * 32_768.0) as i16;
-    wav.extend(std::iter::repeat_n(sample.to_le_bytes(), 96_000 * seconds).flatten());
+    let wav = wav_without_end(level, seconds);
     let mut sent = head.as_bytes().to_vec();
     for (i, block) in wav.chunks(1_000).enumerate() {
         sent.extend_from_slice(block);
@@ -360,6 +355,16 @@ fn broadcast(to: &mut TcpStream, level: f32, seconds: usize) {
         }
     }
     to.write_all(&sent).unwrap_or_default();
+}
+
+fn wav_without_end(level: f32, seconds: usize) -> Vec<u8> {
+    let mut wav = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x02\0".to_vec();
+    wav.extend(48_000u32.to_le_bytes());
+    wav.extend(192_000u32.to_le_bytes());
+    wav.extend(b"\x04\0\x10\0data\xff\xff\xff\xff");
+    let sample = (level * 32_768.0) as i16;
+    wav.extend(std::iter::repeat_n(sample.to_le_bytes(), 96_000 * seconds).flatten());
+    wav
 }
 
 #[test]
@@ -429,6 +434,17 @@ fn a_station_that_stalls_is_replaced_before_it_is_given_up() {
     });
     site.hear_until(|heard| heard[0] == [0.25; 2]);
     site.wait_for(|event| *event == Event::Up);
+}
+
+#[test]
+fn a_station_of_the_old_kind_is_heard() {
+    let url = station(|_, to| {
+        to.write_all(b"ICY 200 OK\r\ncontent-type: audio/wav\r\n\r\n")
+            .unwrap_or_default();
+        to.write_all(&wav_without_end(0.25, 20)).unwrap_or_default();
+    });
+    let heard = Site::new(from_url(url), None).hear(60_000);
+    assert!(heard.iter().all(|frame| *frame == [0.25; 2]));
 }
 
 #[test]
