@@ -6,6 +6,7 @@ use crate::config::keys;
 use crate::config::layers::{DEFAULT, Layers};
 use crate::config::load::Loaded;
 use crate::config::model::{ACCOUNT, Config, Listen, Transport, USER};
+use crate::config::music::MUSIC;
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
 use crate::config::schedule::{PLAN, SCHEDULE};
@@ -122,6 +123,9 @@ fn known_section(section: &str) -> Option<&str> {
     if section.starts_with(PLAN) {
         return Some("plan");
     }
+    if section.starts_with(MUSIC) {
+        return Some("music");
+    }
     let kind = if section.starts_with(ACCOUNT) {
         "sip"
     } else {
@@ -139,7 +143,7 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
         match nearest(section, SECTIONS.into_iter().chain([DEFAULT])) {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
-                     [zone:NAME], [schedule:NAME], [plan:NAME], [audio], [calls] and [server]"
+                     [zone:NAME], [music:NAME], [schedule:NAME], [plan:NAME], [audio], [calls] and [server]"
                 .to_owned(),
         }
     };

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::config::keys::{self, Part};
 use crate::config::model::{Account, Config, User};
+use crate::config::music::Music;
 use crate::config::zone::Zone;
 
 /// The smallest change from one configuration to another.
@@ -61,6 +62,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     users(old, new, &mut changes);
     zones(old, new, &mut changes);
     bells(old, new, &mut changes);
+    music(old, new, &mut changes);
     changes
 }
 
@@ -108,6 +110,7 @@ fn zones(old: &Config, new: &Config, changes: &mut Changes) {
             changes.parts.insert(Part::Output);
         }
         changes.parts.insert(Part::Zones);
+        changes.parts.insert(Part::Music);
         changes.keys.push(format!("[{}]", zone.section()));
     }
 }
@@ -126,6 +129,16 @@ fn bells(old: &Config, new: &Config, changes: &mut Changes) {
     for section in both.into_iter().filter(differ) {
         changes.parts.insert(Part::Bells);
         changes.keys.push(format!("[{section}]"));
+    }
+}
+
+fn music(old: &Config, new: &Config, changes: &mut Changes) {
+    let (old, new) = (&old.music, &new.music);
+    let is_gone = |music: &&Music| new.iter().all(|other| other.name != music.name);
+    let differing = new.iter().filter(|music| !old.contains(music));
+    for music in differing.chain(old.iter().filter(is_gone)) {
+        changes.parts.insert(Part::Music);
+        changes.keys.push(format!("[{}]", music.section()));
     }
 }
 

@@ -78,6 +78,11 @@ fn sections(config: &Config, secrets: Secrets) -> Sections {
             add(user.section(), key, key.show_user(user));
         }
     }
+    for music in &config.music {
+        for row in keys::of_music() {
+            add(music.section(), &row.key, row.show(music));
+        }
+    }
     for zone in &config.zones {
         for row in keys::of_zone() {
             add(zone.section(), &row.key, row.show(zone));

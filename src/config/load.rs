@@ -9,6 +9,7 @@ use crate::config::dialect;
 use crate::config::keys::{self, Key};
 use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
+use crate::config::music;
 use crate::config::place::{Mistake, Place, Remark, Warning};
 use crate::config::schedule;
 use crate::config::users;
@@ -149,6 +150,8 @@ impl Loading {
         users::read(&mut self, &mut config);
         zone::read(&mut self, &mut config);
         schedule::read(&mut self, &mut config);
+        music::read(&mut self, &mut config);
+        music::check(&mut self, &config);
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
         let mut loaded = Loaded {

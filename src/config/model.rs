@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::base::{Db, Dscp, Encoding, Network, SampleRate};
 use crate::config::keys;
+use crate::config::music::Music;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::config::schedule::{DayPlan, Schedule};
@@ -27,6 +28,8 @@ pub struct Config {
     pub bells: Vec<Schedule>,
     /// By name; of several that claim a day, the first has it.
     pub plans: Vec<DayPlan>,
+    /// By name; each has something to play.
+    pub music: Vec<Music>,
     /// By section and key as in the table; a key at its default is missing.
     pub(super) places: BTreeMap<(String, String), Written>,
 }
@@ -207,6 +210,8 @@ pub struct Audio {
     pub duck_attack: Duration,
     /// From ducked music to full.
     pub duck_release: Duration,
+    /// The name of the source that zones play which name none; it may be `OFF`.
+    pub music: Option<String>,
     /// The level of music between pages.
     pub volume_music: Volume,
     /// The level of the klaxon.
@@ -425,6 +430,7 @@ impl Config {
             zones: Vec::new(),
             bells: Vec::new(),
             plans: Vec::new(),
+            music: Vec::new(),
             places: BTreeMap::new(),
         }
     }
@@ -443,6 +449,7 @@ impl Audio {
             duck: Db::UNITY,
             duck_attack: Duration::ZERO,
             duck_release: Duration::ZERO,
+            music: None,
             volume_music: Volume::Untouched,
             volume_klaxon: Volume::Untouched,
             volume_call: Volume::Untouched,
@@ -515,6 +522,7 @@ impl PartialEq for Config {
             && self.zones == other.zones
             && self.bells == other.bells
             && self.plans == other.plans
+            && self.music == other.music
     }
 }
 

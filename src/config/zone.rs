@@ -11,6 +11,7 @@ use crate::config::model::{Config, Device, Volume};
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::dsp::Curve;
+use crate::music::Timetable;
 
 /// Loudspeakers that are spoken to together.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,12 @@ pub struct Zone {
     pub klaxon_volume: Volume,
     /// The level of music, beside that of `[audio]`.
     pub music_volume: Volume,
+    /// The name of the source that plays here; `None` is that of `[audio]`, and it may be `OFF`.
+    pub music: Option<String>,
+    /// What plays from a time of day on, instead of `music`; `None` is nothing.
+    pub music_at: Timetable<Option<String>>,
+    /// The level of music from a time of day on, instead of `music_volume`.
+    pub music_volume_at: Timetable<Volume>,
     /// As `[audio] duck`, which counts where this is `None`.
     pub duck: Option<Db>,
     /// Frequencies below are taken away, in hertz.
@@ -69,6 +76,9 @@ impl Zone {
             volume: Volume::Untouched,
             klaxon_volume: Volume::Untouched,
             music_volume: Volume::Untouched,
+            music: None,
+            music_at: Timetable::empty(),
+            music_volume_at: Timetable::empty(),
             duck: None,
             high_pass: None,
             eq: Vec::new(),

@@ -15,7 +15,7 @@ use crate::base::PlayId;
 use crate::config::{self, Config, Secrets, Title};
 use crate::daemon::args::Args;
 use crate::daemon::zones::{Tuned, Zones};
-use crate::daemon::{bells, exit, klaxon, logging, settings};
+use crate::daemon::{bells, exit, jukebox, klaxon, logging, settings};
 use crate::mix::{self, Console, Event};
 use crate::output;
 
@@ -90,7 +90,7 @@ fn play_klaxon(config: &Config) -> anyhow::Result<()> {
     let pcm = klaxon::load(config)?.context("no file to play")?;
     let zones = Zones::new(config);
     let (mut console, engine) = mix::engine(settings::engine(config, &zones));
-    Tuned::default().follow(config, &zones, &mut console);
+    Tuned::default().follow(config, &zones, jukebox::minute(), &mut console);
     let (events_tx, mut events) = unbounded_channel();
     let output = output::spawn(settings::output(config, &zones), engine, events_tx)?;
     let started = Instant::now();

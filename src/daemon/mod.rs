@@ -13,6 +13,7 @@ mod chance;
 mod cues;
 mod door;
 mod exit;
+mod jukebox;
 mod klaxon;
 mod logging;
 mod memory;

@@ -10,9 +10,10 @@ use crate::base::{Db, ZoneId};
 use crate::config::{self, Config};
 use crate::control::{Klaxon, KlaxonFor, Policy};
 use crate::daemon::zones::Zones;
-use crate::daemon::{legs, logging};
+use crate::daemon::{jukebox, legs, logging};
 use crate::dsp::{Curve, FLAT, FLAT_Q, Speech};
 use crate::mix::{EngineSettings, Fitting, Treatment};
+use crate::music::Minute;
 use crate::{output, sip};
 
 /// The rules for callers; `klaxon` is how long the loaded klaxon sounds.
@@ -62,12 +63,11 @@ impl Tuning {
     };
 }
 
-/// Of each zone, the nameless one included.
-pub(super) fn tunings(config: &Config, zones: &Zones) -> Vec<(ZoneId, Tuning)> {
-    let music = config.audio.volume_music.level();
+/// Of each zone, the nameless one included, at that minute of the day.
+pub(super) fn tunings(config: &Config, zones: &Zones, now: Minute) -> Vec<(ZoneId, Tuning)> {
     if config.zones.is_empty() {
         let plain = Tuning {
-            music,
+            music: config.audio.volume_music.level(),
             ..Tuning::PLAIN
         };
         return zones.all().iter().map(|id| (id, plain.clone())).collect();
@@ -75,7 +75,7 @@ pub(super) fn tunings(config: &Config, zones: &Zones) -> Vec<(ZoneId, Tuning)> {
     let tuning = |zone: &config::Zone| Tuning {
         speech: zone.volume.level(),
         klaxon: zone.klaxon_volume.level(),
-        music: Db(music.0 + zone.music_volume.level().0),
+        music: jukebox::volume(config, zone, now),
         fitting: fitting(zone),
     };
     let of = |zone: &config::Zone| Some((zones.id(&zone.name)?, tuning(zone)));
@@ -242,6 +242,7 @@ pub(super) fn engine(config: &Config, zones: &Zones) -> EngineSettings {
         n_outputs: output::N_OUTPUTS + OUTPUTS_A_ZONE * config.zones.len(),
         n_voices,
         n_plays: n_voices,
+        n_music: config::MOST_MUSIC,
         ..room
     }
 }

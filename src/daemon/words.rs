@@ -8,6 +8,7 @@ use crate::media::Report;
 use crate::sip::{
     AccountState, Caller, Endpoint, HowEnded, Listen, Notice, Offence, Reason, UserState,
 };
+use crate::sounds::music::Event;
 
 /// `Alice <sip:alice@10.0.0.7>`, or the address alone.
 pub(super) fn caller(caller: &Caller) -> String {
@@ -194,6 +195,22 @@ pub(super) fn unheard(zones: &[String]) -> String {
         [zone] => format!("; nobody hears zone {zone}"),
         [first, ..] => format!("; nobody hears {} zones, {first} among them", zones.len()),
     }
+}
+
+/// What happened to a source of music, as far as it concerns the core.
+pub(super) fn music(name: String, event: Event) -> Option<Input> {
+    let changed = |name, ok, text| Input::MusicChanged { name, ok, text };
+    Some(match event {
+        Event::Gap { .. } => return None,
+        Event::Playing { what } => changed(name, true, format!("plays {what}")),
+        Event::Skipped { what, why } => Input::MusicSkipped { name, what, why },
+        Event::Down {
+            why,
+            instead: Some(instead),
+        } => changed(name, false, format!("{instead} plays instead: {why}")),
+        Event::Down { why, instead: None } => changed(name, false, format!("silent: {why}")),
+        Event::Up => changed(name, true, "plays again".to_owned()),
+    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::base::{ZoneId, ZoneSet};
 use crate::config::Config;
 use crate::daemon::settings::{Tuning, tunings};
 use crate::mix::Console;
+use crate::music::Minute;
 
 /// The zones by number. Without any in the configuration there is one that has no name, and every
 /// output is its loudspeaker.
@@ -95,8 +96,15 @@ pub(super) struct Tuned(BTreeMap<ZoneId, Tuning>);
 
 impl Tuned {
     /// Tells the engine what is different now.
-    pub(super) fn follow(&mut self, config: &Config, zones: &Zones, console: &mut Console) {
-        let wanted: BTreeMap<ZoneId, Tuning> = tunings(config, zones).into_iter().collect();
+    pub(super) fn follow(
+        &mut self,
+        config: &Config,
+        zones: &Zones,
+        now: Minute,
+        console: &mut Console,
+    ) {
+        let wanted = tunings(config, zones, now);
+        let wanted: BTreeMap<ZoneId, Tuning> = wanted.into_iter().collect();
         for (&id, tuning) in &wanted {
             let told = self.0.remove(&id).unwrap_or(Tuning::PLAIN);
             tell(id, tuning, &told, console);

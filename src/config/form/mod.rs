@@ -3,6 +3,7 @@
 //! This file has what every kind shares, and the plain kinds; the others are by subject.
 
 mod measure;
+mod music;
 mod network;
 mod schedule;
 mod sound;
@@ -19,6 +20,7 @@ pub(super) use measure::{
     DUCK, EXPIRES, KEEP_ALIVE, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION,
     SIGNED_SECONDS, VOLUME,
 };
+pub(super) use music::{CROSSFADE, IN_PAGES, LOUDNESS, MUSIC_AT, URL, VOLUME_AT};
 pub(super) use network::{
     ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, REALM, SRTP,
     USER, pairs,

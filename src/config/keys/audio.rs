@@ -183,6 +183,17 @@ pub(super) const KEYS: &[Key] = &[
     whole!(
         "audio",
         MUSIC,
+        "music",
+        Music,
+        audio.music,
+        form::OPTIONAL_TEXT,
+        "",
+        "The NAME of the [music:NAME] that zones play which name none of their own. Empty or off:\n\
+         none. Music of JACK clients needs no name."
+    ),
+    whole!(
+        "audio",
+        MUSIC,
         "volume-music",
         Music,
         audio.volume_music,

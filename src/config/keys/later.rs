@@ -14,20 +14,19 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 7] = [
     "page",
     "moh",
     "play",
     "line",
     "relay",
-    "music",
     "multicast-in",
     "http",
 ];
 
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),
-    ("zone", &["music"]),
+    ("music", &["jack-client"]),
     ("calls", &["silence-hang-up"]),
     ("server", &["recordings-dir", "retention-days", "log-file"]),
 ];

@@ -7,6 +7,7 @@ mod calls;
 mod gone;
 mod later;
 mod schedule;
+mod music;
 mod server;
 mod sip;
 mod user;
@@ -14,6 +15,7 @@ mod zone;
 
 use crate::config::model::{ACCOUNT, Account, Config, User};
 use crate::config::schedule::{DayPlan, Schedule};
+use crate::config::music::Music;
 use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
@@ -62,7 +64,7 @@ pub enum Part {
     Klaxon,
     /// Rules that the control core applies.
     Policy,
-    /// The volume of the music.
+    /// Which music plays where, and how loud.
     Music,
     /// What is done to the voices of callers.
     Voices,
@@ -249,12 +251,18 @@ pub(super) fn written<T: 'static>(
     rows.map(|row| row.show(of)).collect()
 }
 
+/// The keys of every `[music:NAME]`.
+pub(super) fn of_music() -> impl Iterator<Item = &'static Row<Music>> {
+    music::KEYS.iter()
+}
+
 /// The keys of all sections that stand in a file only with a name, as `[zone:NAME]`.
 pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
     of_user()
         .chain(of_zone().map(|row| &row.key))
         .chain(of_schedule().map(|row| &row.key))
         .chain(of_plan().map(|row| &row.key))
+        .chain(of_music().map(|row| &row.key))
 }
 
 /// The keys of every `[user:NAME]`; they stand in no file by themselves.

@@ -56,6 +56,37 @@ pub(in crate::config) const KEYS: &[Row<Zone>] = &[
     row!(
         "zone",
         LEVELS,
+        "music-volume-at",
+        Music,
+        music_volume_at,
+        form::VOLUME_AT,
+        "",
+        "The level of music by the time of day, instead of music-volume: e.g.\n\
+         08:00 -6dB, 18:00 -20dB, 22:00 off. What holds in the evening holds until the morning."
+    ),
+    row!(
+        "zone",
+        LEVELS,
+        "music",
+        Music,
+        music,
+        form::OPTIONAL_TEXT,
+        "",
+        "The NAME of the [music:NAME] that plays here, or off. Empty: as in [audio]."
+    ),
+    row!(
+        "zone",
+        LEVELS,
+        "music-at",
+        Music,
+        music_at,
+        form::MUSIC_AT,
+        "",
+        "What plays here by the time of day, instead of music: e.g. 08:00 lounge, 18:00 off."
+    ),
+    row!(
+        "zone",
+        LEVELS,
         "duck",
         Zones,
         duck,

@@ -214,6 +214,7 @@ impl Service {
                     );
                 }
                 self.console.set_rate(rate);
+                self.play_music();
                 self.inputs.push_back(Input::SoundUp);
             }
             output::Event::Down { why } => self.inputs.push_back(Input::SoundDown { why }),

@@ -15,6 +15,7 @@
 mod bells;
 mod effects;
 mod events;
+mod music;
 mod reload;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -30,12 +31,14 @@ use crate::config::{Config, Mistake};
 use crate::control::{Core, Input, Note, SoundState};
 use crate::daemon::bells::Ringing;
 use crate::daemon::door::Door;
+use crate::daemon::jukebox::{self, Jukebox};
 use crate::daemon::legs::Legs;
 use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
 use crate::daemon::zones::{Tuned, Zones};
 use crate::daemon::{klaxon, settings, words};
 use crate::mix::{self, Console, Ears, Listening};
+use crate::music::Minute;
 use crate::net::{self, Media};
 use crate::output::timer::Tap;
 use crate::output::{self, Supervisor};
@@ -54,6 +57,9 @@ pub(super) struct Service {
     wanted: BTreeMap<CallId, (ZoneSet, Db)>,
     zones: Zones,
     tuned: Tuned,
+    jukebox: Jukebox,
+    /// The minute of the day that music was last set for.
+    minute: Minute,
     /// Names of zones that no output carries, as they were last told.
     unheard: Vec<String>,
     ears: Ears,
@@ -84,6 +90,7 @@ pub(super) struct Service {
     sip_events: UnboundedReceiver<sip::Event>,
     net_events: UnboundedReceiver<net::Event>,
     output_events: UnboundedReceiver<output::Event>,
+    music_news: UnboundedReceiver<jukebox::News>,
     requests: UnboundedReceiver<Request>,
     watcher: Option<UnboundedSender<(Instant, Note)>>,
     has_stopped: bool,
@@ -125,6 +132,7 @@ enum Happening {
     Sip(sip::Event),
     Net(net::Event),
     Output(output::Event),
+    Music(jukebox::News),
     Asked(Request),
     Time,
 }
@@ -152,6 +160,7 @@ impl Service {
         let tap = extras.tap.unwrap_or_else(Tap::none);
         let output =
             output::spawn_tapped(settings::output(&config, &zones), engine, output_tx, tap)?;
+        let (news, music_news) = unbounded_channel();
         let (handle, requests) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
         let mut service = Self {
@@ -162,6 +171,8 @@ impl Service {
             wanted: BTreeMap::new(),
             zones,
             tuned: Tuned::default(),
+            jukebox: Jukebox::new(Some(settings::state_file(&config, "music-loudness")), news),
+            minute: jukebox::minute(),
             unheard: Vec::new(),
             ears: Ears::default(),
             listening: BTreeMap::new(),
@@ -184,12 +195,14 @@ impl Service {
             sip_events,
             net_events,
             output_events,
+            music_news,
             requests,
             watcher: extras.watcher,
             has_stopped: false,
             config,
         };
         service.tune_zones();
+        service.play_music();
         let treatment = settings::treatment(&service.config);
         service.console.set_treatment(treatment);
         if let Some(pcm) = &service.klaxon {
@@ -228,6 +241,7 @@ impl Service {
             Some(event) = self.sip_events.recv() => Happening::Sip(event),
             Some(event) = self.net_events.recv() => Happening::Net(event),
             Some(event) = self.output_events.recv() => Happening::Output(event),
+            Some(news) = self.music_news.recv() => Happening::Music(news),
             Some(request) = self.requests.recv() => Happening::Asked(request),
             () = tokio::time::sleep_until(wake_at) => Happening::Time,
         }
@@ -256,6 +270,7 @@ impl Service {
             Happening::Sip(event) => self.sip_event(event, now),
             Happening::Net(event) => self.net_event(event),
             Happening::Output(event) => self.output_event(event),
+            Happening::Music((name, event)) => self.music_news(name, event),
             Happening::Asked(Request::Stop) => self.inputs.push_back(Input::Shutdown),
             Happening::Asked(Request::Reconfigure(config)) => self.reconfigure(*config),
             Happening::Asked(Request::TurnTrace) => self.trace(!self.is_traced),
@@ -266,11 +281,16 @@ impl Service {
     /// Tells the core everything that is waiting to be told, and carries out what it says.
     fn settle(&mut self, now: Instant) {
         while let Some(event) = self.console.poll() {
-            if let mix::Event::Ended { play } = event {
-                self.bell_ended(play);
-                self.inputs.push_back(Input::PlayEnded { play });
+            match event {
+                mix::Event::Ended { play } => {
+                    self.bell_ended(play);
+                    self.inputs.push_back(Input::PlayEnded { play });
+                }
+                mix::Event::MusicGone { music } => self.music_gone(music),
+                mix::Event::VoiceGone { .. } => {}
             }
         }
+        self.look_at_the_clock();
         while let Some(input) = self.inputs.pop_front() {
             self.core.handle(input, now);
             while let Some(effect) = self.core.poll() {

@@ -8,8 +8,9 @@ use crate::daemon::{klaxon, settings};
 impl Service {
     /// Tells the engine what is different about the zones since it was last told.
     pub(super) fn tune_zones(&mut self) {
+        let (config, zones) = (&self.config, &self.zones);
         self.tuned
-            .follow(&self.config, &self.zones, &mut self.console);
+            .follow(config, zones, self.minute, &mut self.console);
     }
 
     /// Zones that stay keep their number, and with it whoever is heard there.
@@ -62,6 +63,7 @@ impl Service {
         }
         if changes.concern(Part::Music) {
             self.tune_zones();
+            self.play_music();
         }
         if changes.concern(Part::Voices) {
             let treatment = settings::treatment(&self.config);

@@ -1,0 +1,204 @@
+//! Which sources of music play, in which zones, at this time of day?
+//!
+//! ```text
+//!  Config, minute of the day ─► Jukebox ─► Players (a thread each) ══ rings ══► mix
+//!                                   └────► Console: which zone plays which source
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::base::{Db, MusicId, SampleRate, ZoneId};
+use crate::config::{self, Config, InPages};
+use crate::daemon::chance;
+use crate::daemon::zones::Zones;
+use crate::mix::{Console, Tuning};
+use crate::music::Minute;
+use crate::sounds::music::{Book, Event, From, Player, Settings};
+
+/// A source's name and what happened to it.
+pub(super) type News = (String, Event);
+
+/// All sources that play or played.
+pub(super) struct Jukebox {
+    /// The sources by number; a number that is given up is given to the next that comes.
+    running: BTreeMap<MusicId, Running>,
+    book: Option<Book>,
+    news: UnboundedSender<News>,
+}
+
+struct Running {
+    settings: Settings,
+    tuning: Tuning,
+    player: Player,
+    /// Of the ring that the engine has.
+    rate: Option<SampleRate>,
+}
+
+impl Jukebox {
+    /// Nothing plays yet. What is learnt of the loudness of files is written into `book`.
+    pub(super) fn new(book: Option<PathBuf>, news: UnboundedSender<News>) -> Self {
+        let book = Book::open(book);
+        let book = book.map_err(|why| tracing::error!("music is not levelled: {why}"));
+        Self {
+            running: BTreeMap::new(),
+            book: book.ok(),
+            news,
+        }
+    }
+
+    /// Starts, changes and ends what has to, so that each zone plays what it should at this
+    /// minute. Returns the names of the sources that ended.
+    pub(super) fn follow(
+        &mut self,
+        config: &Config,
+        zones: &Zones,
+        now: Minute,
+        console: &mut Console,
+    ) -> Vec<String> {
+        let gone = self.end_what_changed(config, console);
+        let mut tuned = BTreeMap::new();
+        for (zone, music) in wanted(config, zones, now) {
+            if let Some(id) = self.started(config, music) {
+                tuned.insert(zone, id);
+            }
+        }
+        self.hand_rings(console);
+        console.tune(tuned);
+        gone
+    }
+
+    /// The engine has given a source's ring back: it gets another one.
+    pub(super) fn lost(&mut self, music: MusicId) {
+        if let Some(running) = self.running.get_mut(&music) {
+            running.rate = None;
+        }
+    }
+
+    fn end_what_changed(&mut self, config: &Config, console: &mut Console) -> Vec<String> {
+        let mut gone = Vec::new();
+        self.running.retain(|&id, running| {
+            let name = &running.settings.name;
+            let wanted = config.music.iter().find(|music| music.name == *name);
+            if let Some(music) = wanted
+                && settings(config, music) == running.settings
+            {
+                running.tuning = tuning(music);
+                console.set_tuning(id, running.tuning);
+                return true;
+            }
+            console.remove_music(id);
+            gone.push(name.clone());
+            false
+        });
+        gone
+    }
+
+    /// The number of a source, which is started if it was not.
+    fn started(&mut self, config: &Config, name: &str) -> Option<MusicId> {
+        let mut running = self.running.iter();
+        let known = running.find(|(_, running)| running.settings.name == name);
+        if let Some((id, _)) = known {
+            return Some(*id);
+        }
+        let music = config.music.iter().find(|music| music.name == name)?;
+        let id = (0..)
+            .map(MusicId)
+            .find(|id| !self.running.contains_key(id))?;
+        let settings = settings(config, music);
+        let (news, name) = (self.news.clone(), music.name.clone());
+        let tell = move |event| {
+            // A daemon that has ended does not hear it.
+            news.send((name.clone(), event)).ok();
+        };
+        let player = Player::spawn(settings.clone(), self.book.clone(), chance::number(), tell);
+        let player = player.map_err(|why| tracing::error!("music {}: {why}", music.name));
+        let running = Running {
+            settings,
+            tuning: tuning(music),
+            player: player.ok()?,
+            rate: None,
+        };
+        self.running.insert(id, running);
+        Some(id)
+    }
+
+    fn hand_rings(&mut self, console: &mut Console) {
+        let rate = console.vitals().rate();
+        for (&id, running) in &mut self.running {
+            if running.rate == Some(rate) {
+                continue;
+            }
+            let ring = running.player.ring(rate);
+            match console.add_music(id, ring, running.tuning) {
+                Ok(()) => running.rate = Some(rate),
+                Err(refusal) => {
+                    tracing::error!("music {} is not heard: {refusal}", running.settings.name);
+                }
+            }
+        }
+    }
+}
+
+/// What each zone plays at this minute, by name.
+fn wanted<'a>(config: &'a Config, zones: &Zones, now: Minute) -> Vec<(ZoneId, &'a str)> {
+    let usual = config.audio.music.as_deref();
+    let nameless = config.zones.is_empty();
+    let all = zones.all();
+    let plain = all.iter().filter(|_| nameless).map(|zone| (zone, usual));
+    let named = config.zones.iter().filter_map(|zone| {
+        let own = zone.music.as_deref().or(usual);
+        let music = match zone.music_at.at(now) {
+            Some(timed) => timed.as_deref(),
+            None => own,
+        };
+        Some((zones.id(&zone.name)?, music))
+    });
+    let chosen = plain.chain(named);
+    chosen
+        .filter_map(|(zone, music)| Some((zone, music?)))
+        .filter(|(_, music)| *music != config::OFF)
+        .collect()
+}
+
+fn tuning(music: &config::Music) -> Tuning {
+    Tuning {
+        gain: music.volume.level(),
+        is_stereo: music.stereo,
+        rests_in_pages: music.in_pages == InPages::Pause,
+    }
+}
+
+/// With all its fallbacks, of which none comes back to itself: the configuration was checked.
+fn settings(config: &Config, music: &config::Music) -> Settings {
+    let fallback = music.fallback.as_ref();
+    let fallback = fallback.and_then(|name| config.music.iter().find(|m| m.name == *name));
+    let path = || music.path.clone().unwrap_or_default();
+    Settings {
+        name: music.name.clone(),
+        from: music
+            .url
+            .clone()
+            .map_or_else(|| From::Path(path()), From::Url),
+        is_shuffled: music.shuffle,
+        crossfade: music.crossfade,
+        loudness: music.loudness,
+        fallback: fallback.map(|music| Box::new(settings(config, music))),
+    }
+}
+
+/// How loud music is in a zone at this minute, beside the levels of sources.
+pub(super) fn volume(config: &Config, zone: &config::Zone, now: Minute) -> Db {
+    let usual = config.audio.volume_music.level();
+    let own = zone.music_volume_at.at(now).unwrap_or(&zone.music_volume);
+    Db(usual.0 + own.level().0)
+}
+
+/// The minute of the day where this machine stands.
+pub(super) fn minute() -> Minute {
+    let now = jiff::Zoned::now();
+    let (hour, minute) = (now.hour(), now.minute());
+    Minute::new(hour as u16, minute as u16).expect("a clock shows a time of day")
+}

@@ -1,0 +1,43 @@
+//! When is there something to do for the music?
+
+use super::Service;
+use crate::base::MusicId;
+use crate::control::Input;
+use crate::daemon::{jukebox, words};
+use crate::sounds::music::Event;
+
+impl Service {
+    /// Lets every zone play what it should by now.
+    pub(super) fn play_music(&mut self) {
+        let (config, zones) = (&self.config, &self.zones);
+        let gone = self
+            .jukebox
+            .follow(config, zones, self.minute, &mut self.console);
+        let gone = gone.into_iter().map(|name| Input::MusicGone { name });
+        self.inputs.extend(gone);
+    }
+
+    /// A source has something to tell.
+    pub(super) fn music_news(&mut self, name: String, event: Event) {
+        if let Event::Gap { count } = event {
+            tracing::warn!("music {name}: a gap, for nothing came in time ({count} by now)");
+        }
+        self.inputs.extend(words::music(name, event));
+    }
+
+    /// The clock of the sound has changed: what plays needs a ring of another rate.
+    pub(super) fn music_gone(&mut self, music: MusicId) {
+        self.jukebox.lost(music);
+        self.play_music();
+    }
+
+    /// A new minute may bring other music or another volume.
+    pub(super) fn look_at_the_clock(&mut self) {
+        let minute = jukebox::minute();
+        if minute != self.minute {
+            self.minute = minute;
+            self.tune_zones();
+            self.play_music();
+        }
+    }
+}
