@@ -100,6 +100,10 @@ fn what_is_written_out_reads_the_same_again() {
 #[test]
 fn every_mistake_has_its_line_and_its_remedy() {
     let rows = [
+        (
+            "[music:a]\njack-client = mpd\n",
+            "1: [music:a]: has nothing to play yet: jack-client",
+        ),
         ("[music:]\npath = x\n", "1: [music:]: needs a name"),
         ("[music:off]\npath = x\n", "1: [music:off]: needs a name"),
         (

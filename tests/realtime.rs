@@ -94,7 +94,10 @@ impl Site {
             12 => console.set_treatment(treatment(turn)),
             13 => self.later(zone),
             14 => self.add_music(),
-            15 => console.tune([(ZoneId(0), MusicId((turn % 3) as u16))].into()),
+            15 => {
+                let music = Some(MusicId((turn % 3) as u16));
+                console.tune([(ZoneId(0), music)].into(), music);
+            }
             16 if turn % 4 == 0 => console.remove_music(MusicId((turn % 3) as u16)),
             _ => self.leave_or_hang_up(),
         }

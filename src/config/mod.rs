@@ -39,7 +39,7 @@ pub use model::{
     Account, AnnounceToCaller, Audio, Backend, Calls, Config, Device, Jack, KlaxonFor, Link,
     Listen, LogFormat, Server, Sip, Srtp, Transport, User, Volume,
 };
-pub use music::{InPages, MOST as MOST_MUSIC, Music, OFF};
+pub use music::{InPages, MOST as MOST_MUSIC, Music};
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};
 pub use schedule::{Chime, DayPlan, Schedule};

@@ -89,6 +89,11 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
                  stands for none; write e.g. [music:lounge]"
                     .to_owned()
             }
+            (None, None) if loading.layers.find(&section, &["jack-client"]).is_some() => {
+                "has nothing to play yet: jack-client is not supported here; write \
+                 jack-music-client-name and jack-music-links in [audio]"
+                    .to_owned()
+            }
             (None, None) if is_right => {
                 "has nothing to play; write path = FILE, FOLDER or PLAYLIST, or url = STREAM"
                     .to_owned()
@@ -140,7 +145,7 @@ pub(super) fn check(loading: &mut Loading, config: &Config) {
             .map(move |(key, name)| (section.clone(), key, name))
     });
     for (section, key, name) in usual.chain(of_zones) {
-        if name != OFF && !is_known(config, name) {
+        if !name.eq_ignore_ascii_case(OFF) && !is_known(config, name) {
             loading
                 .mistakes
                 .push(config.mistake(&section, key, unknown(name)));
@@ -149,7 +154,7 @@ pub(super) fn check(loading: &mut Loading, config: &Config) {
 }
 
 /// A zone that plays nothing says so by this.
-pub const OFF: &str = "off";
+pub(super) const OFF: &str = "off";
 
 fn is_known(config: &Config, name: &str) -> bool {
     config.music.iter().any(|music| music.name == name)

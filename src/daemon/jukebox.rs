@@ -59,14 +59,14 @@ impl Jukebox {
         console: &mut Console,
     ) -> Vec<String> {
         let gone = self.end_what_changed(config, console);
+        let usual = config.audio.music.as_deref();
+        let usual = usual.and_then(|name| self.started(config, name));
         let mut tuned = BTreeMap::new();
         for (zone, music) in wanted(config, zones, now) {
-            if let Some(id) = self.started(config, music) {
-                tuned.insert(zone, id);
-            }
+            tuned.insert(zone, music.and_then(|name| self.started(config, name)));
         }
         self.hand_rings(console);
-        console.tune(tuned);
+        console.tune(tuned, usual);
         gone
     }
 
@@ -142,25 +142,17 @@ impl Jukebox {
     }
 }
 
-/// What each zone plays at this minute, by name.
-fn wanted<'a>(config: &'a Config, zones: &Zones, now: Minute) -> Vec<(ZoneId, &'a str)> {
-    let usual = config.audio.music.as_deref();
-    let nameless = config.zones.is_empty();
-    let all = zones.all();
-    let plain = all.iter().filter(|_| nameless).map(|zone| (zone, usual));
-    let named = config.zones.iter().filter_map(|zone| {
-        let own = zone.music.as_deref().or(usual);
-        let music = match zone.music_at.at(now) {
-            Some(timed) => timed.as_deref(),
-            None => own,
-        };
-        Some((zones.id(&zone.name)?, music))
-    });
-    let chosen = plain.chain(named);
-    chosen
-        .filter_map(|(zone, music)| Some((zone, music?)))
-        .filter(|(_, music)| *music != config::OFF)
-        .collect()
+/// What zones play at this minute that have a say, by name; `None` is nothing.
+fn wanted<'a>(
+    config: &'a Config,
+    zones: &Zones,
+    now: Minute,
+) -> impl Iterator<Item = (ZoneId, Option<&'a str>)> {
+    config.zones.iter().filter_map(move |zone| {
+        let own = zone.music.as_ref().map(|name| Some(name.as_str()));
+        let timed = zone.music_at.at(now).map(Option::as_deref);
+        Some((zones.id(&zone.name)?, timed.or(own)?))
+    })
 }
 
 fn tuning(music: &config::Music) -> Tuning {

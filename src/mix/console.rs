@@ -175,11 +175,13 @@ impl Console {
         }
     }
 
-    /// Says which source each zone plays, by a crossfade of 20 ms; a zone that is not named plays
-    /// none. Music that no zone plays stands still until one does.
-    pub fn tune(&mut self, zones: BTreeMap<ZoneId, MusicId>) {
-        if zones != self.tunings.zones {
+    /// Says which source each zone plays, by a crossfade of 20 ms; `None` is none, and a zone that
+    /// is not named plays the `usual` one. An output of several zones plays what the first of them
+    /// wants that is named. Music that no zone plays stands still until one does.
+    pub fn tune(&mut self, zones: BTreeMap<ZoneId, Option<MusicId>>, usual: Option<MusicId>) {
+        if zones != self.tunings.zones || usual != self.tunings.usual {
             self.tunings.zones = zones;
+            self.tunings.usual = usual;
             self.route_again();
         }
     }

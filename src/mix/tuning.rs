@@ -32,8 +32,10 @@ impl Default for Tuning {
 pub(super) struct Tunings {
     /// Of the sources that are there.
     pub(super) sources: BTreeMap<MusicId, Tuning>,
-    /// What each zone wants to hear.
-    pub(super) zones: BTreeMap<ZoneId, MusicId>,
+    /// What zones want to hear that have a say; `None` is nothing.
+    pub(super) zones: BTreeMap<ZoneId, Option<MusicId>>,
+    /// What the others hear.
+    pub(super) usual: Option<MusicId>,
 }
 
 const LEFT: usize = 0;
@@ -47,15 +49,17 @@ impl Tunings {
         source.is_some_and(|tuning| tuning.rests_in_pages)
     }
 
-    /// The source that an output plays, the side of it and its gain: that of the first of its
-    /// zones that has one. Of several outputs of the same zones the first plays the left side, the
+    /// The source that an output plays, the side of it and its gain: as the first of its zones
+    /// wants it that has a say. Of several outputs of the same zones the first plays the left side, the
     /// second the right, and so on; one without a partner plays both.
     pub(super) fn at(&self, output: usize, routes: &Routes) -> Option<(usize, usize, f32)> {
         let zones = routes.outputs.get(output)?.zones;
-        let known = |music: &&MusicId| self.sources.contains_key(music);
-        let wanted = |zone: ZoneId| self.zones.get(&zone).filter(known);
-        let music = zones.iter().find_map(wanted)?;
-        let tuning = self.sources.get(music)?;
+        if zones.is_empty() {
+            return None;
+        }
+        let wanted = zones.iter().find_map(|zone| self.zones.get(&zone));
+        let music = wanted.copied().unwrap_or(self.usual)?;
+        let tuning = self.sources.get(&music)?;
         let is_alike = |other: &usize| routes.outputs[*other].zones == zones;
         let before = (0..output).filter(is_alike).count();
         let all = before + (output..routes.outputs.len()).filter(is_alike).count();
@@ -102,8 +106,8 @@ mod tests {
     fn outputs_of_a_zone_are_pairs_and_the_odd_one_plays_both_sides() {
         let mut tunings = Tunings::default();
         tunings.sources.insert(MusicId(3), Tuning::default());
-        tunings.zones.insert(ZoneId(0), MusicId(3));
-        tunings.zones.insert(ZoneId(1), MusicId(3));
+        tunings.zones.insert(ZoneId(0), Some(MusicId(3)));
+        tunings.zones.insert(ZoneId(1), Some(MusicId(3)));
         let routes = routes(&[&[0], &[0], &[1], &[0], &[2], &[]]);
         let expected = [
             Some((3, LEFT)),
@@ -119,12 +123,17 @@ mod tests {
     }
 
     #[test]
-    fn an_output_of_several_zones_plays_what_the_first_of_them_wants_that_is_there() {
+    fn of_several_zones_the_first_with_a_say_counts_and_else_the_usual() {
         let mut tunings = Tunings::default();
         tunings.sources.insert(MusicId(1), Tuning::default());
-        tunings.zones.insert(ZoneId(0), MusicId(0));
-        tunings.zones.insert(ZoneId(2), MusicId(1));
-        let routes = routes(&[&[0, 1, 2], &[0, 1]]);
-        assert_eq!(sides(&tunings, &routes), [Some((1, BOTH)), None]);
+        tunings.sources.insert(MusicId(2), Tuning::default());
+        tunings.usual = Some(MusicId(2));
+        tunings.zones.insert(ZoneId(1), None);
+        tunings.zones.insert(ZoneId(2), Some(MusicId(1)));
+        // One that is not there is silent, and so is an output of no zone.
+        tunings.zones.insert(ZoneId(3), Some(MusicId(9)));
+        let routes = routes(&[&[0, 2, 3], &[0, 1, 2], &[0], &[3], &[]]);
+        let expected = [Some((1, BOTH)), None, Some((2, BOTH)), None, None];
+        assert_eq!(sides(&tunings, &routes), expected);
     }
 }

@@ -22,8 +22,8 @@ fn site(tuning: Tuning) -> (Stage, StereoTx) {
     };
     let outputs = [0, 0, 1].map(route).into();
     stage.console.route(Routes { outputs }).unwrap();
-    let zones = [ZoneId(0), ZoneId(1)].map(|zone| (zone, RADIO));
-    stage.console.tune(BTreeMap::from(zones));
+    let zones = [ZoneId(0), ZoneId(1)].map(|zone| (zone, Some(RADIO)));
+    stage.console.tune(BTreeMap::from(zones), None);
     let tx = add(&mut stage, tuning);
     (stage, tx)
 }
@@ -168,12 +168,14 @@ fn what_nobody_plays_stands_still() {
     let (mut stage, mut tx) = site(Tuning::default());
     fill(&mut tx, 0);
     stage.run_ms(300);
-    stage.console.tune(BTreeMap::new());
+    stage.console.tune(BTreeMap::new(), None);
     stage.run_ms(100);
     let taken = tx.n_taken();
     stage.run_ms(500);
     assert_eq!(tx.n_taken(), taken);
-    stage.console.tune(BTreeMap::from([(ZoneId(1), RADIO)]));
+    stage
+        .console
+        .tune(BTreeMap::from([(ZoneId(1), Some(RADIO))]), None);
     stage.run_ms(300);
     assert!(tx.n_taken() > taken + 12_000);
     assert!(largest_step(stage.out(0, 0)) < 0.004);
