@@ -6,16 +6,16 @@ mod audio;
 mod calls;
 mod gone;
 mod later;
-mod schedule;
 mod music;
+mod schedule;
 mod server;
 mod sip;
 mod user;
 mod zone;
 
 use crate::config::model::{ACCOUNT, Account, Config, User};
-use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::music::Music;
+use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
