@@ -136,7 +136,8 @@ fn every_mistake_has_its_line_and_what_to_write() {
         ),
         (
             "[zone:yard]\noutputs = x\nmusic = pop",
-            "paging.conf:3: warning: [zone:yard] music: not supported by this version, ignored",
+            "paging.conf:3: [zone:yard] music = pop: there is no [music:pop]; write that section, or \
+             the name of one that is there",
         ),
         (
             "[audio]\noutputs = x",

@@ -110,7 +110,6 @@ fn zones(old: &Config, new: &Config, changes: &mut Changes) {
             changes.parts.insert(Part::Output);
         }
         changes.parts.insert(Part::Zones);
-        changes.parts.insert(Part::Music);
         changes.keys.push(format!("[{}]", zone.section()));
     }
 }

@@ -93,6 +93,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row("audio", "music-fade-out-duration", &["3.0", "-1"]),
     row("audio", "music-fade-in-duration", &["10.0", "0"]),
     row("audio", "music-fade-out-min", &["0", "33.3", "-12dB"]),
+    row("audio", "music", &["off"]),
     row("audio", "volume-music", &["80", "0", "-3dB", "33.3"]),
     row("audio", "volume-klaxon", &["150", "12.5%%"]),
     row("audio", "volume-call", &["0", "6dB"]),

@@ -19,6 +19,7 @@ impl Service {
             tracing::error!("zone {name}: there is no room for more zones before a restart");
         }
         self.tune_zones();
+        self.play_music();
         let ducked = self.core.snapshot().ducked;
         let audio = &self.config.audio;
         self.duck(ducked, audio.duck, audio.duck_attack);
