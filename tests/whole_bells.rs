@@ -42,19 +42,14 @@ fn bell(chime: &str, state: &str) -> String {
     )
 }
 
-/// The times of bells that the log says were heard.
+/// The times of bells that were heard, by what was measured.
 fn rung(log: &str) -> Vec<String> {
-    let rows = log
-        .lines()
-        .filter(|line| line.contains("bell lesson") && line.contains("heard"));
+    let rows = log.lines().filter(|line| line.contains("): heard"));
     let time = |line: &str| {
-        let at = line
-            .find("(20")
-            .map(|at| at + 1)
-            .unwrap_or_else(|| panic!("{line}"));
-        line[at..at + 19].to_owned()
+        let (_, rest) = line.split_once("bell lesson (")?;
+        rest.get(..19).map(str::to_owned)
     };
-    rows.map(time).collect()
+    rows.filter_map(time).collect()
 }
 
 #[test]

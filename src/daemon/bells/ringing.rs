@@ -1,12 +1,14 @@
 //! Which bell does the running daemon ring now?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::files::{self, Chimes};
 use super::keeper::Keeper;
+use crate::base::Pcm;
 use crate::bells::{Diary, Event, Mark, Memory, Occurrence};
 use crate::config::{Config, Mistake};
 
@@ -126,9 +128,9 @@ impl Ringing {
         due
     }
 
-    /// The sounds of bells by their files.
-    pub(in crate::daemon) fn chimes(&self) -> &Chimes {
-        &self.chimes
+    /// The sound of a file that a bell plays.
+    pub(in crate::daemon) fn chime(&self, file: &Path) -> Option<&Arc<Pcm>> {
+        self.chimes.get(file)
     }
 
     fn keep(&mut self) {

@@ -1,24 +1,34 @@
 //! How do bells ring in the running daemon?
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::Service;
-use crate::base::{PlayId, ZoneSet};
-use crate::config::Chime;
+use crate::base::{Pcm, PlayId, SoundId, ZoneSet};
+use crate::bells::Missed;
+use crate::config::{Chime, Schedule};
+use crate::control::{Clip, Input, Sound, Start};
 use crate::daemon::bells::Due;
 use crate::daemon::words;
 use crate::mix::Listening;
+use crate::page::{Busy, Extent, Priority};
+
+/// A bell that the core was told of.
+pub(super) struct Rung {
+    label: String,
+    pub(super) pcm: Arc<Pcm>,
+}
 
 /// A bell that sounds now.
 pub(super) struct Sounding {
-    bell: String,
+    label: String,
     listening: Listening,
 }
 
 impl Service {
-    /// Rings what is due by the clock on the wall.
+    /// Tells the core what is due by the clock on the wall.
     pub(super) fn look_at_bells(&mut self) {
         for due in self.bells.look(Timestamp::now()) {
             self.ring(&due);
@@ -46,39 +56,65 @@ impl Service {
         let Some(bell) = bells.find(|bell| bell.name == due.bell) else {
             return;
         };
-        let zones: ZoneSet = match bell.zones.as_slice() {
-            [] => self.zones.all(),
-            some => some.iter().filter_map(|name| self.zones.id(name)).collect(),
-        };
+        let zones = self.zones_of_bell(bell);
         let pcm = match &bell.play {
             Chime::Klaxon => self.klaxon.as_ref(),
-            Chime::File(path) => self.bells.chimes().get(path),
+            Chime::File(path) => self.bells.chime(path),
         };
-        let Some(pcm) = pcm else {
-            tracing::error!("{label} is not heard: its sound is not loaded");
+        let Some(pcm) = pcm.cloned().filter(|_| !zones.is_empty()) else {
+            tracing::error!("{label} is not heard: its sound or its zones are gone");
             return;
         };
-        self.n_bells += 1;
-        let play = PlayId(FIRST_PLAY + self.n_bells);
-        let gain = self.config.audio.volume_klaxon.level();
-        let listening = self.ears.listen(zones, self.console.vitals());
-        match self.console.play(play, pcm, zones, gain, None) {
-            Ok(()) => {
-                self.sounding.insert(
-                    play,
-                    Sounding {
-                        bell: label,
-                        listening,
-                    },
-                );
-            }
-            Err(why) => {
-                self.ears.stop(listening, self.console.vitals());
-                tracing::error!("{label} is not heard: {why}");
-            }
+        let patience = match bell.missed {
+            Missed::Skip => Duration::ZERO,
+            Missed::RingWithin(span) => span,
+        };
+        let id = SoundId(FIRST_SOUND + self.n_bells);
+        let start = Start {
+            name: format!("bell {}", bell.name),
+            zones,
+            priority: Priority(bell.priority),
+            busy: Busy::Queue,
+            extent: Extent::Whole,
+            clip: Clip {
+                sound: Sound::Stored(id),
+                duration: pcm.duration(),
+            },
+            times: 1,
+            gain: self.config.audio.volume_klaxon.level(),
+            klaxon: None,
+            end_tone: None,
+            queue_timeout: Some(patience.max(LEAST_PATIENCE)),
+        };
+        self.rung.insert(id, Rung { label, pcm });
+        self.n_bells = (self.n_bells + 1) % FIRST_SOUND;
+        while self.rung.len() > MOST_RUNG {
+            self.rung.pop_first();
         }
+        self.inputs.push_back(Input::Start(start));
     }
 
+    fn zones_of_bell(&self, bell: &Schedule) -> ZoneSet {
+        if bell.zones.is_empty() {
+            return self.zones.all();
+        }
+        let zones = bell.zones.iter();
+        zones.filter_map(|name| self.zones.id(name)).collect()
+    }
+
+    /// From here on it counts what comes out of the zones.
+    pub(super) fn bell_begins(&mut self, play: PlayId, sound: Sound, zones: ZoneSet) {
+        let Sound::Stored(id) = sound else {
+            return;
+        };
+        let Some(label) = self.rung.get(&id).map(|rung| rung.label.clone()) else {
+            return;
+        };
+        let listening = self.ears.listen(zones, self.console.vitals());
+        self.sounding.insert(play, Sounding { label, listening });
+    }
+
+    /// What came out of the zones while a bell sounded.
     pub(super) fn bell_ended(&mut self, play: PlayId) {
         let Some(sounding) = self.sounding.remove(&play) else {
             return;
@@ -89,11 +125,18 @@ impl Service {
             .map(|(zone, peak)| (self.zones.name(*zone), *peak));
         let heard = words::heard(named);
         if heard.contains("not heard") {
-            tracing::warn!("{}: {heard}", sounding.bell);
+            tracing::warn!("{}: {heard}", sounding.label);
         } else {
-            tracing::info!("{}: {heard}", sounding.bell);
+            tracing::info!("{}: {heard}", sounding.label);
         }
     }
 }
 
-const FIRST_PLAY: u64 = 1 << 63;
+/// Sounds of pages are counted from 0, those of bells from here.
+const FIRST_SOUND: u32 = 1 << 31;
+
+/// More bells than these do not wait for their zones at a time.
+const MOST_RUNG: usize = 64;
+
+/// Even a bell that must not be late waits for a page that is about to end.
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);

@@ -95,7 +95,10 @@ impl Service {
     ) {
         let pcm = match sound {
             Sound::Klaxon => self.klaxon.as_ref(),
-            Sound::Stored(id) => self.sounds.get(&id),
+            Sound::Stored(id) => {
+                let of_bell = || self.rung.get(&id).map(|rung| &rung.pcm);
+                self.sounds.get(&id).or_else(of_bell)
+            }
         };
         let Some(pcm) = pcm else {
             // The configuration took it away between the decision and now.
@@ -105,7 +108,9 @@ impl Service {
         if let Err(refusal) = self.console.play_klaxon(play, pcm, zones, gain, longest) {
             tracing::error!("a sound is not heard: {refusal}");
             self.inputs.push_back(Input::PlayEnded { play });
+            return;
         }
+        self.bell_begins(play, sound, zones);
     }
 
     /// What came out of the zones while the call was on the speakers, whoever made it.

@@ -43,7 +43,7 @@ use crate::net::{self, Media};
 use crate::output::timer::Tap;
 use crate::output::{self, Supervisor};
 use crate::sip::{self, Endpoint};
-use bells::Sounding;
+use bells::{Rung, Sounding};
 
 /// The running daemon.
 pub(super) struct Service {
@@ -68,7 +68,9 @@ pub(super) struct Service {
     bells: Ringing,
     /// Bells that sound now.
     sounding: BTreeMap<PlayId, Sounding>,
-    n_bells: u64,
+    /// Bells that the core was told of of late.
+    rung: BTreeMap<SoundId, Rung>,
+    n_bells: u32,
     console: Console,
     output: Supervisor,
     klaxon: Option<Arc<Pcm>>,
@@ -178,6 +180,7 @@ impl Service {
             listening: BTreeMap::new(),
             bells,
             sounding: BTreeMap::new(),
+            rung: BTreeMap::new(),
             n_bells: 0,
             console,
             output,
