@@ -458,8 +458,9 @@ const UNBOUND: u16 = 9;
 /// What RFC 3551 §4.2 gives for audio, and every phone does.
 const PTIME_MS: u32 = 20;
 
-/// More than any jitter worth waiting for; the receiver keeps far below.
-const LONGEST_FEED: Duration = Duration::from_secs(2);
+/// The receiver holds packets back as soon as the feed reaches as far as it is wanted, half a second
+/// at most. Whatever is longer is memory of each call, 32 kB a second.
+const LONGEST_FEED: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

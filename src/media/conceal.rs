@@ -71,30 +71,44 @@ impl Concealer {
         self.remember(&out[start..]);
     }
 
-    /// Appends `n` frames that lead from what was played to `sound`, and then `sound`.
+    /// Appends `n` frames that lead from what was played to `sound`, and then `sound`. Behind a
+    /// part of the gap that was played without knowing its end, a few frames are too few to come
+    /// back in: then the first of `sound` are blended too.
     pub(super) fn bridge(&mut self, n: usize, sound: &mut [f32], out: &mut Vec<f32>) {
-        // The last few frames of a long gap are too few to come back in.
-        let is_too_late = self.concealing && n < self.overlap();
-        if is_too_late || sound.len() < Continuation::shortest(self.rate) {
+        if sound.len() < Continuation::shortest(self.rate) {
             self.conceal(n, out);
             self.play(sound, Joint::Broken, out);
             return;
         }
+        let is_begun = self.concealing;
+        if !is_begun {
+            self.begin();
+        }
+        let least = if is_begun { self.overlap() } else { 0 };
+        let blended = n.max(least).min(n + sound.len());
         let start = out.len();
-        self.go_on(n, out);
-        // Over these frames only: a part of the gap may have been played without knowing its end.
-        let total = n as f32 + 1.0;
-        self.reversed.clear();
-        let known = sound.len().min(Continuation::longest(self.rate));
-        self.reversed.extend(sound[..known].iter().rev());
-        self.backward.begin(&self.reversed);
-        for (i, frame) in out[start..].iter_mut().rev().enumerate() {
-            let rise = 1.0 - (i + 1) as f32 / total;
-            *frame += (self.backward.next() - *frame) * rise;
+        self.lead_in(n, sound, out);
+        out.extend_from_slice(sound);
+        for (i, frame) in out[start..start + blended].iter_mut().enumerate() {
+            let rise = (i + 1) as f32 / (blended as f32 + 1.0);
+            let before = self.next();
+            *frame = before + (*frame - before) * rise;
         }
         self.end();
-        out.extend_from_slice(sound);
         self.remember(&out[start..]);
+    }
+
+    /// Appends `n` frames that continue `sound` backwards.
+    fn lead_in(&mut self, n: usize, sound: &[f32], out: &mut Vec<f32>) {
+        let known = sound.len().min(Continuation::longest(self.rate));
+        self.reversed.clear();
+        self.reversed.extend(sound[..known].iter().rev());
+        self.backward.begin(&self.reversed);
+        let start = out.len();
+        out.resize(start + n, 0.0);
+        for frame in out[start..].iter_mut().rev() {
+            *frame = self.backward.next();
+        }
     }
 
     /// Appends `sound`. If it follows a concealment, or `joint` says that it does not continue

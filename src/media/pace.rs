@@ -3,6 +3,15 @@
 use crate::media::Report;
 use crate::media::stretch::{self, Loudness};
 
+/// How the delay that some sound will have stands to what it should be, in frames.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Off {
+    /// Beyond what is wanted; below zero if less.
+    pub(super) surplus: f32,
+    /// What it falls short of what packets need to come in time.
+    pub(super) missing: f32,
+}
+
 /// Makes sound a little longer or shorter when the delay is off for more than a moment.
 pub(super) struct Pace {
     rate: usize,
@@ -44,8 +53,9 @@ impl Pace {
         (needed.max(0.0) as usize).clamp(least, most)
     }
 
-    /// Changes `sound`, which will be `surplus` frames later than wanted (earlier if below zero).
-    pub(super) fn adjust(&mut self, sound: &mut Vec<f32>, surplus: f32, report: &mut Report) {
+    /// Changes `sound`, which will be as far `off` as that says.
+    pub(super) fn adjust(&mut self, sound: &mut Vec<f32>, off: Off, report: &mut Report) {
+        let surplus = off.surplus;
         self.watch(surplus);
         self.surplus += (surplus - self.surplus) / MEAN_OF;
         let loudness = self.judge(sound);
@@ -53,6 +63,11 @@ impl Pace {
         self.n_heard = self.n_heard.saturating_add(1);
         let n = self.surplus.abs() as usize;
         if n < self.slop(loudness) || self.n_since_change < CHANGE_EVERY {
+            return;
+        }
+        // What is only better, not needed, can wait for a pause.
+        let is_urgent = self.surplus > 0.0 || off.missing > self.frames(LOUD_SLOP_MS) as f32;
+        if loudness == Loudness::Loud && !is_urgent {
             return;
         }
         let change = if self.surplus > 0.0 {
@@ -146,10 +161,25 @@ mod tests {
         let mut report = Report::default();
         for _ in 0..n {
             let mut sound = tone(level);
-            pace.adjust(&mut sound, surplus, &mut report);
+            let missing = -surplus;
+            pace.adjust(&mut sound, Off { surplus, missing }, &mut report);
             surplus += sound.len() as f32 - 160.0;
         }
         surplus
+    }
+
+    #[test]
+    fn a_delay_that_would_only_be_better_waits_for_a_pause() {
+        let mut report = Report::default();
+        let off = Off {
+            surplus: -160.0,
+            missing: 0.0,
+        };
+        let mut pace = Pace::new(8_000);
+        (0..40).for_each(|_| pace.adjust(&mut tone(0.3), off, &mut report));
+        assert_eq!(report.stretched, 0);
+        (0..4).for_each(|_| pace.adjust(&mut tone(0.003), off, &mut report));
+        assert!(report.stretched >= 80, "{}", report.stretched);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::codec::{Decoder, Restored};
 use crate::media::Report;
 use crate::media::card::Card;
 use crate::media::conceal::{Concealer, Joint};
-use crate::media::pace::Pace;
+use crate::media::pace::{Off, Pace};
 use crate::media::transit::Transit;
 use crate::rtp::{Insert, Reorder, Waiting};
 
@@ -296,9 +296,15 @@ impl Playout {
     }
 
     /// What is concealed at once: a whole part or multiple of a packet, so that the packet after
-    /// a lost one finds its place free.
+    /// a lost one finds its place free. Little, while that packet may come at any moment: the
+    /// less of the gap is gone, the better is the way back.
     fn piece(&self) -> usize {
-        let most = self.frames(PIECE).max(1);
+        let longest = if self.n_concealed < self.packet_frames {
+            PIECE
+        } else {
+            LATER_PIECE
+        };
+        let most = self.frames(longest).max(1);
         let packet = self.packet_frames.max(1);
         if packet < most {
             return most / packet * packet;
@@ -340,7 +346,6 @@ impl Playout {
     /// Takes the first sound out and puts it behind what fills the gap before it.
     fn play(&mut self, filling: Filling, now: Instant, reach: usize, report: &mut Report) {
         let n_missing = self.waiting.n_missing();
-        // As far as playing goes, a lost packet was as late as the one that shows the loss.
         for _ in 0..n_missing.min(MOST_LOST) {
             self.transit.lost(self.packet_frames);
         }
@@ -425,8 +430,11 @@ impl Playout {
         let filled = filling.frames();
         let delay = self.delay(now, position + overlap as u64, reach + filled);
         self.note_delay(delay, report);
-        let surplus = delay as f32 - self.wanted() as f32;
-        self.pace.adjust(&mut self.sound, surplus, report);
+        let off = Off {
+            surplus: delay as f32 - self.wanted() as f32,
+            missing: self.needed() as f32 - delay as f32,
+        };
+        self.pace.adjust(&mut self.sound, off, report);
         let joint = if overlap > 0 {
             Joint::Broken
         } else {
@@ -487,9 +495,14 @@ impl Playout {
         (reach as i64 + late).max(0) as usize
     }
 
-    /// The delay that is wanted: no packet that is as late as allowed finds the feed dry.
+    /// The delay that is wanted: with it, gaps are filled well.
     fn wanted(&self) -> usize {
         self.low_water() + self.transit.allowance() + self.pace.margin()
+    }
+
+    /// The delay that is needed: no packet that is as late as hardly any finds the feed dry.
+    fn needed(&self) -> usize {
+        self.low_water() + self.transit.needed() + self.pace.margin()
     }
 
     /// The reach at which something must go into the feed.
@@ -532,8 +545,10 @@ const MOST_LOST: u64 = 4;
 const N_PLACES: usize = 128;
 /// From a timer's due time until the sound is in the feed, on a busy machine.
 const WAKING: Duration = Duration::from_millis(3);
-/// What is concealed at once, at most: little, so that a packet that comes after all is hardly delayed.
-const PIECE: Duration = Duration::from_millis(5);
+/// What is concealed at once, at most, over the length of one packet.
+const PIECE: Duration = Duration::from_millis(1);
+/// The same from there on, to wake less often.
+const LATER_PIECE: Duration = Duration::from_millis(5);
 /// From here on a gap is a pause in the stream.
 const LONG_GAP: Duration = Duration::from_millis(60);
 /// More than this is never filled at once while there are packets to play.

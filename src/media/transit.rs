@@ -1,5 +1,6 @@
 //! How late do packets come, and how late will the next one be?
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// The lateness of packets, each against the fastest of the last seconds.
@@ -13,6 +14,11 @@ pub(super) struct Transit {
     late: Vec<u16>,
     at: usize,
     quantile: usize,
+    n_seen: u64,
+    /// How many packets were seen when one was found to be lost, as far as it is remembered.
+    lost_at: VecDeque<u64>,
+    /// Frames of the last packet that was lost.
+    lost_frames: usize,
 }
 
 impl Transit {
@@ -26,6 +32,9 @@ impl Transit {
             late: Vec::new(),
             at: 0,
             quantile: 0,
+            n_seen: 0,
+            lost_at: VecDeque::new(),
+            lost_frames: 0,
         }
     }
 
@@ -37,16 +46,17 @@ impl Transit {
         let floor = &mut self.floors[N_FLOORS - 1];
         *floor = Some(floor.map_or(transit, |f| f.min(transit)));
         let late = self.lateness(now, position);
+        self.n_seen += 1;
+        self.forget_lost();
         self.remember(late);
         late
     }
 
-    /// Takes note of a packet that never came: it could have been replaced well only `late`
-    /// frames after its time, when the next one was there.
-    pub(super) fn lost(&mut self, late: usize) {
-        for _ in 0..LOST_WEIGHS {
-            self.remember(late);
-        }
+    /// Takes note of a packet of so many frames that never came.
+    pub(super) fn lost(&mut self, frames: usize) {
+        self.lost_at.push_back(self.n_seen);
+        self.lost_frames = frames;
+        self.forget_lost();
     }
 
     /// How late something at `position` is at `now`, in frames; 0 if it is early.
@@ -62,14 +72,32 @@ impl Transit {
         self.floor().map(|floor| transit - floor)
     }
 
-    /// Frames of lateness that hardly any packet exceeds.
-    pub(super) fn allowance(&self) -> usize {
+    /// Frames of lateness that hardly any packet exceeds: with less, sound comes too late.
+    pub(super) fn needed(&self) -> usize {
         let least = if self.late.len() < N_NEWCOMER {
             NEWCOMER
         } else {
             PATIENCE
         };
         self.quantile.max(self.frames(least)).min(self.frames(MOST))
+    }
+
+    /// Frames of lateness that are worth their delay: a lost packet is replaced well only when the
+    /// next one is there.
+    pub(super) fn allowance(&self) -> usize {
+        self.needed().max(self.worth_for_loss())
+    }
+
+    /// Half a packet makes up for most of what a rare loss costs, and a longer delay must be got
+    /// by stretching speech.
+    fn worth_for_loss(&self) -> usize {
+        let n = self.lost_at.len();
+        let n_rare = self.n_seen.min(N_REMEMBERED as u64) as usize / RARE_LOSS_OF;
+        match n {
+            n if n <= n_rare => 0,
+            n if n < N_MANY_LOST => self.lost_frames / 2,
+            _ => self.lost_frames,
+        }
     }
 
     /// Positions start anew; what is known of the lateness stands.
@@ -106,6 +134,13 @@ impl Transit {
         }
     }
 
+    fn forget_lost(&mut self) {
+        let since = self.n_seen.saturating_sub(N_REMEMBERED as u64);
+        while self.lost_at.len() > N_REMEMBERED || self.lost_at.front().is_some_and(|&at| at < since) {
+            self.lost_at.pop_front();
+        }
+    }
+
     fn remember(&mut self, late: usize) {
         let late = late.min(self.frames(MOST)).min(usize::from(u16::MAX)) as u16;
         if self.late.len() < N_REMEMBERED {
@@ -137,15 +172,18 @@ const FLOOR_SPAN: Duration = Duration::from_millis(500);
 const N_REMEMBERED: usize = 512;
 /// One packet in so many may come later than the allowance: then it costs a short concealment.
 const ONE_ABOVE_OF: usize = 256;
-/// A lost packet counts so many times: its place is heard more than a late one's.
-const LOST_WEIGHS: usize = 2;
+/// One lost packet in so many is no reason to delay all others.
+const RARE_LOSS_OF: usize = 512;
+/// Of those that are remembered, about 1.5 %: then the end of every gap should be known.
+const N_MANY_LOST: usize = 8;
 /// How many packets between two looks at the quantile while nothing is later than it.
 const REFRESH: usize = 8;
 /// What a sender's timer and two threads' waking cost on a quiet machine.
 const PATIENCE: Duration = Duration::from_micros(500);
 /// The same, as long as little is known.
 const NEWCOMER: Duration = Duration::from_millis(3);
-const N_NEWCOMER: usize = 50;
+/// Enough to know the jitter, and over before most callers speak.
+const N_NEWCOMER: usize = 12;
 /// Beyond this, speech is no conversation and no announcement either.
 const MOST: Duration = Duration::from_millis(500);
 
@@ -180,6 +218,29 @@ mod tests {
     fn one_straggler_among_many_is_not_waited_for() {
         let transit = after(400, |i| if i == 300 { 90 } else { 0 });
         assert_eq!(transit.allowance(), 4);
+    }
+
+    #[test]
+    fn a_loss_is_worth_half_a_packet_and_many_a_whole_one() {
+        let mut transit = after(100, |_| 0);
+        transit.lost(160);
+        assert_eq!((transit.allowance(), transit.needed()), (80, 4));
+        (1..N_MANY_LOST).for_each(|_| transit.lost(160));
+        assert_eq!((transit.allowance(), transit.needed()), (160, 4));
+    }
+
+    #[test]
+    fn a_loss_is_forgotten_and_one_among_many_packets_is_not_minded() {
+        let mut transit = after(600, |_| 0);
+        transit.lost(160);
+        assert_eq!(transit.allowance(), 4);
+        transit.lost(160);
+        assert_eq!(transit.allowance(), 80);
+        let now = Instant::now();
+        (0..600).for_each(|i| {
+            transit.observe(now + 20 * MS * (600 + i), 5_000 + 160 * u64::from(600 + i));
+        });
+        assert_eq!(transit.lost_at.len(), 0);
     }
 
     #[test]

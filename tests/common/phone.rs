@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -306,6 +307,32 @@ impl Phone {
         std::thread::spawn(move || talk(&rtp, to, &sound, |_| Some(Duration::ZERO)))
     }
 
+    /// Speaks `sound` (8 kHz, whole packets) again and again beside the test, by a clock that is
+    /// `ppm` millionths too fast, until the result is dropped.
+    pub fn keep_talking(&self, sound: Arc<[f32]>, ppm: f64) -> Talking {
+        let (rtp, to) = (self.rtp.try_clone().unwrap(), self.media());
+        let (is_over, started) = (Arc::new(AtomicBool::new(false)), Instant::now());
+        let is_told = is_over.clone();
+        let interval = Duration::from_secs_f64(0.02 / (1.0 + ppm * 1e-6));
+        let thread = std::thread::spawn(move || {
+            for (i, frames) in (0u32..).zip(sound.chunks_exact(PACKET).cycle()) {
+                let due = started + interval * i;
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                if is_told.load(Ordering::Relaxed) {
+                    return;
+                }
+                // The other side may be gone by now.
+                let _ = rtp.send_to(&packet_at(i, u32::from(to.port()), frames), to);
+            }
+        });
+        Talking {
+            started,
+            interval,
+            is_over,
+            thread: Some(thread),
+        }
+    }
+
     /// RTP packets that came in since the last look.
     pub fn n_heard(&self) -> usize {
         let mut buffer = [0; 2_048];
@@ -454,6 +481,25 @@ impl Phone {
     }
 }
 
+/// A voice that goes on until this is dropped.
+pub struct Talking {
+    /// When the first packet was due.
+    pub started: Instant,
+    /// From packet to packet.
+    pub interval: Duration,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Talking {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// RFC 3261 section 17.1.1.2.
 const TIMER_1: Duration = Duration::from_millis(500);
 
@@ -506,10 +552,15 @@ fn talk(
 
 /// One RTP packet of PCMU (RFC 3550 section 5.1), the first of a talk with the marker.
 pub fn packet(sequence: u16, ssrc: u32, frames: &[f32]) -> Vec<u8> {
-    let marker = if sequence == 0 { 0x80 } else { 0 };
+    packet_at(u32::from(sequence), ssrc, frames)
+}
+
+/// The packet of that number in a talk that may be longer than sequence numbers reach.
+fn packet_at(number: u32, ssrc: u32, frames: &[f32]) -> Vec<u8> {
+    let marker = if number == 0 { 0x80 } else { 0 };
     let mut bytes = vec![0x80, marker];
-    bytes.extend(sequence.to_be_bytes());
-    bytes.extend((u32::from(sequence) * PACKET as u32).to_be_bytes());
+    bytes.extend((number as u16).to_be_bytes());
+    bytes.extend(number.wrapping_mul(PACKET as u32).to_be_bytes());
     bytes.extend(ssrc.to_be_bytes());
     bytes.extend(frames.iter().map(|&frame| ulaw(frame)));
     bytes
