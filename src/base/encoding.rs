@@ -172,6 +172,8 @@ const MOST_BYTES: u32 = 1_400;
 pub struct OpusWish {
     /// `maxaveragebitrate`, in bits a second.
     pub max_bitrate: Option<u32>,
+    /// `maxplaybackrate`, in frames a second: it renders nothing that a higher rate would add.
+    pub max_rate: Option<u32>,
     /// `useinbandfec`: it can restore a lost packet from the next.
     pub fec: bool,
     /// `cbr`: each packet shall be as long as the last.

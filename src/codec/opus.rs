@@ -73,6 +73,9 @@ fn carries_the_last(packet: &[u8]) -> bool {
 pub(super) struct Encoder {
     inner: OpusEncoder,
     wish: OpusWish,
+    /// To the rate that the peer can render.
+    thinner: Thinner,
+    thin: Vec<f32>,
     packet: Vec<u8>,
     /// Packets of digital silence in a row.
     n_silent: u32,
@@ -83,6 +86,8 @@ impl Encoder {
         Self {
             inner: made_for(wish),
             wish,
+            thinner: Thinner::new(RATE / rate_for(wish)),
+            thin: Vec::new(),
             packet: vec![0; MOST_BYTES],
             n_silent: 0,
         }
@@ -96,7 +101,10 @@ impl Encoder {
             }
             return;
         }
-        if let Ok(n) = self.inner.encode(pcm, pcm.len(), &mut self.packet) {
+        self.thin.clear();
+        self.thinner.take(pcm, &mut self.thin);
+        let (thin, n) = (&self.thin, self.thin.len());
+        if let Ok(n) = self.inner.encode(thin, n, &mut self.packet) {
             out.extend_from_slice(&self.packet[..n]);
         }
     }
@@ -118,15 +126,85 @@ impl Encoder {
 }
 
 fn made_for(wish: OpusWish) -> OpusEncoder {
-    let mut inner =
-        OpusEncoder::new(RATE as i32, 1, Application::Voip).expect("Opus knows 48 kHz and mono");
+    let rate = rate_for(wish);
+    let mut inner = OpusEncoder::new(rate as i32, 1, Application::Voip)
+        .expect("Opus knows these rates and mono");
     let most = wish.max_bitrate.unwrap_or(BITRATE).max(LEAST_BITRATE);
-    inner.bitrate_bps = BITRATE.min(most) as i32;
+    inner.bitrate_bps = bitrate_at(rate).min(most) as i32;
     inner.use_cbr = wish.cbr;
     inner.use_inband_fec = wish.fec;
     inner.packet_loss_perc = if wish.fec { EXPECTED_LOSS } else { 0 };
     inner.complexity = COMPLEXITY;
     inner
+}
+
+/// At which rate to encode: sound that the peer cannot render is not worth its bits (RFC 7587
+/// §6.1).
+fn rate_for(wish: OpusWish) -> usize {
+    match wish.max_rate {
+        Some(..12_000) => 8_000,
+        Some(..16_000) => 12_000,
+        Some(..24_000) => 16_000,
+        Some(..48_000) => 24_000,
+        Some(_) | None => RATE,
+    }
+}
+
+/// What RFC 7587 §3.1.1 recommends for speech in that band.
+fn bitrate_at(rate: usize) -> u32 {
+    match rate {
+        ..=8_000 => 12_000,
+        ..=12_000 => 16_000,
+        ..=16_000 => 20_000,
+        ..=24_000 => 28_000,
+        _ => BITRATE,
+    }
+}
+
+/// Lowers a rate by a whole factor.
+struct Thinner {
+    factor: usize,
+    /// A low-pass below half the lower rate.
+    taps: Vec<f32>,
+    /// The end of what came before, one frame shorter than the filter.
+    past: Vec<f32>,
+}
+
+impl Thinner {
+    /// Of factor 1 it changes nothing.
+    fn new(factor: usize) -> Self {
+        let n = if factor == 1 { 1 } else { TAPS * factor + 1 };
+        let taps: Vec<f32> = (0..n).map(|i| tap(i, n, factor)).collect();
+        let sum: f32 = taps.iter().sum();
+        Self {
+            factor,
+            taps: taps.into_iter().map(|tap| tap / sum).collect(),
+            past: vec![0.0; n - 1],
+        }
+    }
+
+    /// Appends what is left of `frames`, a multiple of the factor.
+    fn take(&mut self, frames: &[f32], out: &mut Vec<f32>) {
+        self.past.extend_from_slice(frames);
+        let windows = self.past.windows(self.taps.len()).step_by(self.factor);
+        out.extend(windows.map(|heard| {
+            heard
+                .iter()
+                .zip(&self.taps)
+                .map(|(x, tap)| x * tap)
+                .sum::<f32>()
+        }));
+        self.past.drain(..frames.len());
+    }
+}
+
+/// Of a sinc in a Hann window.
+fn tap(i: usize, n: usize, factor: usize) -> f32 {
+    use std::f32::consts::PI;
+    let off = i as f32 - (n - 1) as f32 / 2.0;
+    let x = PI * off * CUTOFF / factor as f32;
+    let sinc = if off == 0.0 { 1.0 } else { x.sin() / x };
+    sinc * (0.5 + 0.5 * (2.0 * PI * off / (n + 1) as f32).cos())
 }
 
 /// Packets that say "silence" in the fullband CELT mode: three bytes, and no work for anyone.
@@ -155,6 +233,9 @@ fn finite(x: f32) -> f32 {
 }
 
 const RATE: usize = 48_000;
+/// Frames of the lower rate that the low-pass sees, and where it begins to fall.
+const TAPS: usize = 32;
+const CUTOFF: f32 = 0.92;
 /// 120 ms, the most that a packet may hold.
 const LONGEST: usize = RATE * 120 / 1_000;
 /// 2.5 ms: what is made up comes in multiples of this.
@@ -171,3 +252,64 @@ const COMPLEXITY: i32 = 5;
 const LAST_WORD: u32 = 3;
 /// 400 ms of 20: how often silence is confirmed to a peer who wants it unsent (RFC 7587 §3.1.3).
 const DTX_EVERY: u32 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(hz: f32, from: usize) -> Vec<f32> {
+        let frame = |i| (std::f32::consts::TAU * hz * i as f32 / RATE as f32).sin() * 0.3;
+        (from..from + 960).map(frame).collect()
+    }
+
+    fn power(frames: &[f32]) -> f32 {
+        frames.iter().map(|x| x * x).sum::<f32>() / frames.len() as f32
+    }
+
+    /// What of a tone comes out of a decoder, as power, when the peer renders only `max_rate`.
+    fn heard(hz: f32, max_rate: Option<u32>) -> (f32, usize) {
+        let wish = OpusWish {
+            max_rate,
+            ..OpusWish::default()
+        };
+        let (mut encoder, mut decoder) = (Encoder::new(wish), Decoder::new());
+        let (mut heard, mut n_bytes) = (Vec::new(), 0);
+        for packet in 0..50 {
+            let mut payload = Vec::new();
+            encoder.encode(&tone(hz, packet * 960), &mut payload);
+            n_bytes += payload.len();
+            decoder.decode(&payload, &mut heard);
+        }
+        assert_eq!(heard.len(), 50 * 960);
+        (power(&heard[RATE / 2..]), n_bytes)
+    }
+
+    #[test]
+    fn what_the_peer_cannot_render_is_not_sent() {
+        let whole = power(&tone(1_000.0, 0));
+        for max_rate in [8_000, 12_000, 16_000, 24_000] {
+            let (low, n_bytes) = heard(1_000.0, Some(max_rate));
+            assert!(low > whole * 0.7, "{max_rate}: {low} of {whole}");
+            let band = max_rate as f32 / 2.0;
+            let (high, _) = heard(band * 1.3, Some(max_rate));
+            assert!(high < whole * 0.01, "{max_rate}: {high} of {whole}");
+            let (_, n_usual) = heard(1_000.0, None);
+            assert!(
+                n_bytes < n_usual,
+                "{max_rate}: {n_bytes} of {n_usual} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rate_is_lowered_evenly_over_packets() {
+        let mut thinner = Thinner::new(3);
+        let mut thin = Vec::new();
+        (0..10).for_each(|i| thinner.take(&tone(1_000.0, i * 960), &mut thin));
+        assert_eq!(thin.len(), 3_200);
+        let steps = thin[100..].windows(2).map(|w| (w[1] - w[0]).abs());
+        let largest = steps.fold(0.0, f32::max);
+        let most = std::f32::consts::TAU * 1_000.0 / 16_000.0 * 0.3;
+        assert!(largest < most * 1.02, "{largest} of {most}");
+    }
+}

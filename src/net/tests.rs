@@ -118,6 +118,7 @@ const SENDER: SenderSettings = SenderSettings {
     ptime: Duration::from_millis(20),
     opus: OpusWish {
         max_bitrate: None,
+        max_rate: None,
         fec: false,
         cbr: false,
         dtx: false,

@@ -207,13 +207,17 @@ fn wishes_for_opus_are_heard() {
     assert_eq!(with(""), OpusWish::default());
     assert_eq!(
         with("a=fmtp:107 stereo=1; maxplaybackrate=16000\n"),
-        OpusWish::default()
+        OpusWish {
+            max_rate: Some(16_000),
+            ..OpusWish::default()
+        }
     );
     assert_eq!(with("a=fmtp:111 useinbandfec=1\n"), OpusWish::default());
     assert_eq!(
         with("a=fmtp:107 minptime=10; UseInbandFEC=1 ;usedtx=1;cbr=1;maxaveragebitrate=20000\n"),
         OpusWish {
             max_bitrate: Some(20_000),
+            max_rate: None,
             fec: true,
             cbr: true,
             dtx: true,

@@ -41,6 +41,7 @@ pub(super) fn opus_wish(media: &Media, payload_type: u8) -> OpusWish {
             "useinbandfec" => wish.fec = value == "1",
             "cbr" => wish.cbr = value == "1",
             "usedtx" => wish.dtx = value == "1",
+            "maxplaybackrate" => wish.max_rate = value.parse().ok(),
             "maxaveragebitrate" => wish.max_bitrate = value.parse().ok(),
             _ => {}
         }

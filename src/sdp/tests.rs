@@ -41,6 +41,7 @@ const PLAIN: Agreed = Agreed {
     event_clock_rate: 8_000,
     opus: OpusWish {
         max_bitrate: None,
+        max_rate: None,
         fec: false,
         cbr: false,
         dtx: false,

@@ -11,6 +11,7 @@ use crate::media::{Receiver, ReceiverSettings};
 
 const FEC: OpusWish = OpusWish {
     max_bitrate: None,
+    max_rate: None,
     fec: true,
     cbr: false,
     dtx: false,
