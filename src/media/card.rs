@@ -28,6 +28,8 @@ pub(super) struct Card {
     block: usize,
     smaller: Smaller,
     n_certain: u32,
+    /// Steps that were larger than the block is believed to be, since one was as large.
+    n_larger: u32,
     probe_from: Option<Instant>,
     n_probes: u32,
 }
@@ -54,6 +56,7 @@ impl Card {
             block: (rate * FIRST_BLOCK.as_secs_f64()) as usize,
             smaller: Smaller::default(),
             n_certain: 0,
+            n_larger: 0,
             probe_from: None,
             n_probes: N_FIRST_PROBES,
         }
@@ -125,22 +128,30 @@ impl Card {
         now + half_block.max(SHORTEST_PROBE)
     }
 
-    /// Learns from a step: within less than half its own length there was only one block.
+    /// Learns from a step: within clearly less than half its own length there was only one block.
     fn measure(&mut self, step: usize, since: Duration) {
         let passed = since.as_secs_f64() * self.rate;
         if step == 0 || passed > self.block as f64 {
             return;
         }
-        let certain = passed < step as f64 / 2.0;
+        let certain = passed < step as f64 * SURELY_ONE;
         if certain && step > self.block {
-            self.block = step;
+            self.n_larger += 1;
+            // A callback that came late stands close to the next: together they look like one.
+            if self.n_certain < N_KNOWN || self.n_larger > 1 {
+                self.block = step;
+                self.n_larger = 0;
+            }
             self.smaller = Smaller::default();
         } else if step + 1 < self.block {
             self.smaller.n += 1;
             self.smaller.largest = self.smaller.largest.max(step);
         } else {
             self.smaller = Smaller::default();
-            self.n_certain += u32::from(certain);
+            if certain {
+                self.n_certain += 1;
+                self.n_larger = 0;
+            }
         }
         if self.smaller.n >= N_SMALLER {
             self.block = self.smaller.largest;
@@ -164,6 +175,10 @@ impl Card {
 /// What a card is taken for until it is known: 256 frames at 48 kHz are a usual period. A voice
 /// on a slower card starts by itself when it has enough for a block.
 const FIRST_BLOCK: Duration = Duration::from_micros(5_333);
+/// Of a step's own length; two blocks are at least half of their sum apart.
+const SURELY_ONE: f64 = 0.45;
+/// Steps as large as the block that make it known.
+const N_KNOWN: u32 = 8;
 /// Smaller steps in a row that make a smaller block: one alone may be half of one.
 const N_SMALLER: u32 = 6;
 /// More than the reader's steering of 0.5 % of the rate.

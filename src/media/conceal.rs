@@ -44,6 +44,15 @@ impl Concealer {
         self.concealing
     }
 
+    /// How many frames at the end of what went out were made up.
+    pub(super) fn n_made_up(&self) -> usize {
+        if self.concealing {
+            self.forward.produced()
+        } else {
+            0
+        }
+    }
+
     /// Whether a concealment has gone on until nothing is left of the sound.
     pub(super) fn is_silent(&self) -> bool {
         self.concealing && self.forward.is_silent()

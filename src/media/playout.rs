@@ -299,7 +299,7 @@ impl Playout {
     /// a lost one finds its place free. Little, while that packet may come at any moment: the
     /// less of the gap is gone, the better is the way back.
     fn piece(&self) -> usize {
-        let longest = if self.n_concealed < self.packet_frames {
+        let longest = if self.concealer.n_made_up() < self.packet_frames.min(self.frames(SOON)) {
             PIECE
         } else {
             LATER_PIECE
@@ -545,7 +545,9 @@ const MOST_LOST: u64 = 4;
 const N_PLACES: usize = 128;
 /// From a timer's due time until the sound is in the feed, on a busy machine.
 const WAKING: Duration = Duration::from_millis(3);
-/// What is concealed at once, at most, over the length of one packet.
+/// How long a gap is worth to be filled in small pieces: a packet of the usual length.
+const SOON: Duration = Duration::from_millis(20);
+/// What is concealed at once, at most, at first.
 const PIECE: Duration = Duration::from_millis(1);
 /// The same from there on, to wake less often.
 const LATER_PIECE: Duration = Duration::from_millis(5);

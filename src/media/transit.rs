@@ -136,7 +136,9 @@ impl Transit {
 
     fn forget_lost(&mut self) {
         let since = self.n_seen.saturating_sub(N_REMEMBERED as u64);
-        while self.lost_at.len() > N_REMEMBERED || self.lost_at.front().is_some_and(|&at| at < since) {
+        while self.lost_at.len() > N_REMEMBERED
+            || self.lost_at.front().is_some_and(|&at| at < since)
+        {
             self.lost_at.pop_front();
         }
     }
