@@ -13,7 +13,7 @@ use crate::common::sipp::Sipp;
 use crate::meter::{Memory, Span};
 use crate::peers::{Baresip, IdleClient};
 use crate::report::{Peer, Report};
-use crate::voice;
+use crate::{codecs, crowds, drift, voice};
 
 /// How long to look.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,16 +35,21 @@ impl Effort {
 type Take = fn(Effort, &mut Report);
 
 /// In the order of the table, by the words that choose one.
-pub const ALL: [(&str, Take); 8] = [
+pub const ALL: [(&str, Take); 10] = [
     ("start", start),
     ("answer", answer),
     ("idle", idle),
-    ("talk", talk),
+    ("calls", crowds::calls),
+    ("xruns", crowds::xruns),
     ("rush", rush),
     ("delay", voice::delay),
     ("jitter", voice::jitter),
     ("loss", voice::loss),
+    ("codecs", codecs::codecs),
 ];
+
+/// Those that take longer than all the others together.
+pub const LONG: [(&str, Take); 1] = [("drift", drift::drift)];
 
 /// A page of a file that was just built is dirty until the disk has it, and would count as memory
 /// that the program has written.
@@ -64,7 +69,7 @@ pub fn open(jackd: &Jackd) -> Conf {
     Conf::jack(jackd).calls("hold-concurrent = no")
 }
 
-fn daemon(jackd: &Jackd) -> Daemon {
+pub fn daemon(jackd: &Jackd) -> Daemon {
     let daemon = Daemon::start(&open(jackd));
     jackd.wait_until_fed("system:playback_2", "paging:", SOON);
     daemon
@@ -164,7 +169,7 @@ struct Alone {
 }
 
 /// Somebody who takes calls.
-trait Callee {
+pub trait Callee {
     fn pid(&self) -> u32;
     fn sip(&self) -> SocketAddr;
     fn user(&self) -> &'static str;
@@ -219,107 +224,6 @@ fn at_rest(effort: Effort, pid: u32) -> f64 {
     let span = Span::begin(&[pid]);
     pause(Duration::from_secs(effort.pick(15, 4)));
     span.percent()[0]
-}
-
-/// Fifty callers who talk at once into one zone.
-fn talk(effort: Effort, report: &mut Report) {
-    let runs: Vec<Crowd> = (0..effort.pick(3, 1)).map(|_| crowd(effort)).collect();
-    let middle = |of: fn(&Crowd) -> f64| median(&runs.iter().map(of).collect::<Vec<f64>>());
-    let guilty: u64 = runs.iter().map(|run| run.n_guilty).sum();
-    report.none("50 callers talk: xruns by the daemon", guilty, "all runs");
-    let [talking, before] = [|run: &Crowd| run.n_xruns, |run: &Crowd| run.n_xruns_before];
-    let all = |of: fn(&Crowd) -> u64| runs.iter().map(of).collect::<Vec<u64>>();
-    let note = format!(
-        "a run: {:?}; as long before, nobody talking: {:?}",
-        all(talking),
-        all(before)
-    );
-    let what = "50 callers talk: xruns of the machine";
-    report.seen(what, median(&all(talking)), note);
-    let cpu = middle(|run| run.percent);
-    report.told("50 callers talk: of one core", cpu, "%", &[]);
-    let memory = middle(|run| run.mb_a_call);
-    let what = "memory of one further call";
-    report.below(what, memory, 0.15, "MB", &[]);
-}
-
-struct Crowd {
-    /// Cycles that the daemon did not finish in time, so says the server.
-    n_guilty: u64,
-    /// Cycles that came late for any reason.
-    n_xruns: u64,
-    n_xruns_before: u64,
-    percent: f64,
-    mb_a_call: f64,
-}
-
-fn crowd(effort: Effort) -> Crowd {
-    let jackd = jackd();
-    let daemon = daemon(&jackd);
-    let pid = daemon.process.pid();
-    let span = Duration::from_secs(effort.pick(20, 5));
-    // What joining the graph may have cost is told by now.
-    pause(Duration::from_secs(2));
-    let before = xruns(&daemon);
-    pause(span);
-    let n_xruns_before = xruns(&daemon) - before;
-
-    let seconds = span.as_secs_f32() + 8.0;
-    let first = Caller::new(&daemon, seconds);
-    pause(Duration::from_secs(2));
-    let with_one = Memory::of(pid);
-    let others: Vec<Caller> = (1..CROWD).map(|_| Caller::new(&daemon, seconds)).collect();
-    pause(Duration::from_secs(2));
-    let with_all = Memory::of(pid);
-    let (before, unfinished_before) = (xruns(&daemon), unfinished(&jackd));
-    let used = Span::begin(&[pid]);
-    pause(span);
-    let crowd = Crowd {
-        n_guilty: unfinished(&jackd) - unfinished_before,
-        n_xruns: xruns(&daemon) - before,
-        n_xruns_before,
-        percent: used.percent()[0],
-        mb_a_call: (with_all.own_mb - with_one.own_mb) / (CROWD - 1) as f64,
-    };
-    for mut caller in std::iter::once(first).chain(others) {
-        caller.talking.join().expect("it talks to its end");
-        caller.phone.hang_up();
-    }
-    crowd
-}
-
-struct Caller {
-    phone: Phone,
-    talking: std::thread::JoinHandle<Instant>,
-}
-
-impl Caller {
-    fn new(daemon: &Daemon, seconds: f32) -> Self {
-        let mut phone = daemon.phone();
-        phone.call("100", SOON);
-        let talking = phone.start_talking(signal::speech(8_000, seconds));
-        Self { phone, talking }
-    }
-}
-
-/// Cycles so far in which the server found that the daemon was not ready. When the server itself
-/// woke late, because the machine had other things to do, it names nobody.
-fn unfinished(jackd: &Jackd) -> u64 {
-    let log = jackd.log();
-    let named = log.lines().filter(|line| line.contains("client = paging"));
-    named.count() as u64
-}
-
-/// What the daemon has said so far of sound that came too late.
-fn xruns(daemon: &Daemon) -> u64 {
-    // The daemon tells within half a second.
-    pause(Duration::from_millis(600));
-    let log = daemon.process.log();
-    let late = log.lines().filter_map(|line| {
-        let (_, rest) = line.split_once("sound: late ")?;
-        rest.split(' ').next()?.parse::<u64>().ok()
-    });
-    late.sum()
 }
 
 /// SIPp's own caller, 200 calls a second for half a minute, and what is left of it; and again, to
@@ -377,13 +281,11 @@ fn ms(span: Duration) -> f64 {
     span.as_secs_f64() * 1e3
 }
 
-fn pause(span: Duration) {
+pub fn pause(span: Duration) {
     std::thread::sleep(span);
 }
 
 pub const SOON: Duration = Duration::from_secs(5);
-
-const CROWD: usize = 50;
 
 /// The daemon gives memory back 35 s after the last call, when the transactions are forgotten
 /// (64·T1, RFC 3261 section 17), and looks once a second.

@@ -15,8 +15,12 @@
 )]
 #![allow(unreachable_pub, reason = "a program of its own")]
 
+mod clear;
+mod codecs;
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod crowds;
+mod drift;
 mod figures;
 mod meter;
 mod peers;
@@ -43,7 +47,14 @@ fn main() -> ExitCode {
         false => Effort::Full,
     };
     figures::settle_files();
-    report::run(&figures::ALL, &arguments, |take, report| {
+    // What takes long must be asked for by its word.
+    let is_told_what = arguments.iter().any(|word| !word.starts_with("--"));
+    let steps = if is_told_what {
+        [&figures::ALL[..], &figures::LONG[..]].concat()
+    } else {
+        figures::ALL.to_vec()
+    };
+    report::run(&steps, &arguments, |take, report| {
         take(effort, report)
     })
 }

@@ -103,7 +103,7 @@ fn config(sip: SocketAddr) -> String {
     format!(
         "poll_method epoll\nsip_listen {sip}\naudio_player jack\naudio_source ausine,440\n\
          audio_alert jack\nausrc_srate 48000\nauplay_srate 48000\nauplay_channels 1\nauplay_format float\nausrc_channels 2\n\
-         audio_level no\nrtp_stats no\ncall_local_timeout 120\njack_connect_ports yes\n\
+         audio_level no\nrtp_stats no\ncall_local_timeout 120\ncall_max_calls 200\njack_connect_ports yes\n\
          module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\n\
          module ausine.so\nmodule jack.so\nmodule_app account.so\nmodule_app menu.so\n"
     )

@@ -10,22 +10,19 @@
 //! once. The delay counts from the sending of the packet whose first frame it is; from mouth to
 //! speaker the time of a packet comes on top.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::clear::{Band, PESQ_PYTHON, SENTENCES, pesq, speak};
 use crate::common::daemon::Daemon;
-use crate::common::folder::{Folder, in_repository};
+use crate::common::folder::Folder;
 use crate::common::jack_client::Recorder;
 use crate::common::jackd::Jackd;
 use crate::common::measure::{decimate, median, pieces};
 use crate::common::phone::Phone;
-use crate::common::signal::{Dice, from_ulaw, read_wav, ulaw, write_wav};
+use crate::common::signal::{Dice, from_ulaw, ulaw};
 use crate::figures::{Effort, SOON, open};
 use crate::peers::Baresip;
 use crate::report::{Peer, Report};
-
-/// A python that has the package pesq; scripts/measure makes it.
-const PESQ_PYTHON: &str = "target/pesq/bin/python";
 
 /// Periods of JACK in frames, with the delays in milliseconds that are promised for them.
 const PERIODS: [(u32, f64); 3] = [(128, 20.0), (256, 25.0), (1_024, 50.0)];
@@ -51,9 +48,9 @@ fn codec_alone(effort: Effort, report: &mut Report) {
     let judged: Option<Vec<f64>> = SENTENCES[..effort.pick(8, 2)]
         .iter()
         .map(|text| {
-            let said = speak(&folder, text);
+            let said = speak(&folder, text, 8_000);
             let heard: Vec<f32> = said.iter().map(|frame| from_ulaw(ulaw(*frame))).collect();
-            pesq(&folder, &said, &heard)
+            pesq(&folder, Band::Narrow, &said, &heard)
         })
         .collect();
     if let Some(judged) = judged {
@@ -136,7 +133,7 @@ impl Bench {
     fn runs(&self, effort: Effort, fate: impl Fn(&mut Dice) -> Option<Duration>) -> Runs {
         let (mut ours, mut theirs) = (Side::default(), Side::default());
         for (n, text) in SENTENCES[..effort.pick(8, 2)].iter().enumerate() {
-            let speech = speak(&self.folder, text);
+            let speech = speak(&self.folder, text, 8_000);
             let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (n as u64 + 1));
             let fates: Vec<Option<Duration>> =
                 speech.chunks(PACKET).map(|_| fate(&mut dice)).collect();
@@ -180,38 +177,12 @@ impl Bench {
             late: sure.map(|piece| piece.late_ms).collect(),
             pesq: pesq(
                 &self.folder,
+                Band::Narrow,
                 speech,
                 &decimate(&heard[from..], rate as usize / 8_000),
             ),
         }
     }
-}
-
-/// The voice of a machine, 8 kHz, at the level of a telephone.
-fn speak(folder: &Folder, text: &str) -> Vec<f32> {
-    let (raw, wav) = (folder.join("raw.wav"), folder.join("speech.wav"));
-    let mut voice = Command::new("espeak-ng");
-    let voice = voice.args(["-v", "en-us", "-s", "150", "-w"]).arg(&raw);
-    assert!(voice.arg(text).status().is_ok_and(|s| s.success()));
-    let mut convert = Command::new("sox");
-    let convert = convert
-        .arg(&raw)
-        .args(["-r", "8000", "-c", "1", "-b", "16"]);
-    let convert = convert.arg(&wav).args(["norm", "-3", "pad", "0.3", "0.3"]);
-    assert!(convert.status().is_ok_and(|s| s.success()));
-    read_wav(&wav).1
-}
-
-/// ITU-T P.862 by the package pesq of Python.
-fn pesq(folder: &Folder, said: &[f32], heard: &[f32]) -> Option<f64> {
-    let python = in_repository(PESQ_PYTHON);
-    let (reference, degraded) = (folder.join("said.wav"), folder.join("heard.wav"));
-    write_wav(&reference, 8_000, &[said]);
-    write_wav(&degraded, 8_000, &[heard]);
-    let mut command = Command::new(python);
-    let command = command.args(["-c", PESQ]).args([reference, degraded]);
-    let output = command.output().ok()?;
-    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
 impl Side {
@@ -258,29 +229,5 @@ impl Report {
     }
 }
 
-/// Reference and degraded file, 8 kHz.
-const PESQ: &str = "
-import sys, wave
-import numpy
-from pesq import pesq
-
-def read(path):
-    with wave.open(path) as file:
-        return numpy.frombuffer(file.readframes(file.getnframes()), dtype=numpy.int16)
-
-print(pesq(8000, read(sys.argv[1]), read(sys.argv[2]), 'nb'))
-";
-
 /// Frames of a packet of 20 ms at 8 kHz.
 const PACKET: usize = 160;
-
-const SENTENCES: [&str; 8] = [
-    "The bus to the old harbour leaves from platform four. Please have your tickets ready.",
-    "Would the owner of the blue van please move it away from the loading gate at once.",
-    "Lunch is served in the main hall until half past one. Today there is soup and fresh bread.",
-    "This is a test of the alarm. There is no danger, and nobody needs to leave the building.",
-    "A small dog was found beside the garden shop. It waits for its family at the front desk.",
-    "All pupils of class seven meet their teacher at the sports field in ten minutes from now.",
-    "Doctor Miller, please call the ward on the third floor. Doctor Miller, the third floor.",
-    "The store will close in a quarter of an hour. Thank you for your visit, and good night.",
-];

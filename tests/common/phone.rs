@@ -174,6 +174,16 @@ impl Phone {
     pub fn answered(&mut self, longest: Duration) -> Message {
         let answer = self.expect_final(longest);
         assert_eq!(answer.status(), 200, "{}", answer.text);
+        self.take_up(answer)
+    }
+
+    /// As `answered`; `None` if it was refused or nobody answered.
+    pub fn try_answered(&mut self, longest: Duration) -> Option<Message> {
+        let answer = self.final_response(longest)?;
+        (answer.status() == 200).then(|| self.take_up(answer))
+    }
+
+    fn take_up(&mut self, answer: Message) -> Message {
         self.call.media = Some(media_address(answer.body()));
         self.call.way = way(&answer);
         self.acknowledge(200);
