@@ -54,7 +54,5 @@ fn main() -> ExitCode {
     } else {
         figures::ALL.to_vec()
     };
-    report::run(&steps, &arguments, |take, report| {
-        take(effort, report)
-    })
+    report::run(&steps, &arguments, |take, report| take(effort, report))
 }

@@ -153,10 +153,10 @@ fn rate_for(wish: OpusWish) -> usize {
 /// What RFC 7587 §3.1.1 recommends for speech in that band.
 fn bitrate_at(rate: usize) -> u32 {
     match rate {
-        ..=8_000 => 12_000,
-        ..=12_000 => 16_000,
-        ..=16_000 => 20_000,
-        ..=24_000 => 28_000,
+        8_000 => 12_000,
+        12_000 => 16_000,
+        16_000 => 20_000,
+        24_000 => 28_000,
         _ => BITRATE,
     }
 }
