@@ -103,6 +103,15 @@ impl Encoder {
         Self { encoding, kind }
     }
 
+    /// So much of what is sent gets lost, 0.0 to 1.0: a codec that can protects itself, if the peer
+    /// has agreed. Nothing is lost until this is called.
+    pub fn expect_loss(&mut self, lost: f32) {
+        match &mut self.kind {
+            EncoderKind::Opus(encoder) => encoder.expect_loss(lost),
+            EncoderKind::G711(_) | EncoderKind::G722(_) | EncoderKind::L16 => {}
+        }
+    }
+
     /// Appends the payload for `pcm`, which is at the encoding's audio rate and as long as a
     /// packet; what exceeds full scale is clipped and what is no number is silence.
     pub fn encode(&mut self, pcm: &[f32], out: &mut Vec<u8>) {

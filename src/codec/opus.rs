@@ -79,18 +79,28 @@ pub(super) struct Encoder {
     packet: Vec<u8>,
     /// Packets of digital silence in a row.
     n_silent: u32,
+    /// Of a hundred packets, as the peer reports it.
+    n_lost: i32,
 }
 
 impl Encoder {
     pub(super) fn new(wish: OpusWish) -> Self {
         Self {
-            inner: made_for(wish),
+            inner: made_for(wish, 0),
             wish,
+            n_lost: 0,
             thinner: Thinner::new(RATE / rate_for(wish)),
             thin: Vec::new(),
             packet: vec![0; MOST_BYTES],
             n_silent: 0,
         }
+    }
+
+    /// So much is lost on the way, 0.0 to 1.0. A copy of each packet in the next costs clearness,
+    /// so it goes along only while it is of use.
+    pub(super) fn expect_loss(&mut self, lost: f32) {
+        self.n_lost = (lost * 100.0).round() as i32;
+        prepare(&mut self.inner, self.wish, self.n_lost);
     }
 
     /// Adds nothing if nothing need be sent: silence, to a peer who wants none.
@@ -115,7 +125,7 @@ impl Encoder {
         let is_silent = pcm.iter().all(|&x| x == 0.0);
         if !is_silent {
             if self.n_silent > LAST_WORD {
-                self.inner = made_for(self.wish);
+                self.inner = made_for(self.wish, self.n_lost);
             }
             self.n_silent = 0;
             return false;
@@ -125,17 +135,29 @@ impl Encoder {
     }
 }
 
-fn made_for(wish: OpusWish) -> OpusEncoder {
+fn made_for(wish: OpusWish, n_lost: i32) -> OpusEncoder {
     let rate = rate_for(wish);
     let mut inner = OpusEncoder::new(rate as i32, 1, Application::Voip)
         .expect("Opus knows these rates and mono");
-    let most = wish.max_bitrate.unwrap_or(BITRATE).max(LEAST_BITRATE);
-    inner.bitrate_bps = bitrate_at(rate).min(most) as i32;
     inner.use_cbr = wish.cbr;
-    inner.use_inband_fec = wish.fec;
-    inner.packet_loss_perc = if wish.fec { EXPECTED_LOSS } else { 0 };
     inner.complexity = COMPLEXITY;
+    prepare(&mut inner, wish, n_lost);
     inner
+}
+
+/// Sets what follows from the loss of so many packets in a hundred.
+fn prepare(inner: &mut OpusEncoder, wish: OpusWish, n_lost: i32) {
+    let has_copy = wish.fec && n_lost > 0;
+    let usual = bitrate_at(rate_for(wish));
+    let wanted = if has_copy { usual * 3 / 2 } else { usual };
+    let most = wish.max_bitrate.unwrap_or(wanted).max(LEAST_BITRATE);
+    inner.bitrate_bps = wanted.min(most) as i32;
+    inner.use_inband_fec = has_copy;
+    inner.packet_loss_perc = if has_copy {
+        n_lost.clamp(LEAST_LOSS, MOST_LOSS)
+    } else {
+        0
+    };
 }
 
 /// At which rate to encode: sound that the peer cannot render is not worth its bits (RFC 7587
@@ -241,11 +263,13 @@ const LONGEST: usize = RATE * 120 / 1_000;
 /// 2.5 ms: what is made up comes in multiples of this.
 const STEP: usize = RATE / 400;
 const MOST_BYTES: usize = 1_276;
-/// Speech in full band, with room for the copy of the last packet (RFC 7587 §3.1.1).
+/// Speech in full band (RFC 7587 §3.1.1); the copy of the last packet comes on top.
 const BITRATE: u32 = 32_000;
 const LEAST_BITRATE: u32 = 6_000;
-/// From here on the encoder spends enough on the copy to be of use.
-const EXPECTED_LOSS: i32 = 10;
+/// From here on the encoder spends enough on the copy to be of use, in hundredths.
+const LEAST_LOSS: i32 = 10;
+/// Beyond this the copy gets more than the packet itself can spare.
+const MOST_LOSS: i32 = 25;
 /// Of 0 to 10; beyond this speech sounds no better for twice the work.
 const COMPLEXITY: i32 = 5;
 /// Packets of silence that still go through the encoder, so that its last word fades.
@@ -259,6 +283,14 @@ mod tests {
 
     fn tone(hz: f32, from: usize) -> Vec<f32> {
         let frame = |i| (std::f32::consts::TAU * hz * i as f32 / RATE as f32).sin() * 0.3;
+        (from..from + 960).map(frame).collect()
+    }
+
+    /// Harmonics of a voice that swell and fade as syllables do.
+    fn vowel(from: usize) -> Vec<f32> {
+        let wave = |hz: f32, i: usize| (std::f32::consts::TAU * hz * i as f32 / RATE as f32).sin();
+        let tones = |i| (1..20).map(move |n| wave(120.0 * n as f32, i) / n as f32);
+        let frame = |i| tones(i).sum::<f32>() * (0.12 + 0.08 * wave(4.0, i));
         (from..from + 960).map(frame).collect()
     }
 
@@ -299,6 +331,29 @@ mod tests {
                 "{max_rate}: {n_bytes} of {n_usual} bytes"
             );
         }
+    }
+
+    #[test]
+    fn a_copy_of_each_packet_goes_along_while_the_peer_loses_some() {
+        let wish = OpusWish {
+            fec: true,
+            ..OpusWish::default()
+        };
+        let mut encoder = Encoder::new(wish);
+        let mut n_copies = |lost: f32| {
+            encoder.expect_loss(lost);
+            let packets = (0..50).map(|i| {
+                let mut payload = Vec::new();
+                encoder.encode(&vowel(i * 960), &mut payload);
+                carries_the_last(&payload)
+            });
+            packets.filter(|&has_copy| has_copy).count()
+        };
+        assert_eq!(n_copies(0.0), 0);
+        let n = n_copies(0.02);
+        assert!(n >= 20, "{n} of 50, the loud ones");
+        // The first after it may still have the last one's copy.
+        assert!(n_copies(0.001) <= 1);
     }
 
     #[test]

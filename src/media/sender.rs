@@ -115,6 +115,11 @@ impl Sender {
         self.events.is_busy()
     }
 
+    /// The peer reports that so much of this is lost, 0.0 to 1.0.
+    pub fn expect_loss(&mut self, lost: f32) {
+        self.encoder.expect_loss(lost);
+    }
+
     /// Takes another agreement; sequence, timestamp and SSRC go on, and those of `to` do not
     /// count.
     pub fn set_agreement(&mut self, to: SenderSettings) {

@@ -69,6 +69,11 @@ impl Outgoing {
         }
     }
 
+    /// The peer reports that so much of this is lost, 0.0 to 1.0.
+    pub(super) fn expect_loss(&mut self, lost: f32) {
+        self.sender.expect_loss(lost);
+    }
+
     /// Follows a redirect; after a pause a new source speaks, because time has passed that the
     /// old one's timestamps do not know of.
     pub(super) fn redirect(&mut self, tx: Tx, now: Instant) {

@@ -8,6 +8,9 @@ use crate::rtp::{self, NtpTime, Report, ReportBlock, Rtcp, Sent};
 /// The mean time between reports of ours (RFC 3550 section 6.2).
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// What is left of an earlier loss with each report of none.
+const LASTING: f32 = 0.7;
+
 /// The RTCP side of one call.
 pub(super) struct Reports {
     ssrc: u32,
@@ -16,6 +19,8 @@ pub(super) struct Reports {
     /// The middle of the time in the peer's last sender report, and when that came.
     last_sr: Option<(u32, Instant)>,
     round_trip: Option<Duration>,
+    /// Of what we send, 0.0 to 1.0.
+    lost: f32,
 }
 
 impl Reports {
@@ -29,6 +34,7 @@ impl Reports {
             due_at: now + INTERVAL / 2,
             last_sr: None,
             round_trip: None,
+            lost: 0.0,
         }
     }
 
@@ -39,6 +45,9 @@ impl Reports {
             Rtcp::Sender { sent, .. } => self.last_sr = Some((sent.ntp.middle(), now)),
             Rtcp::Block { block, .. } if block.ssrc == ssrc => {
                 self.round_trip = block.round_trip(clock).or(self.round_trip);
+                // Loss comes in bursts: one good report is not the end of it.
+                let lost = f32::from(block.fraction_lost) / 256.0;
+                self.lost = lost.max(self.lost * LASTING);
             }
             Rtcp::Block { .. } | Rtcp::Cname { .. } | Rtcp::Bye { .. } => {}
         });
@@ -52,6 +61,11 @@ impl Reports {
     /// The last time that a packet took to the peer and back.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
+    }
+
+    /// How much of what we send is lost, as the peer has reported, 0.0 to 1.0.
+    pub(super) fn lost(&self) -> f32 {
+        self.lost
     }
 
     /// What a block of ours must say of the peer's last sender report: its time and its age, both
@@ -105,4 +119,38 @@ impl Reports {
 pub(super) fn wall_clock() -> NtpTime {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     NtpTime::from_unix(since_1970.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_peer_has_lost_is_kept_in_mind_for_some_reports() {
+        let now = Instant::now();
+        let mut reports = Reports::new(7, now);
+        let mut told = |ssrc, fraction_lost| {
+            let block = ReportBlock {
+                ssrc,
+                fraction_lost,
+                ..ReportBlock::default()
+            };
+            let mut datagram = Vec::new();
+            Reports::new(8, now).compose(None, Some(block), now, &mut datagram);
+            assert!(reports.handle(&datagram, now));
+            reports.lost()
+        };
+        assert_eq!(told(7, 0), 0.0);
+        assert_eq!(told(9, 200), 0.0);
+        assert_eq!(told(7, 64), 0.25);
+        let faded = told(7, 0);
+        assert!((0.1..0.25).contains(&faded), "{faded}");
+        assert!(
+            std::iter::repeat_with(|| told(7, 0))
+                .take(12)
+                .last()
+                .unwrap()
+                < 0.005
+        );
+    }
 }

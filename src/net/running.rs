@@ -318,6 +318,9 @@ impl Running {
     }
 
     fn report(&mut self, now: Instant) {
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.expect_loss(self.reports.lost());
+        }
         let (last_sr, age) = self.reports.last_sr(now);
         let block = self
             .receiver

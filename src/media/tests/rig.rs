@@ -295,6 +295,7 @@ impl Rig {
             first_sequence: self.first_sequence,
             first_timestamp: self.first_timestamp,
         });
+        sender.expect_loss(0.1);
         let n = sender.frames_per_packet();
         for (i, pcm) in speech.chunks_exact(n).enumerate() {
             let i = i as u32;
