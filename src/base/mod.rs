@@ -9,6 +9,7 @@ mod pcm;
 mod ring;
 mod srtp;
 mod stereo;
+mod tape;
 mod units;
 
 pub use dscp::{Dscp, NotADscp};
@@ -20,4 +21,5 @@ pub use pcm::Pcm;
 pub use ring::{Offer, Take, ring};
 pub use srtp::{SrtpKey, SrtpKeyring, SrtpKeys, SrtpSuite};
 pub use stereo::{Frame, StereoRx, StereoTx, stereo};
+pub use tape::Tape;
 pub use units::{Db, SampleRate};

@@ -129,22 +129,49 @@ impl Loudness {
     }
 }
 
-/// The loudness of a whole recording, pauses left out by both gates of R128. Allocates.
-pub fn integrated(frames: &[f32], rate: SampleRate) -> Db {
-    let mut weighted = KWeighted::new(rate, STEP);
-    let mut steps = vec![];
-    let mut rest = frames;
-    while !rest.is_empty() {
-        let (n, power) = weighted.measure(rest);
-        steps.extend(power);
-        rest = &rest[n..];
+/// The loudness of a whole recording, which may come in parts; pauses are left out by both gates
+/// of R128. Allocates.
+pub struct Whole {
+    weighted: KWeighted,
+    /// The power of each step.
+    steps: Vec<f64>,
+}
+
+impl Whole {
+    /// Of a recording at `rate`.
+    pub fn new(rate: SampleRate) -> Self {
+        Self {
+            weighted: KWeighted::new(rate, STEP),
+            steps: Vec::new(),
+        }
     }
-    let moments = steps.windows(MOMENT);
-    let mut moments: Vec<f64> = moments.map(|w| w.iter().sum::<f64>() / 4.0).collect();
-    moments.retain(|&moment| lufs(moment) > ABSOLUTE_GATE);
-    let gate = lufs(mean(&moments)).0 + RELATIVE_GATE.0;
-    moments.retain(|&moment| lufs(moment).0 > gate);
-    lufs(mean(&moments))
+
+    /// Takes the next part.
+    pub fn measure(&mut self, frames: &[f32]) {
+        let mut rest = frames;
+        while !rest.is_empty() {
+            let (n, power) = self.weighted.measure(rest);
+            self.steps.extend(power);
+            rest = &rest[n..];
+        }
+    }
+
+    /// How loud all parts together are.
+    pub fn loudness(&self) -> Db {
+        let moments = self.steps.windows(MOMENT);
+        let mut moments: Vec<f64> = moments.map(|w| w.iter().sum::<f64>() / 4.0).collect();
+        moments.retain(|&moment| lufs(moment) > ABSOLUTE_GATE);
+        let gate = lufs(mean(&moments)).0 + RELATIVE_GATE.0;
+        moments.retain(|&moment| lufs(moment).0 > gate);
+        lufs(mean(&moments))
+    }
+}
+
+/// The loudness of a whole recording at once. Allocates.
+pub fn integrated(frames: &[f32], rate: SampleRate) -> Db {
+    let mut whole = Whole::new(rate);
+    whole.measure(frames);
+    whole.loudness()
 }
 
 fn mean(powers: &[f64]) -> f64 {

@@ -1,5 +1,6 @@
 //! How does a caller's RTP become sound that never stops, and sound RTP?
 
+mod broadcast;
 mod card;
 mod conceal;
 mod continuation;
@@ -10,16 +11,23 @@ mod pitch;
 mod play;
 mod playout;
 mod receiver;
+mod reel;
 mod report;
 mod sender;
 mod stretch;
+mod subscriber;
 mod transit;
+mod wheel;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::rtp::Key;
+pub use broadcast::{Broadcast, Programme, Start};
 pub use play::{Ended, Play, Repeat};
 pub use receiver::{Receiver, ReceiverSettings};
+pub use reel::{Cut, Reel};
 pub use report::Report;
 pub use sender::{Sender, SenderReport, SenderSettings};
+pub use subscriber::Subscriber;
+pub use wheel::{Turn, Wheel};

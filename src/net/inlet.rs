@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
@@ -76,11 +77,20 @@ impl Inlet {
     }
 
     pub(super) fn send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        let to = match to.ip() {
+        self.socket.send_to(datagram, self.mapped(to))
+    }
+
+    /// The address as this socket takes it.
+    pub(super) fn mapped(&self, to: SocketAddr) -> SocketAddr {
+        match to.ip() {
             IpAddr::V4(ip) if self.is_ipv6 => (ip.to_ipv6_mapped(), to.port()).into(),
             IpAddr::V4(_) | IpAddr::V6(_) => to,
-        };
-        self.socket.send_to(datagram, to)
+        }
+    }
+
+    /// For system calls of another kind.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// Takes the socket out of the poll.

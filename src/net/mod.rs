@@ -4,12 +4,15 @@
 //!  control ─ Command ─► Media ═► Run: poll ─► Running (one a call)
 //!  control ◄── Event ──────────────┘             Inlet ─► Latch ─► media::Receiver ─► FeedTx
 //!                                                Inlet ◄─ Outgoing ◄─ media::Sender
+//!  control ─ Command ─► Hall, a thread of its own for those who only listen
 //! ```
 
+mod hall;
 mod media;
 mod run;
 mod running;
 
+mod batch;
 mod due;
 mod inlet;
 mod latch;
@@ -23,5 +26,6 @@ mod reports;
 mod tests;
 
 pub use crate::media::Repeat;
+pub use hall::{Flow, Hall, Hearing, Whereabouts};
 pub use media::{Event, Leg, Media, Redirect, Rx, Tx};
 pub use ports::{PortPair, PortPairs};

@@ -95,6 +95,7 @@ fn socket(address: SocketAddr, buffer: usize, dscp: Dscp) -> io::Result<UdpSocke
     socket.set_nonblocking(true)?;
     // The two below are a wish: a system that refuses them still carries calls.
     let _ = socket.set_recv_buffer_size(buffer);
+    let _ = socket.set_send_buffer_size(SEND_BUFFER);
     let _ = if address.is_ipv4() {
         socket.set_tos_v4(dscp.traffic_class())
     } else {
@@ -107,6 +108,8 @@ fn socket(address: SocketAddr, buffer: usize, dscp: Dscp) -> io::Result<UdpSocke
 /// Room for what a flood brings while its socket is left alone, so that the peer's packets among
 /// it are not lost; the system may grant less.
 const RTP_BUFFER: usize = 256 * 1024;
+/// A packet for each of some hundred listeners leaves at once.
+const SEND_BUFFER: usize = 1024 * 1024;
 /// A report each few seconds needs little.
 const RTCP_BUFFER: usize = 8 * 1024;
 

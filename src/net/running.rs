@@ -229,19 +229,10 @@ impl Running {
             outgoing.redirect(to.tx, now);
         }
         self.rx = to.rx;
-        if let Err(why) = self.protect(to.srtp.as_ref()) {
+        if let Err(why) = protect(&mut self.srtp, to.srtp.as_ref()) {
             tracing::error!(call = %self.call, "call keeps its old keys: {why}");
         }
         (self.quiet_since, self.quiet_is_known) = (now, false);
-    }
-
-    fn protect(&mut self, keys: Option<&SrtpKeys>) -> Result<(), Unusable> {
-        match (keys, &mut self.srtp) {
-            (Some(keys), Some(srtp)) => srtp.rekey(keys)?,
-            (Some(keys), None) => self.srtp = Some(Srtp::new(keys)?),
-            (None, _) => self.srtp = None,
-        }
-        Ok(())
     }
 
     pub(super) fn play(&mut self, pcm: Arc<Pcm>, repeat: Repeat) {
@@ -375,15 +366,29 @@ impl Running {
     }
 }
 
+/// Follows new keys, or none.
+pub(super) fn protect(srtp: &mut Option<Srtp>, keys: Option<&SrtpKeys>) -> Result<(), Unusable> {
+    match (keys, &mut *srtp) {
+        (Some(keys), Some(old)) => old.rekey(keys)?,
+        (Some(keys), None) => *srtp = Some(Srtp::new(keys)?),
+        (None, _) => *srtp = None,
+    }
+    Ok(())
+}
+
 /// Where RTP has the number of its stream (RFC 3550 section 5.1), protected or not; 0 of what is
 /// too short for it.
-fn ssrc_of(datagram: &[u8]) -> u32 {
+pub(super) fn ssrc_of(datagram: &[u8]) -> u32 {
     let field = datagram.get(8..12).and_then(|field| field.try_into().ok());
     field.map_or(0, u32::from_be_bytes)
 }
 
 /// What a datagram says once its protection is taken off; `None` if that does not hold.
-fn opened<'a>(srtp: &mut Option<Srtp>, datagram: &'a [u8], is_rtcp: bool) -> Option<Cow<'a, [u8]>> {
+pub(super) fn opened<'a>(
+    srtp: &mut Option<Srtp>,
+    datagram: &'a [u8],
+    is_rtcp: bool,
+) -> Option<Cow<'a, [u8]>> {
     let Some(srtp) = srtp else {
         return Some(datagram.into());
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::sounds::{LONGEST, MOST_BYTES};
+use crate::sounds::{LONGEST, MOST_BYTES, MOST_TAPE_BYTES};
 
 /// What is wrong with a sound file; the operator has to name or make another one.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub enum Error {
     TooLong(PathBuf),
     /// It would fill more memory than `MOST_BYTES`.
     TooBig(PathBuf),
+    /// With it, sounds for telephones would fill more than `MOST_TAPE_BYTES`.
+    TooMuch(PathBuf),
 }
 
 impl fmt::Display for Error {
@@ -55,6 +57,12 @@ impl fmt::Display for Error {
                 f,
                 "sound {path:?} needs more than {} MiB in memory; lower its sample rate or channels",
                 MOST_BYTES >> 20
+            ),
+            Self::TooMuch(path) => write!(
+                f,
+                "sound {path:?} is too much for callers: with it, more than {} MiB of memory would \
+                 be needed; name fewer files, or leave opus out of codecs",
+                MOST_TAPE_BYTES >> 20
             ),
         }
     }

@@ -58,7 +58,7 @@ pub(super) fn open(path: &Path) -> Result<File, Error> {
     File::open(path).map_err(unreadable)
 }
 
-fn probe(path: &Path, file: File) -> Result<Box<dyn FormatReader>, Error> {
+pub(super) fn probe(path: &Path, file: File) -> Result<Box<dyn FormatReader>, Error> {
     let mut hint = Hint::new();
     if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
         hint.with_extension(extension);
