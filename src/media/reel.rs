@@ -69,6 +69,8 @@ pub struct Reel {
     /// Packets of one turn, or of the whole if there is but one.
     n_packets: u64,
     repeat: Repeat,
+    /// Packets behind the last of the first turn that stand for the first ones in all later turns.
+    n_joint: u64,
     /// Frames behind the last packet of a turn: the joint fades from these to the first.
     n_tail: usize,
     /// The sound of the first packet.
@@ -102,6 +104,7 @@ impl Reel {
             encoder: Encoder::new(cut.encoding, cut.opus),
             n_packets: n_packets as u64,
             repeat,
+            n_joint: joint(cut.encoding).min(n_packets as u64),
             n_tail: n.saturating_sub(n_packets * frames),
             head: Vec::new(),
             pcm: Vec::new(),
@@ -136,7 +139,7 @@ impl Reel {
         self.ends.len()
     }
 
-    /// The joint has the place behind the last packet, and stands for the first from then on.
+    /// The joint has the places behind the last packet.
     fn place(&self, nth: u64) -> Option<usize> {
         if nth < self.n_packets {
             return Some(nth as usize);
@@ -144,10 +147,9 @@ impl Reel {
         if self.repeat == Repeat::Once || self.n_packets == 0 {
             return None;
         }
-        match nth % self.n_packets {
-            0 => Some(self.n_packets as usize),
-            in_turn => Some(in_turn as usize),
-        }
+        let in_turn = nth % self.n_packets;
+        let is_joint = in_turn < self.n_joint;
+        Some((in_turn + if is_joint { self.n_packets } else { 0 }) as usize)
     }
 
     fn encode_next(&mut self) {
@@ -162,6 +164,15 @@ impl Reel {
         }
         self.encoder.encode(&self.pcm, &mut self.bytes);
         self.ends.push(self.bytes.len());
+    }
+}
+
+/// How many packets of the second turn are encoded anew: a decoder goes on from what it heard, so
+/// one with a memory has to come to the state that it had in the first turn.
+fn joint(encoding: Encoding) -> u64 {
+    match encoding {
+        Encoding::Pcmu | Encoding::Pcma | Encoding::L16(_) => 1,
+        Encoding::G722 | Encoding::Opus => 25,
     }
 }
 
@@ -306,7 +317,8 @@ mod tests {
                 .map(|block| block.iter().fold(0.0, |a: f32, x| a.max(x.abs())))
                 .fold(1.0, f32::min);
             assert!(quietest > 0.1, "{encoding:?} {n}: {quietest}");
-            assert_eq!(reel.n_encoded(), 51, "one turn and the joint");
+            let n_joint = joint(encoding) as usize;
+            assert_eq!(reel.n_encoded(), 50 + n_joint, "one turn and the joint");
         }
     }
 

@@ -79,7 +79,8 @@ impl std::error::Error for Error {
             | Self::UnknownCodec(..)
             | Self::Damaged(..)
             | Self::TooLong(_)
-            | Self::TooBig(_) => None,
+            | Self::TooBig(_)
+            | Self::TooMuch(_) => None,
         }
     }
 }

@@ -276,6 +276,6 @@ proptest! {
             }
         }
         // Two codecs, each from the beginning and for those who join.
-        prop_assert!(broadcast.n_encoded() <= 6 * 31, "{}", broadcast.n_encoded());
+        prop_assert!(broadcast.n_encoded() <= 6 * 60, "{}", broadcast.n_encoded());
     }
 }
