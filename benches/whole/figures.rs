@@ -10,6 +10,7 @@ use crate::common::measure::median;
 use crate::common::phone::Phone;
 use crate::common::signal;
 use crate::common::sipp::Sipp;
+use crate::hold;
 use crate::meter::{Memory, Span};
 use crate::peers::{Baresip, IdleClient};
 use crate::report::{Peer, Report};
@@ -35,13 +36,14 @@ impl Effort {
 type Take = fn(Effort, &mut Report);
 
 /// In the order of the table, by the words that choose one.
-pub const ALL: [(&str, Take); 10] = [
+pub const ALL: [(&str, Take); 11] = [
     ("start", start),
     ("answer", answer),
     ("idle", idle),
     ("calls", crowds::calls),
     ("xruns", crowds::xruns),
     ("rush", rush),
+    ("hold", hold::hold),
     ("delay", voice::delay),
     ("jitter", voice::jitter),
     ("loss", voice::loss),

@@ -22,6 +22,7 @@ mod common;
 mod crowds;
 mod drift;
 mod figures;
+mod hold;
 mod meter;
 mod peers;
 mod report;

@@ -10,6 +10,7 @@ use crate::config::music::MUSIC;
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
 use crate::config::schedule::{PLAN, SCHEDULE};
+use crate::config::player::{HOLD, MESSAGE};
 use crate::config::zone::ZONE;
 
 /// What `--check` prints: every mistake and warning on its line, and a last line that sums up.
@@ -114,6 +115,12 @@ fn known_section(section: &str) -> Option<&str> {
     if section.starts_with(USER) {
         return Some("user");
     }
+    if section.starts_with(HOLD) {
+        return Some("moh");
+    }
+    if section.starts_with(MESSAGE) {
+        return Some("play");
+    }
     if section.starts_with(ZONE) {
         return Some("zone");
     }
@@ -143,7 +150,8 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
         match nearest(section, SECTIONS.into_iter().chain([DEFAULT])) {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
-                     [zone:NAME], [music:NAME], [schedule:NAME], [plan:NAME], [audio], [calls] and [server]"
+                     [zone:NAME], [music:NAME], [moh:NAME], [play:NAME], [schedule:NAME], \
+                     [plan:NAME], [audio], [calls] and [server]"
                 .to_owned(),
         }
     };

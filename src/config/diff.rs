@@ -6,6 +6,7 @@ use std::fmt;
 use crate::config::keys::{self, Part};
 use crate::config::model::{Account, Config, User};
 use crate::config::music::Music;
+use crate::config::player::Player;
 use crate::config::zone::Zone;
 
 /// The smallest change from one configuration to another.
@@ -63,6 +64,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     zones(old, new, &mut changes);
     bells(old, new, &mut changes);
     music(old, new, &mut changes);
+    players(old, new, &mut changes);
     changes
 }
 
@@ -138,6 +140,19 @@ fn music(old: &Config, new: &Config, changes: &mut Changes) {
     for music in differing.chain(old.iter().filter(is_gone)) {
         changes.parts.insert(Part::Music);
         changes.keys.push(format!("[{}]", music.section()));
+    }
+}
+
+fn players(old: &Config, new: &Config, changes: &mut Changes) {
+    let has = |players: &[Player], section: &str| players.iter().any(|it| it.section() == section);
+    let differing = new.players.iter().filter(|it| !old.players.contains(it));
+    let gone = old
+        .players
+        .iter()
+        .filter(|it| !has(&new.players, &it.section()));
+    for player in differing.chain(gone) {
+        changes.parts.insert(Part::Players);
+        changes.keys.push(format!("[{}]", player.section()));
     }
 }
 

@@ -98,6 +98,11 @@ fn sections(config: &Config, secrets: Secrets) -> Sections {
             add(plan.section(), &row.key, row.show(plan));
         }
     }
+    for player in &config.players {
+        for row in player.rows() {
+            add(player.section(), &row.key, row.show(player));
+        }
+    }
     sections
 }
 

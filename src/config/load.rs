@@ -12,6 +12,7 @@ use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
 use crate::config::music;
 use crate::config::place::{Mistake, Place, Remark, Warning};
 use crate::config::schedule;
+use crate::config::player;
 use crate::config::users;
 use crate::config::zone;
 
@@ -152,6 +153,7 @@ impl Loading {
         schedule::read(&mut self, &mut config);
         music::read(&mut self, &mut config);
         music::check(&mut self, &config);
+        player::read(&mut self, &mut config);
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
         let mut loaded = Loaded {

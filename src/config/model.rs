@@ -12,6 +12,7 @@ use crate::config::music::Music;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::config::schedule::{DayPlan, Schedule};
+use crate::config::player::Player;
 use crate::config::secret::Secret;
 use crate::config::zone::Zone;
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub plans: Vec<DayPlan>,
     /// By name; each has something to play.
     pub music: Vec<Music>,
+    /// What callers may hear.
+    pub players: Vec<Player>,
     /// By section and key as in the table; a key at its default is missing.
     pub(super) places: BTreeMap<(String, String), Written>,
 }
@@ -431,6 +434,7 @@ impl Config {
             bells: Vec::new(),
             plans: Vec::new(),
             music: Vec::new(),
+            players: Vec::new(),
             places: BTreeMap::new(),
         }
     }
@@ -523,6 +527,7 @@ impl PartialEq for Config {
             && self.bells == other.bells
             && self.plans == other.plans
             && self.music == other.music
+            && self.players == other.players
     }
 }
 

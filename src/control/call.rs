@@ -219,7 +219,7 @@ pub(super) fn after(now: Instant, span: Duration) -> Instant {
 /// no proxy's timer C (over three minutes, §16.6) cancels the call.
 pub(super) const RING_INTERVAL: Duration = Duration::from_secs(60);
 /// The sip side gives up at 64·T1 = 32 s (RFC 3261 §13.3.1.4) and says so; this is for its silence.
-const ACK_PATIENCE: Duration = Duration::from_secs(35);
+pub(super) const ACK_PATIENCE: Duration = Duration::from_secs(35);
 /// By then the answer has come three times again (after 0.5, 1.5 and 3.5 s), should it or its ACK
 /// have got lost.
 const SIGN_PATIENCE: Duration = Duration::from_secs(4);

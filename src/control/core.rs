@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use super::audience::Audience;
 use super::call::{Call, Stage};
 use super::health::{Health, seconds};
 use super::pages::Record;
@@ -16,6 +17,7 @@ pub struct Core {
     pub(super) policy: Policy,
     pub(super) pages: Machine,
     pub(super) calls: BTreeMap<CallId, Call>,
+    audience: Audience,
     pub(super) health: Health,
     /// What is known of each page that is not over.
     pub(super) records: BTreeMap<PageId, Record>,
@@ -33,6 +35,7 @@ impl Core {
             policy,
             pages: Machine::new(page::Output::Down),
             calls: BTreeMap::new(),
+            audience: Audience::default(),
             health: Health::new(now),
             records: BTreeMap::new(),
             is_measured: false,
@@ -48,6 +51,8 @@ impl Core {
         self.apply(input, now);
         self.follow_pages(now);
         self.run_due(now);
+        self.audience.run_due(now);
+        self.effects.append(&mut self.audience.effects);
     }
 
     /// The next thing to do; call until `None`.
@@ -58,7 +63,11 @@ impl Core {
     /// When to send `Input::Tick`, and why; later than the last `now` once everything is drained.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let of_calls = self.next_due().map(|(at, due, _)| (at, due.why()));
-        of_calls.into_iter().chain(self.pages.poll_timeout()).min()
+        let of_others = [self.pages.poll_timeout(), self.audience.poll_timeout()];
+        of_calls
+            .into_iter()
+            .chain(of_others.into_iter().flatten())
+            .min()
     }
 
     /// How things stand; valid whenever everything is drained.
@@ -70,6 +79,7 @@ impl Core {
             accounts: self.health.accounts.clone(),
             music: self.health.music.clone(),
             ducked: self.pages.ducked(),
+            n_listeners: self.audience.n_calls(),
         }
     }
 
@@ -82,13 +92,27 @@ impl Core {
                 wish,
                 auto_answer,
             } => {
+                let player = self.policy.player(&wish).filter(|_| !self.stopping);
+                if let Some(player) = player {
+                    let label = format!("call {call} from {caller} to {dialled}");
+                    return self.audience.arrived(call, label, player, now);
+                }
                 let page = self.next_page();
                 let arrived = Call::new(caller, dialled, page, now);
                 self.call_arrived(call, arrived.asking(wish, auto_answer), now);
             }
-            Input::CallConfirmed { call } => self.call_confirmed(call),
+            Input::CallConfirmed { call } => {
+                self.audience.confirmed(call, now);
+                self.call_confirmed(call);
+            }
+            Input::PlayerLoaded { player, is_there } => self.audience.loaded(player, is_there),
+            Input::Performed { call } => self.audience.performed(call, now),
             Input::CallHeard { call } => self.call_heard(call),
-            Input::CallEnded { call, how } => self.call_ended(call, &how, now),
+            Input::CallEnded { call, how } => {
+                if !self.audience.ended(call, &how, now) {
+                    self.call_ended(call, &how, now);
+                }
+            }
             Input::CallSilent { call } => self.call_silent(call, now),
             Input::PlayEnded { play } => self.pages.handle_play_ended(play, now),
             Input::SoundUp => self.sound_up(now),
@@ -267,6 +291,8 @@ impl Core {
             self.pages.handle_end(page, now);
         }
         self.follow_pages(now);
+        self.audience.shut_down(now);
+        self.effects.append(&mut self.audience.effects);
         self.effects.push_back(Effect::Stopped);
     }
 }

@@ -13,6 +13,7 @@
 //! says so; an early or a late tick does no harm. Effects are orders, not questions: what comes of
 //! them returns as an input. Inputs about a call that is already over are ignored.
 
+mod audience;
 mod call;
 mod core;
 mod health;
@@ -26,6 +27,7 @@ mod turn;
 mod words;
 
 pub use self::core::Core;
+pub use audience::Player;
 pub use call::CallState;
 pub use health::{Account, SoundState};
 pub use music::Music;

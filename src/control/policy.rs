@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::Sound;
+use super::{Player, Sound};
 use super::call::after;
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::page::{self, Ask, Busy, Choice, Entry, Extent, Limit, Priority, Source, Wish};
@@ -49,6 +49,8 @@ pub struct Policy {
     pub volume_call: Db,
     /// What callers may dial; without any, every call pages every zone.
     pub pages: Vec<Rule>,
+    /// What callers may hear; each has numbers of its own, which no page has.
+    pub players: Vec<Player>,
 }
 
 /// One kind of page.
@@ -131,6 +133,14 @@ impl Policy {
             name.unwrap_or_else(|| format!("zone {}", zone.0))
         };
         zones.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the call hears, if it is for something to hear.
+    pub(super) fn player(&self, wish: &Wish) -> Option<&Player> {
+        match page::choose(self.players.iter().map(|it| &it.entry), wish) {
+            Choice::Entry(at) => self.players.get(at),
+            Choice::Forbidden | Choice::Unknown => None,
+        }
     }
 
     /// The rule for a call; `None` where there are none.

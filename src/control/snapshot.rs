@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub music: BTreeMap<String, Music>,
     /// Zones whose music is down.
     pub ducked: ZoneSet,
+    /// Callers who hear music on hold or a file, or are about to; none of them is in `calls`.
+    pub n_listeners: usize,
 }
 
 /// One call as shown to people.
@@ -39,6 +41,9 @@ impl Snapshot {
     /// What a technician wants to know first, in one line.
     pub fn summary(&self, now: Instant) -> String {
         let mut parts = vec![self.calls_in_words()];
+        if self.n_listeners > 0 {
+            parts.push(format!("{} listening", self.n_listeners));
+        }
         parts.extend(self.accounts_in_words());
         parts.extend(self.music_in_words());
         parts.extend(self.silence_in_words(now));

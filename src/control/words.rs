@@ -34,6 +34,10 @@ pub enum Input {
     /// In these zones something of speech or sounds was measured since the last such input; once
     /// one has come, only what was measured counts as heard.
     Measured { zones: ZoneSet },
+    /// The sound of a player is there, or is no longer.
+    PlayerLoaded { player: String, is_there: bool },
+    /// A caller has heard to the end what an effect let it hear.
+    Performed { call: CallId },
     /// A sound has ended or could not be played.
     PlayEnded { play: PlayId },
     /// The engine's callback runs.
@@ -78,6 +82,10 @@ pub enum Effect {
     Ring { call: CallId },
     /// Send 200 OK and open the call's media.
     Answer { call: CallId },
+    /// Send 200 OK to one who will only hear what the player plays; not before `Perform`.
+    Welcome { call: CallId, player: String },
+    /// Let the caller hear the player; `Input::Performed` is awaited if it comes to an end.
+    Perform { call: CallId, player: String },
     /// Send a final refusal; nothing more is said about the call.
     Refuse { call: CallId, why: Refusal },
     /// Let the caller hear what is configured for callers, before the answer if there was none

@@ -15,11 +15,14 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use crate::base::{CallId, Dscp, Encoding, FeedRx, FeedTx, Network, Pcm, feed};
 use crate::config;
 use crate::daemon::chance;
+use crate::daemon::listeners::{Arrived, Listeners};
 use crate::dsp;
-use crate::media::{Receiver, ReceiverSettings, SenderSettings};
+use crate::media::{Programme, Receiver, ReceiverSettings, SenderSettings};
 use crate::net::{self, Media, PortPairs, Redirect, Repeat, Rx, Tx};
 use crate::sdp::{self, Agreed, Ours};
 use crate::sip;
@@ -57,6 +60,7 @@ pub(super) struct Legs {
     ports: PortPairs,
     media: Media,
     legs: BTreeMap<CallId, Leg>,
+    listeners: Listeners,
 }
 
 struct Leg {
@@ -65,6 +69,8 @@ struct Leg {
     reach: sip::Reach,
     /// Our address on this machine.
     bound: IpAddr,
+    /// Where the signalling comes from.
+    source: IpAddr,
     /// The caller's description, until it is answered; a late offer comes with the ACK.
     offer: Option<String>,
     /// Bound ports, until the media thread has them.
@@ -77,7 +83,12 @@ struct Leg {
 }
 
 impl Legs {
-    pub(super) fn new(settings: Settings, media: Media) -> Self {
+    /// `events`: where the hall tells what it has to tell.
+    pub(super) fn new(
+        settings: Settings,
+        media: Media,
+        events: UnboundedSender<net::Event>,
+    ) -> Self {
         let ports = PortPairs::new(settings.ports.clone()).marked(settings.dscp);
         media.set_timeout(settings.rtp_timeout);
         Self {
@@ -85,12 +96,18 @@ impl Legs {
             ports,
             media,
             legs: BTreeMap::new(),
+            listeners: Listeners::new(events),
         }
     }
 
     /// Turns of the media thread so far.
     pub(super) fn beat(&self) -> u64 {
         self.media.beat()
+    }
+
+    /// Turns of the hall's thread so far; `None` while there is none.
+    pub(super) fn hall_beat(&self) -> Option<u64> {
+        self.listeners.beat()
     }
 
     /// New ports and codecs count from the next call on.
@@ -141,6 +158,7 @@ impl Legs {
                 ours,
                 reach,
                 bound: here.bound,
+                source,
                 offer,
                 sockets: None,
                 agreed: None,
@@ -227,14 +245,7 @@ impl Legs {
     /// Binds ports, writes our description, and opens the sound if there was an offer.
     fn open(&mut self, call: CallId) -> Result<(String, Option<Agreed>), Turned> {
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
-        let sockets = bind(&self.ports, leg.bound).map_err(|error| {
-            tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
-            Turned {
-                status: 503,
-                reason: "No RTP Ports",
-                warning: None,
-            }
-        })?;
+        let sockets = bind(&self.ports, leg.bound).map_err(|error| no_ports(call, &error))?;
         leg.ours.port = sockets.rtp_port();
         leg.sockets = Some(sockets);
         let Some(offer) = leg.offer.take() else {
@@ -244,6 +255,31 @@ impl Legs {
             sdp::answer(&offer, &leg.ours).map_err(|refusal| turned(&refusal, &leg.ours))?;
         self.agree(call, agreed);
         Ok((answer, Some(agreed)))
+    }
+
+    /// As `answer`, for one who will only hear something; with `encodings`, only these.
+    ///
+    /// # Errors
+    /// No common codec, no free ports.
+    pub(super) fn welcome(
+        &mut self,
+        call: CallId,
+        encodings: &[Encoding],
+    ) -> Result<String, Turned> {
+        let leg = self.legs.remove(&call).ok_or(GONE)?;
+        let arrived = Arrived {
+            ours: leg.ours,
+            bound: leg.bound,
+            source: leg.source,
+            offer: leg.offer,
+        };
+        self.listeners
+            .welcome(call, arrived, encodings, &self.ports)
+    }
+
+    /// From now on a welcomed caller hears that.
+    pub(super) fn perform(&self, call: CallId, programme: Programme) {
+        self.listeners.perform(call, programme);
     }
 
     /// The caller has confirmed the answer: it is there, and may be sent to.
@@ -258,6 +294,9 @@ impl Legs {
     /// # Errors
     /// An answer without a common codec; the call cannot go on.
     pub(super) fn late_answer(&mut self, call: CallId, answer: &str) -> Result<(), sdp::Refusal> {
+        if self.listeners.has(call) {
+            return self.listeners.late_answer(call, answer);
+        }
         if let Some(leg) = self.legs.get(&call) {
             let agreed = sdp::accept(&leg.ours, answer)?;
             self.agree(call, agreed);
@@ -270,6 +309,9 @@ impl Legs {
     /// # Errors
     /// An offer that we cannot answer; the session stays as it was.
     pub(super) fn reoffer(&mut self, call: CallId, offer: Option<&str>) -> Result<String, Turned> {
+        if self.listeners.has(call) {
+            return self.listeners.reoffer(call, offer);
+        }
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
         let next = renewed(&leg.ours, leg.agreed.as_ref(), offer);
         let Some(offer) = offer else {
@@ -291,6 +333,7 @@ impl Legs {
 
     /// The call is over: its ports become free.
     pub(super) fn end(&mut self, call: CallId) {
+        self.listeners.end(call);
         if self
             .legs
             .remove(&call)
@@ -422,7 +465,7 @@ pub(super) fn sender(agreed: &Agreed) -> SenderSettings {
     }
 }
 
-fn turned(refusal: &sdp::Refusal, ours: &Ours) -> Turned {
+pub(super) fn turned(refusal: &sdp::Refusal, ours: &Ours) -> Turned {
     Turned {
         status: refusal.status(),
         reason: match refusal.status() {
@@ -430,6 +473,16 @@ fn turned(refusal: &sdp::Refusal, ours: &Ours) -> Turned {
             _ => "Not Acceptable Here",
         },
         warning: Some(refusal.warning(&ours.address.to_string())),
+    }
+}
+
+/// The range of ports is used up.
+pub(super) fn no_ports(call: CallId, error: &io::Error) -> Turned {
+    tracing::error!("call {call}: {error}; widen rtp-ports in [sip]");
+    Turned {
+        status: 503,
+        reason: "No RTP Ports",
+        warning: None,
     }
 }
 
@@ -446,7 +499,7 @@ fn bind(ports: &PortPairs, ip: IpAddr) -> io::Result<net::PortPair> {
     }
 }
 
-const GONE: Turned = Turned {
+pub(super) const GONE: Turned = Turned {
     status: 481,
     reason: "Call Does Not Exist",
     warning: None,
@@ -463,86 +516,5 @@ const PTIME_MS: u32 = 20;
 const LONGEST_FEED: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// A loopback address of this test's own.
-    const HERE: sip::Here = sip::Here {
-        bound: IpAddr::V4(Ipv4Addr::new(127, 80, 79, 84)),
-        advertised: IpAddr::V4(Ipv4Addr::new(127, 80, 79, 84)),
-    };
-    const SHOWN: (IpAddr, sip::Reach) = (HERE.bound, sip::Reach::Shown);
-    const CONFIRMS: (IpAddr, sip::Reach) = (HERE.bound, sip::Reach::Confirms);
-    /// Three pairs for six callers: some get none.
-    const PORTS: RangeInclusive<u16> = 30_000..=30_005;
-
-    fn description(format: u8) -> String {
-        format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-             m=audio 9 RTP/AVP {format}\r\n"
-        )
-    }
-
-    /// Whatever can happen to a call; most of it makes no sense most of the time.
-    fn step(legs: &mut Legs, call: CallId, what: u8) {
-        let (good, bad) = (description(0), description(18));
-        match what {
-            // Ids are never used again.
-            0..=3 if legs.legs.contains_key(&call) => {}
-            0 => drop(legs.arrive(call, Some(good), HERE, SHOWN, None)),
-            1 => drop(legs.arrive(call, Some(good), HERE, CONFIRMS, None)),
-            2 => drop(legs.arrive(call, None, HERE, SHOWN, None)),
-            3 => drop(legs.arrive(call, Some(bad), HERE, SHOWN, None)),
-            4..=6 => drop(legs.answer(call)),
-            7 => drop(legs.late_answer(call, &good)),
-            8 => drop(legs.late_answer(call, &bad)),
-            9 => drop(legs.reoffer(call, Some(&good))),
-            10 => drop(legs.reoffer(call, Some(&bad))),
-            11 => drop(legs.reoffer(call, None)),
-            12 | 13 => drop(legs.early(call)),
-            14 => legs.reached(call),
-            _ => legs.end(call),
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-        #[test]
-        fn every_port_comes_back_whatever_happens_to_calls(
-            steps in vec((1..7_u64, 0..18_u8), 0..80),
-        ) {
-            let (tell, _events) = tokio::sync::mpsc::unbounded_channel();
-            let settings = Settings {
-                ports: PORTS,
-                dscp: Dscp::EF,
-                encodings: vec![Encoding::Pcmu],
-                allow: Vec::new(),
-                of_accounts: BTreeMap::new(),
-                srtp: config::Srtp::Off,
-                rtp_timeout: None,
-            };
-            let mut legs = Legs::new(settings, Media::spawn(tell).unwrap());
-            for (call, what) in steps {
-                step(&mut legs, CallId(call), what);
-            }
-            (1..7).for_each(|call| legs.end(CallId(call)));
-            let pairs = PortPairs::new(PORTS);
-            let until = Instant::now() + Duration::from_secs(20);
-            let all = || (0..pairs.capacity()).map(|_| pairs.bind(HERE.bound)).collect();
-            loop {
-                let held: Vec<io::Result<net::PortPair>> = all();
-                if held.iter().all(Result::is_ok) {
-                    break;
-                }
-                prop_assert!(Instant::now() < until, "a port is not free again");
-                drop(held);
-                std::thread::sleep(Duration::from_millis(2));
-            }
-        }
-    }
-}
+#[path = "legs_tests.rs"]
+mod tests;

@@ -18,12 +18,15 @@ mod klaxon;
 mod logging;
 mod memory;
 mod notify;
+mod players;
 mod reports;
 mod settings;
 mod words;
 mod zones;
 
+mod fetch;
 mod legs;
+mod listeners;
 mod service;
 mod wav;
 

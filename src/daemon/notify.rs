@@ -12,6 +12,8 @@ use sd_notify::NotifyState;
 pub(super) struct Beats {
     /// Turns of the media thread.
     pub(super) media: u64,
+    /// Turns of the thread of those who only listen, while there is one.
+    pub(super) hall: Option<u64>,
     /// Rounds of the thread that keeps the sound running.
     pub(super) output: u64,
     /// Runs of the sound callback; while there is no sound, nobody runs it.
@@ -97,6 +99,7 @@ impl Watchdog {
     fn ping_is_due(&mut self, beats: Beats, now: Instant) -> bool {
         let has_moved = beats.media != self.last.media
             && beats.output != self.last.output
+            && (beats.hall.is_none() || beats.hall != self.last.hall)
             && (beats.callbacks.is_none() || beats.callbacks != self.last.callbacks);
         if now < self.due_at || !has_moved {
             return false;

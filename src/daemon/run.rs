@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
 use crate::daemon::service::{Extras, Handle, Request, Service};
-use crate::daemon::{bells, exit, klaxon, logging, reports, settings, words};
+use crate::daemon::{bells, exit, klaxon, logging, players, reports, settings, words};
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -50,10 +50,11 @@ async fn serve(config: Config, args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// A klaxon that cannot be played is told with the other mistakes; when it is the only one, the
-/// start finds it.
+/// A sound for callers that is not there is told with the other mistakes, and so is a klaxon that
+/// cannot be played; when that is the only one, the start finds it.
 fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
     let loaded = config::read(&args.sources(), &args.overrides());
+    let loaded = loaded.look_further(players::mistake);
     match loaded.config {
         Some(_) => loaded.result(),
         None => {

@@ -3,17 +3,22 @@
 //! Parts know nothing of configuration files; this is where the words of the file become the
 //! settings of the parts.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{Db, ZoneId};
 use crate::config::{self, Config};
-use crate::control::{Klaxon, KlaxonFor, Policy};
+use crate::control::{self, Klaxon, KlaxonFor, Policy};
+use crate::daemon::players::Recipe;
 use crate::daemon::zones::Zones;
-use crate::daemon::{jukebox, legs, logging};
+use crate::daemon::{jukebox, legs, logging, players};
 use crate::dsp::{Curve, FLAT, FLAT_Q, Speech};
+use crate::media::{Repeat, Start};
 use crate::mix::{EngineSettings, Fitting, Treatment};
 use crate::music::Minute;
+use crate::page::Entry;
+use crate::sounds::Shape;
 use crate::{output, sip};
 
 /// The rules for callers; `klaxon` is how long the loaded klaxon sounds.
@@ -41,7 +46,55 @@ pub(super) fn policy(config: &Config, zones: &Zones, klaxon: Option<Duration>) -
         volume_klaxon: audio.volume_klaxon.level(),
         volume_call: audio.volume_call.level(),
         pages: Vec::new(),
+        players: players(config),
     }
+}
+
+/// What callers may hear, and by which rules.
+pub(super) fn players(config: &Config) -> Vec<control::Player> {
+    let player = |from: &config::Player| control::Player {
+        name: from.section(),
+        entry: Entry {
+            extensions: from.extensions.clone(),
+            ..Entry::default()
+        },
+        answer_delay: from.answer_delay,
+        duration: from.duration,
+        most: from.max_listeners,
+    };
+    config.players.iter().map(player).collect()
+}
+
+/// What they play, by the names above.
+pub(super) fn recipes(config: &Config) -> BTreeMap<String, Recipe> {
+    let recipe = |from: &config::Player| Recipe {
+        source: players::source(&from.source),
+        shape: Shape {
+            rate: players::rate(if from.codecs.is_empty() {
+                &config.sip.codecs
+            } else {
+                &from.codecs
+            }),
+            loudness: from.loudness,
+            speech: from.speech_filter.map(|splits_hz| Speech {
+                splits_hz,
+                ..Speech::default()
+            }),
+        },
+        start: if from.from_beginning {
+            Start::Beginning
+        } else {
+            Start::Joined
+        },
+        repeat: if from.repeats {
+            Repeat::Forever
+        } else {
+            Repeat::Once
+        },
+        encodings: from.codecs.clone(),
+    };
+    let all = config.players.iter();
+    all.map(|from| (from.section(), recipe(from))).collect()
 }
 
 /// How loud a zone is, and how its sound is fitted.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::base::Db;
 use crate::control::Input;
-use crate::media::Report;
+use crate::media::{Report, SenderReport};
 use crate::sip::{
     AccountState, Caller, Endpoint, HowEnded, Listen, Notice, Offence, Reason, UserState,
 };
@@ -211,6 +211,24 @@ pub(super) fn music(name: String, event: Event) -> Option<Input> {
         Event::Down { why, instead: None } => changed(name, false, format!("silent: {why}")),
         Event::Up => changed(name, true, "plays again".to_owned()),
     })
+}
+
+/// What one who listened was sent, and sent, in one line.
+pub(super) fn listened(
+    sent: &SenderReport,
+    n_received: u64,
+    n_foreign: u64,
+    n_unproven: u64,
+) -> String {
+    let mut text = format!("{} packets sent, {n_received} received", sent.packets);
+    let odd = [
+        (n_foreign, "from strangers"),
+        (n_unproven, "that failed the SRTP check"),
+    ];
+    for (n, what) in odd.into_iter().filter(|(n, _)| *n > 0) {
+        text.push_str(&format!(", {n} {what}"));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -81,6 +81,17 @@ pub enum Event {
     Silent { call: CallId, since: Instant },
     /// The peer pressed a key.
     Key { call: CallId, key: Key },
+    /// A call that only listened is closed.
+    Left {
+        call: CallId,
+        sent: SenderReport,
+        /// RTP packets of the peer, whose sound was passed over.
+        n_received: u64,
+        /// As in `Closed`.
+        n_foreign: u64,
+        n_unproven: u64,
+        round_trip: Option<Duration>,
+    },
     /// What `play` was given has been sent to its end; its first packet left at `began`.
     Played { call: CallId, began: Instant },
     /// The call is closed and its ports are free.

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use crate::config::model::{AnnounceToCaller, KlaxonFor, LogFormat};
 use crate::config::pattern::Pattern;
 use crate::config::secret::Secret;
+use crate::page::{Extension, NotAnExtension};
 
 pub(super) use measure::{
     DUCK, EXPIRES, KEEP_ALIVE, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION,
@@ -78,6 +79,30 @@ pub(super) const BOOL: Form<bool> = Form {
 pub(super) const SIP_LOG_LEVEL: Form<u8> = Form {
     parse: |text| integer(text, 0..=10, 3).map(|level| level as u8),
     show: u8::to_string,
+};
+
+pub(super) const EXTENSIONS: Form<Vec<Extension>> = Form {
+    parse: |text| {
+        let extension = |item: &str| {
+            let parsed = item.parse::<Extension>();
+            parsed.map_err(|NotAnExtension(why)| format!("\"{item}\" is {why}"))
+        };
+        items(text).map(extension).collect()
+    },
+    show: |all| {
+        let texts: Vec<&str> = all.iter().map(Extension::as_str).collect();
+        texts.join(" ")
+    },
+};
+
+/// Where a listener comes in; true is the beginning.
+pub(super) const START: Form<bool> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "joined" => Ok(false),
+        "beginning" => Ok(true),
+        _ => Err("no such start; write joined or beginning".to_owned()),
+    },
+    show: |&beginning| if beginning { "beginning" } else { "joined" }.to_owned(),
 };
 
 pub(super) const MAX_CALLS: Form<usize> = Form {

@@ -14,10 +14,8 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 5] = [
     "page",
-    "moh",
-    "play",
     "line",
     "relay",
     "multicast-in",

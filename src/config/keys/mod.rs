@@ -8,6 +8,7 @@ mod gone;
 mod later;
 mod music;
 mod schedule;
+mod player;
 mod server;
 mod sip;
 mod user;
@@ -16,6 +17,7 @@ mod zone;
 use crate::config::model::{ACCOUNT, Account, Config, User};
 use crate::config::music::Music;
 use crate::config::schedule::{DayPlan, Schedule};
+use crate::config::player::Player;
 use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
@@ -68,6 +70,8 @@ pub enum Part {
     Music,
     /// What is done to the voices of callers.
     Voices,
+    /// What callers hear; new sounds must be loaded.
+    Players,
     /// Which zones there are, and how their sound is fitted.
     Zones,
     /// What rings by the calendar.
@@ -256,13 +260,25 @@ pub(super) fn of_music() -> impl Iterator<Item = &'static Row<Music>> {
     music::KEYS.iter()
 }
 
+/// The keys of every `[moh:NAME]`.
+pub(super) fn of_hold() -> &'static [Row<Player>] {
+    player::HOLD_KEYS
+}
+
+/// The keys of every `[play:NAME]`.
+pub(super) fn of_message() -> &'static [Row<Player>] {
+    player::MESSAGE_KEYS
+}
+
 /// The keys of all sections that stand in a file only with a name, as `[zone:NAME]`.
 pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
+    let of_players = of_hold().iter().chain(of_message());
     of_user()
         .chain(of_zone().map(|row| &row.key))
         .chain(of_schedule().map(|row| &row.key))
         .chain(of_plan().map(|row| &row.key))
         .chain(of_music().map(|row| &row.key))
+        .chain(of_players.map(|row| &row.key))
 }
 
 /// The keys of every `[user:NAME]`; they stand in no file by themselves.

@@ -320,7 +320,7 @@ const CODECS: Form<Vec<Encoding>> = Form {
 };
 
 /// Those of an account; none stands for those of `[sip]`.
-const OWN_CODECS: Form<Vec<Encoding>> = Form {
+pub(super) const OWN_CODECS: Form<Vec<Encoding>> = Form {
     parse: |text| match text {
         "" => Ok(Vec::new()),
         some => codecs(some),

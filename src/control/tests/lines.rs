@@ -15,6 +15,8 @@ fn words(effect: &Effect) -> String {
         Effect::Ring { call } => format!("ring {call}"),
         Effect::Announce { call } => format!("announce to {call}"),
         Effect::Answer { call } => format!("answer {call}"),
+        Effect::Welcome { call, player } => format!("welcome {call} to {player}"),
+        Effect::Perform { call, player } => format!("perform {player} to {call}"),
         Effect::Refuse { call, why } => format!("refuse {call} {}", why.status()),
         Effect::HangUp { call, why } => format!("hang up {call}: {why}"),
         Effect::Connect { call, zones, .. } => format!("connect {call}{}", places(zones)),

@@ -1,5 +1,6 @@
 //! Do the rules of paging hold? Scenarios as sentences, then random ones.
 
+mod audience;
 mod calls;
 mod endings;
 mod lines;

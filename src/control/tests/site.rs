@@ -36,6 +36,7 @@ pub(super) fn policy() -> Policy {
         volume_klaxon: Db(-3.0),
         volume_call: Db(-1.0),
         pages: Vec::new(),
+        players: Vec::new(),
     }
 }
 
@@ -152,7 +153,9 @@ impl Site {
             let length = longest.map_or(whole, |longest| longest.min(whole));
             self.later(length + lag, Input::PlayEnded { play: *play });
         }
-        if let (Effect::Answer { call }, Some(lag)) = (&effect, self.ack_lag) {
+        if let (Effect::Answer { call } | Effect::Welcome { call, .. }, Some(lag)) =
+            (&effect, self.ack_lag)
+        {
             self.later(lag, Input::CallConfirmed { call: *call });
         }
         if let Effect::Log(note) = effect {

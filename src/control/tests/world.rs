@@ -46,6 +46,8 @@ impl World {
             Input::SoundDown { .. } => self.sound = false,
             Input::CallConfirmed { .. }
             | Input::CallHeard { .. }
+            | Input::PlayerLoaded { .. }
+            | Input::Performed { .. }
             | Input::CallSilent { .. }
             | Input::AccountChanged { .. }
             | Input::AccountGone { .. }
@@ -73,6 +75,10 @@ impl World {
                 self.pass(*call, Standing::Unanswered, Standing::Answered);
                 self.answered.push((*call, now));
             }
+            Effect::Welcome { call, .. } => {
+                self.pass(*call, Standing::Unanswered, Standing::Answered);
+            }
+            Effect::Perform { call, .. } => self.expect(*call, Standing::Answered),
             Effect::Refuse { call, .. } => self.pass(*call, Standing::Unanswered, Standing::Over),
             Effect::HangUp { call, .. } => self.pass(*call, Standing::Answered, Standing::Over),
             Effect::Connect { call, zones, .. } => {
@@ -137,8 +143,10 @@ impl World {
     /// What must hold whenever the effects are drained.
     pub(super) fn check(&self, snapshot: &Snapshot) {
         let shown: Vec<_> = snapshot.calls.iter().map(|it| it.call).collect();
-        assert_eq!(self.open(), shown);
-        assert!(!self.stopped || shown.is_empty(), "calls left behind");
+        let open = self.open();
+        assert!(shown.iter().all(|call| open.contains(call)));
+        assert_eq!(open.len(), shown.len() + snapshot.n_listeners);
+        assert!(!self.stopped || open.is_empty(), "calls left behind");
         assert_eq!(self.ducked, snapshot.ducked);
         let heard = self.heard();
         assert!(heard.difference(&self.ducked).is_empty(), "music too loud");

@@ -276,6 +276,7 @@ fn of_net(event: &net::Event) -> CallId {
         | net::Event::Silent { call, .. }
         | net::Event::Key { call, .. }
         | net::Event::Played { call, .. }
+        | net::Event::Left { call, .. }
         | net::Event::Closed { call, .. } => *call,
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Service;
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
 use crate::control::{Cue, Effect, Input, Level, Note, Sound};
+use crate::daemon::legs::Turned;
 use crate::daemon::{cues, words};
 
 impl Service {
@@ -15,11 +16,19 @@ impl Service {
             Effect::Announce { call } => self.announce(call),
             Effect::Answer { call } => match self.legs.answer(call) {
                 Ok(sdp) => self.endpoint.answer(call, sdp),
-                Err(turned) => {
-                    let how = format!("could not be answered ({})", turned.reason);
-                    self.turn_away(call, turned);
-                    self.inputs.push_back(Input::CallEnded { call, how });
+                Err(turned) => self.not_answered(call, turned),
+            },
+            Effect::Welcome { call, player } => {
+                let encodings = self.players.encodings(&player);
+                match self.legs.welcome(call, encodings) {
+                    Ok(sdp) => self.endpoint.answer(call, sdp),
+                    Err(turned) => self.not_answered(call, turned),
                 }
+            }
+            Effect::Perform { call, player } => match self.players.programme(&player) {
+                Some(programme) => self.legs.perform(call, programme),
+                // The configuration took it away between the answer and now.
+                None => self.inputs.push_back(Input::Performed { call }),
             },
             Effect::Refuse { call, why } => {
                 self.legs.end(call);
@@ -62,6 +71,12 @@ impl Service {
             Effect::Log(note) => self.log(note, now),
             Effect::Stopped => self.has_stopped = true,
         }
+    }
+
+    fn not_answered(&mut self, call: CallId, turned: Turned) {
+        let how = format!("could not be answered ({})", turned.reason);
+        self.turn_away(call, turned);
+        self.inputs.push_back(Input::CallEnded { call, how });
     }
 
     /// Lets the caller hear what is for callers. One that brought no offer, or for whom there are

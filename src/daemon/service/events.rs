@@ -165,7 +165,18 @@ impl Service {
             }
             net::Event::Silent { call, .. } => self.inputs.push_back(Input::CallSilent { call }),
             net::Event::Key { call, key } => tracing::debug!("call {call}: key {key:?}"),
-            net::Event::Played { .. } => {}
+            net::Event::Played { call, .. } => self.inputs.push_back(Input::Performed { call }),
+            net::Event::Left {
+                call,
+                sent,
+                n_received,
+                n_foreign,
+                n_unproven,
+                ..
+            } => {
+                let heard = words::listened(&sent, n_received, n_foreign, n_unproven);
+                tracing::info!("call {call}: {heard}");
+            }
             net::Event::Closed {
                 call,
                 report,

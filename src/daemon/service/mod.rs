@@ -35,6 +35,7 @@ use crate::daemon::jukebox::{self, Jukebox};
 use crate::daemon::legs::Legs;
 use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
+use crate::daemon::players::{Loaded, News, Players};
 use crate::daemon::zones::{Tuned, Zones};
 use crate::daemon::{klaxon, settings, words};
 use crate::mix::{self, Console, Ears, Listening};
@@ -78,6 +79,7 @@ pub(super) struct Service {
     sounds: BTreeMap<SoundId, Arc<Pcm>>,
     /// What callers hear when their page begins.
     for_callers: Option<Arc<Pcm>>,
+    players: Players,
     notify: Notify,
     rest: Rest,
     door: Door,
@@ -94,6 +96,7 @@ pub(super) struct Service {
     output_events: UnboundedReceiver<output::Event>,
     music_news: UnboundedReceiver<jukebox::News>,
     requests: UnboundedReceiver<Request>,
+    loaded: UnboundedReceiver<Loaded>,
     watcher: Option<UnboundedSender<(Instant, Note)>>,
     has_stopped: bool,
 }
@@ -136,6 +139,7 @@ enum Happening {
     Output(output::Event),
     Music(jukebox::News),
     Asked(Request),
+    Loaded(Loaded),
     Time,
 }
 
@@ -155,7 +159,7 @@ impl Service {
         let zones = Zones::new(&config);
         let (console, engine) = mix::engine(settings::engine(&config, &zones));
         let (net_tx, net_events) = unbounded_channel();
-        let media = Media::spawn(net_tx).context("the media thread does not start")?;
+        let media = Media::spawn(net_tx.clone()).context("the media thread does not start")?;
         let (sip_tx, sip_events) = unbounded_channel();
         let endpoint = Endpoint::start(settings::sip(&config), sip_tx).await?;
         let (output_tx, output_events) = unbounded_channel();
@@ -164,12 +168,13 @@ impl Service {
             output::spawn_tapped(settings::output(&config, &zones), engine, output_tx, tap)?;
         let (news, music_news) = unbounded_channel();
         let (handle, requests) = unbounded_channel();
+        let (loaded_tx, loaded) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
         let mut service = Self {
             core: Core::new(settings::policy(&config, &zones, duration), now),
             inputs: VecDeque::new(),
             endpoint,
-            legs: Legs::new(settings::legs(&config), media),
+            legs: Legs::new(settings::legs(&config), media, net_tx),
             wanted: BTreeMap::new(),
             zones,
             tuned: Tuned::default(),
@@ -187,6 +192,7 @@ impl Service {
             klaxon,
             sounds: BTreeMap::new(),
             for_callers,
+            players: Players::new(loaded_tx),
             notify: Notify::new(now),
             rest: Rest::default(),
             door: Door::new(now),
@@ -200,12 +206,14 @@ impl Service {
             output_events,
             music_news,
             requests,
+            loaded,
             watcher: extras.watcher,
             has_stopped: false,
             config,
         };
         service.tune_zones();
         service.play_music();
+        service.set_players();
         let treatment = settings::treatment(&service.config);
         service.console.set_treatment(treatment);
         if let Some(pcm) = &service.klaxon {
@@ -246,6 +254,7 @@ impl Service {
             Some(event) = self.output_events.recv() => Happening::Output(event),
             Some(news) = self.music_news.recv() => Happening::Music(news),
             Some(request) = self.requests.recv() => Happening::Asked(request),
+            Some(loaded) = self.loaded.recv() => Happening::Loaded(loaded),
             () = tokio::time::sleep_until(wake_at) => Happening::Time,
         }
     }
@@ -274,6 +283,10 @@ impl Service {
             Happening::Net(event) => self.net_event(event),
             Happening::Output(event) => self.output_event(event),
             Happening::Music((name, event)) => self.music_news(name, event),
+            Happening::Loaded(loaded) => {
+                let news = self.players.take(loaded);
+                self.inputs.extend(news.map(News::input));
+            }
             Happening::Asked(Request::Stop) => self.inputs.push_back(Input::Shutdown),
             Happening::Asked(Request::Reconfigure(config)) => self.reconfigure(*config),
             Happening::Asked(Request::TurnTrace) => self.trace(!self.is_traced),
@@ -335,6 +348,7 @@ impl Service {
         let has_sound = matches!(snapshot.sound, SoundState::Up { .. });
         let beats = Beats {
             media: self.legs.beat(),
+            hall: self.legs.hall_beat(),
             output: self.output.beat(),
             callbacks: has_sound.then_some(callbacks),
         };

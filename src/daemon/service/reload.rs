@@ -3,6 +3,7 @@
 use super::Service;
 use crate::config::{self, Config, Part};
 use crate::control::Input;
+use crate::daemon::players::News;
 use crate::daemon::{klaxon, settings};
 
 impl Service {
@@ -23,6 +24,12 @@ impl Service {
         let ducked = self.core.snapshot().ducked;
         let audio = &self.config.audio;
         self.duck(ducked, audio.duck, audio.duck_attack);
+    }
+
+    /// Has the sounds of players loaded that are not there yet.
+    pub(super) fn set_players(&mut self) {
+        let news = self.players.configure(&self.config);
+        self.inputs.extend(news.into_iter().map(News::input));
     }
 
     /// Does the least that makes the new configuration true; live calls go on.
@@ -65,6 +72,9 @@ impl Service {
         if changes.concern(Part::Music) {
             self.tune_zones();
             self.play_music();
+        }
+        if changes.concern(Part::Players) {
+            self.set_players();
         }
         if changes.concern(Part::Voices) {
             let treatment = settings::treatment(&self.config);

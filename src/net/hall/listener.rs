@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::base::CallId;
-use crate::media::{Report, SenderReport};
+use crate::media::SenderReport;
 use crate::net::Event;
 use crate::net::hall::Hearing;
 use crate::net::latch::Latch;
@@ -25,7 +25,7 @@ pub(super) struct Listener {
     event_payload_type: Option<u8>,
     keys: EventRx,
     timestamps: Unwrap,
-    received: Report,
+    n_received: u64,
     n_foreign: u64,
     n_unproven: u64,
 }
@@ -40,11 +40,11 @@ impl Listener {
             rtcp_from: None,
             reports: Reports::new(hearing.sender.ssrc, now),
             srtp: hearing.srtp.as_ref().map(Srtp::new).transpose()?,
-            payload_type: hearing.sender.payload_type,
+            payload_type: hearing.payload_type,
             event_payload_type: hearing.event_payload_type,
             keys: EventRx::new(hearing.sender.event_clock_rate),
             timestamps: Unwrap::default(),
-            received: Report::default(),
+            n_received: 0,
             n_foreign: 0,
             n_unproven: 0,
         })
@@ -53,7 +53,7 @@ impl Listener {
     /// Follows a new agreement.
     pub(super) fn redirect(&mut self, to: &Hearing) {
         self.latch.redirect(to.remote);
-        self.payload_type = to.sender.payload_type;
+        self.payload_type = to.payload_type;
         self.event_payload_type = to.event_payload_type;
         self.keys.set_clock_rate(to.sender.event_clock_rate);
         if let Err(why) = protect(&mut self.srtp, to.srtp.as_ref()) {
@@ -101,7 +101,7 @@ impl Listener {
         let Some(packet) = self.expected(&datagram) else {
             return false;
         };
-        if self.received.received == 0 {
+        if self.n_received == 0 {
             let call = self.call;
             tell(Event::FirstPacket {
                 call,
@@ -109,7 +109,7 @@ impl Listener {
                 from,
             });
         }
-        self.received.received += 1;
+        self.n_received += 1;
         if Some(packet.payload_type) == self.event_payload_type {
             self.press(&packet, now);
         }
@@ -190,10 +190,10 @@ impl Listener {
 
     /// The last word about it.
     pub(super) fn closed(self, sent: SenderReport) -> Event {
-        Event::Closed {
+        Event::Left {
             call: self.call,
-            report: self.received,
             sent,
+            n_received: self.n_received,
             n_foreign: self.n_foreign,
             n_unproven: self.n_unproven,
             round_trip: self.reports.round_trip(),

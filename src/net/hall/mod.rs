@@ -47,6 +47,8 @@ pub struct Hearing {
     /// Where the peer wants our packets; `None` if it is not known yet.
     pub remote: Option<SocketAddr>,
     pub sender: SenderSettings,
+    /// What the peer's sound comes as, if it sends any.
+    pub payload_type: u8,
     /// What the peer's keys come as, in this direction.
     pub event_payload_type: Option<u8>,
     /// With them, everything is protected, and what is not is dropped.
@@ -124,7 +126,7 @@ impl Hall {
         self.send(Command::Redirect(call, Box::new(hearing)));
     }
 
-    /// Ends the sound of a call; `Event::Closed` follows if it was open.
+    /// Ends the sound of a call; `Event::Left` follows if it was open.
     pub fn close(&mut self, call: CallId) {
         if self.stages.of(call).is_none() {
             return;

@@ -50,6 +50,7 @@ fn hearing(call: u64, remote: SocketAddr) -> Hearing {
             first_sequence: 65_530,
             first_timestamp: 5,
         },
+        payload_type: 0,
         event_payload_type: Some(101),
         srtp: None,
         flow: Flow::On,
@@ -151,7 +152,7 @@ fn a_hundred_hear_the_whole_sound_each_from_its_beginning_and_as_its_own_stream(
     }
     for _ in 0..100 {
         let sent = house.await_event(|event| match event {
-            Event::Closed { sent, .. } => Some(sent),
+            Event::Left { sent, .. } => Some(sent),
             _ => None,
         });
         assert_eq!((sent.packets, sent.octets), (30, 30 * 160));
