@@ -21,6 +21,10 @@
 //! A SIP call, later a request over HTTP or a bell, becomes the same input to [`control::Core`];
 //! what it decides comes out as effects that [`daemon`] carries out. Nothing else decides.
 //!
+//! Callers of music on hold and of messages take a shorter way: `control::Core` has them welcomed,
+//! and `net::Hall`, a thread of its own, sends them what [`media::Broadcast`] has encoded once for
+//! all of them. No page, mixer or sound card has part in it.
+//!
 //! # Floors
 //!
 //! A module names only modules of the rows above its own. `tests/tidy.rs` reads the sources and

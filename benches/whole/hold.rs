@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::socket::sockopt::{Ipv4PacketInfo, ReceiveTimestampns};
 use nix::sys::socket::{
@@ -215,14 +215,10 @@ fn listen(socket: &UdpSocket, stop: &AtomicBool) -> Heard {
             .map(|message| {
                 let (mut at, mut to) = (0, Ipv4Addr::UNSPECIFIED);
                 for control in message.cmsgs().expect("there is room for both") {
-                    match control {
-                        ControlMessageOwned::ScmTimestampns(time) => {
-                            at = time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64;
-                        }
-                        ControlMessageOwned::Ipv4PacketInfo(info) => {
-                            to = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes());
-                        }
-                        _ => {}
+                    if let ControlMessageOwned::ScmTimestampns(time) = control {
+                        at = time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64;
+                    } else if let ControlMessageOwned::Ipv4PacketInfo(info) = control {
+                        to = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes());
                     }
                 }
                 (at, to)

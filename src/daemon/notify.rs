@@ -131,6 +131,7 @@ mod tests {
     fn beats(media: u64, output: u64, callbacks: Option<u64>) -> Beats {
         Beats {
             media,
+            hall: None,
             output,
             callbacks,
         }
@@ -159,6 +160,21 @@ mod tests {
             "the callback stands still"
         );
         assert!(dog.ping_is_due(beats(9, 9, Some(9)), later(19)));
+    }
+
+    #[test]
+    fn the_thread_of_listeners_counts_once_it_is_there() {
+        let now = Instant::now();
+        let mut dog = watchdog(now);
+        let with = |n: u64, hall| Beats {
+            hall,
+            ..beats(n, n, None)
+        };
+        assert!(dog.ping_is_due(with(1, None), now));
+        let later = |s| now + Duration::from_secs(s);
+        assert!(dog.ping_is_due(with(2, Some(1)), later(20)));
+        assert!(!dog.ping_is_due(with(3, Some(1)), later(40)));
+        assert!(dog.ping_is_due(with(4, Some(2)), later(41)));
     }
 
     #[test]

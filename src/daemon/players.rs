@@ -213,9 +213,11 @@ fn tape(recipe: &Recipe) -> Result<Tape, String> {
 
 /// The file itself, or those of the folder by name, hidden ones left out.
 fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
-    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("sound {path:?} does not exist"),
-        _ => format!("sound {path:?} cannot be read: {error}"),
+    let about = std::fs::metadata(path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return format!("sound {path:?} does not exist");
+        }
+        format!("sound {path:?} cannot be read: {error}")
     })?;
     if !about.is_dir() {
         return Ok(vec![path.to_owned()]);

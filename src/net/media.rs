@@ -68,7 +68,6 @@ pub enum Rx {
 
 /// What the media thread has to tell.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the large one comes once a call")]
 pub enum Event {
     /// The first valid packet came.
     FirstPacket {

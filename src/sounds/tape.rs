@@ -17,6 +17,7 @@ pub const MOST_TAPE_BYTES: usize = 256 << 20;
 /// What is done to the sound on its way.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
+    /// The most frames a second that are of use; the tape has no more than its files.
     pub rate: SampleRate,
     /// The loudness in LUFS that each file is brought to; `None` leaves it as it is.
     pub loudness: Option<Db>,
@@ -29,6 +30,13 @@ pub struct Shape {
 /// # Errors
 /// The first file that cannot be used, or is one too many.
 pub fn record(paths: &[PathBuf], shape: &Shape) -> Result<Tape, Error> {
+    let rates: Result<Vec<SampleRate>, Error> = paths.iter().map(|path| rate_of(path)).collect();
+    // More than the files have would be invented, and cost memory.
+    let best = rates?.into_iter().max().unwrap_or(shape.rate);
+    let shape = &Shape {
+        rate: best.min(shape.rate),
+        ..*shape
+    };
     let mut tape = Tape {
         rate: shape.rate,
         samples: Vec::new(),
@@ -42,6 +50,14 @@ pub fn record(paths: &[PathBuf], shape: &Shape) -> Result<Tape, Error> {
     }
     tape.samples.shrink_to_fit();
     Ok(tape)
+}
+
+fn rate_of(path: &Path) -> Result<SampleRate, Error> {
+    let format = probe(path, open(path)?)?;
+    let (_, parameters) = audio_track(path, format.as_ref())?;
+    // A file that tells its rate later may have any.
+    let hz = parameters.sample_rate.unwrap_or(u32::MAX);
+    SampleRate::new(hz).ok_or_else(|| Error::Empty(path.into()))
 }
 
 fn append(path: &Path, shape: &Shape, tape: &mut Tape) -> Result<(), Error> {
@@ -251,8 +267,9 @@ mod tests {
     #[test]
     fn a_file_stays_as_it_is_unless_told_otherwise() {
         let path = tone("as-it-is.wav", 16_000, 1, 0.5);
-        let tape = record(&[path], &shape(16_000, None)).unwrap();
+        let tape = record(&[path], &shape(48_000, None)).unwrap();
         assert_eq!(tape.samples.len(), 16_000);
+        assert_eq!(tape.rate, SampleRate::HZ_16000);
         let most = tape.samples.iter().map(|x| x.unsigned_abs()).max();
         assert!(most.is_some_and(|most| most.abs_diff(16_383) < 40));
     }

@@ -118,7 +118,7 @@ fn a_hundred_hear_the_whole_sound_each_from_its_beginning_and_as_its_own_stream(
     for (i, phone) in phones.iter().enumerate() {
         let (call, remote) = (i as u64, phone.local_addr().unwrap());
         // Every third is held by a telephone elsewhere and has ports of its own.
-        let source = if i % 3 == 0 { ELSEWHERE } else { HERE };
+        let source = if i.is_multiple_of(3) { ELSEWHERE } else { HERE };
         ports.push(house.listen(call, remote, source));
         house.hall.open(CallId(call), hearing(call, remote));
         house.hall.play(CallId(call), programme.clone());
@@ -134,7 +134,7 @@ fn a_hundred_hear_the_whole_sound_each_from_its_beginning_and_as_its_own_stream(
             assert_eq!((from.ip(), from.port()), (HERE, ports[i]));
         }
     }
-    let is_shared = |i: &usize| i % 3 != 0;
+    let is_shared = |i: &usize| !i.is_multiple_of(3);
     assert!((0..100).filter(is_shared).all(|i| ports[i] == ports[1]));
     let mut own: Vec<u16> = (0..100)
         .filter(|i| !is_shared(i))
@@ -151,9 +151,11 @@ fn a_hundred_hear_the_whole_sound_each_from_its_beginning_and_as_its_own_stream(
         house.hall.close(CallId(call));
     }
     for _ in 0..100 {
-        let sent = house.await_event(|event| match event {
-            Event::Left { sent, .. } => Some(sent),
-            _ => None,
+        let sent = house.await_event(|event| {
+            if let Event::Left { sent, .. } = event {
+                return Some(sent);
+            }
+            None
         });
         assert_eq!((sent.packets, sent.octets), (30, 30 * 160));
     }
@@ -189,9 +191,11 @@ fn nothing_is_sent_before_it_plays_and_a_peer_behind_a_nat_is_followed_and_its_k
         datagram.extend([5, end, 3, 32]);
         real.send_to(&datagram, (HERE, port)).unwrap();
     }
-    let digit = house.await_event(|event| match event {
-        Event::Key { key, .. } => Some(key.digit),
-        _ => None,
+    let digit = house.await_event(|event| {
+        if let Event::Key { key, .. } = event {
+            return Some(key.digit);
+        }
+        None
     });
     assert_eq!(digit, '5');
     house.hall.play(CallId(1), stairs(3));
