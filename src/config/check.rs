@@ -9,8 +9,8 @@ use crate::config::model::{ACCOUNT, Config, Listen, Transport, USER};
 use crate::config::music::MUSIC;
 use crate::config::near::nearest;
 use crate::config::place::{Place, Remark, Warning};
-use crate::config::schedule::{PLAN, SCHEDULE};
 use crate::config::player::{HOLD, MESSAGE};
+use crate::config::schedule::{PLAN, SCHEDULE};
 use crate::config::zone::ZONE;
 
 /// What `--check` prints: every mistake and warning on its line, and a last line that sums up.

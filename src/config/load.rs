@@ -11,8 +11,8 @@ use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
 use crate::config::music;
 use crate::config::place::{Mistake, Place, Remark, Warning};
-use crate::config::schedule;
 use crate::config::player;
+use crate::config::schedule;
 use crate::config::users;
 use crate::config::zone;
 

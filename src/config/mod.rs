@@ -25,8 +25,8 @@ mod music;
 mod near;
 mod pattern;
 mod place;
-mod schedule;
 mod player;
+mod schedule;
 mod secret;
 mod users;
 mod zone;
@@ -43,7 +43,7 @@ pub use model::{
 pub use music::{InPages, MOST as MOST_MUSIC, Music};
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};
-pub use schedule::{Chime, DayPlan, Schedule};
 pub use player::{Player, PlayerKind};
+pub use schedule::{Chime, DayPlan, Schedule};
 pub use secret::Secret;
 pub use zone::{Zone, ZoneOutput};

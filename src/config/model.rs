@@ -11,8 +11,8 @@ use crate::config::keys;
 use crate::config::music::Music;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
-use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::player::Player;
+use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::secret::Secret;
 use crate::config::zone::Zone;
 

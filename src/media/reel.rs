@@ -73,7 +73,7 @@ pub struct Reel {
     n_joint: u64,
     /// Frames behind the last packet of a turn: the joint fades from these to the first.
     n_tail: usize,
-    /// The sound of the first packet.
+    /// The sound of the first packets, as many as the joint has.
     head: Vec<f32>,
     pcm: Vec<f32>,
     bytes: Vec<u8>,
@@ -153,14 +153,24 @@ impl Reel {
     }
 
     fn encode_next(&mut self) {
-        let frames = self.cut.frames();
+        let (frames, nth) = (self.cut.frames(), self.ends.len() as u64);
         self.pcm.clear();
-        self.reading.take(frames, &mut self.pcm);
-        if self.ends.is_empty() {
-            self.head.clone_from(&self.pcm);
-        }
-        if self.ends.len() as u64 == self.n_packets {
-            fade(&mut self.pcm, &self.head, self.n_tail);
+        match nth.checked_sub(self.n_packets) {
+            None => {
+                self.reading.take(frames, &mut self.pcm);
+                if nth < self.n_joint {
+                    self.head.extend_from_slice(&self.pcm);
+                }
+            }
+            Some(0) => {
+                self.reading.take(frames, &mut self.pcm);
+                fade(&mut self.pcm, &self.head, self.n_tail);
+            }
+            Some(in_joint) => {
+                let at = in_joint as usize * frames;
+                let sound = self.head.get(at..at + frames).unwrap_or_default();
+                self.pcm.extend_from_slice(sound);
+            }
         }
         self.encoder.encode(&self.pcm, &mut self.bytes);
         self.ends.push(self.bytes.len());
@@ -176,7 +186,7 @@ fn joint(encoding: Encoding) -> u64 {
     }
 }
 
-/// Turns `sound` into `to`, which is as long, within its first `n` frames.
+/// Turns `sound` into `to`, which is as long or longer, within its first `n` frames.
 fn fade(sound: &mut [f32], to: &[f32], n: usize) {
     for (i, (x, &y)) in sound.iter_mut().zip(to).enumerate() {
         let share = ((i as f32 + 0.5) / n.max(1) as f32).min(1.0);

@@ -14,13 +14,7 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 5] = [
-    "page",
-    "line",
-    "relay",
-    "multicast-in",
-    "http",
-];
+const SECTIONS: [&str; 5] = ["page", "line", "relay", "multicast-in", "http"];
 
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),

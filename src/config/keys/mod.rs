@@ -7,8 +7,8 @@ mod calls;
 mod gone;
 mod later;
 mod music;
-mod schedule;
 mod player;
+mod schedule;
 mod server;
 mod sip;
 mod user;
@@ -16,8 +16,8 @@ mod zone;
 
 use crate::config::model::{ACCOUNT, Account, Config, User};
 use crate::config::music::Music;
-use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::player::Player;
+use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
