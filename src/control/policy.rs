@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Player, Sound};
 use super::call::after;
+use super::{Player, Sound};
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::page::{self, Ask, Busy, Choice, Entry, Extent, Limit, Priority, Source, Wish};
 

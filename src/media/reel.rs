@@ -28,8 +28,8 @@ pub struct Cut {
 
 impl Cut {
     /// What serves a listener with whom this was agreed. Wishes for Opus are rounded, so that few
-    /// cuts serve all: a bitrate down to the next step, silence is sent like any sound, and no
-    /// packet holds a copy of the last.
+    /// cuts serve all: a bitrate down to the next step, silence is sent like any sound, all have
+    /// the full band, and no packet holds a copy of the last.
     pub fn of(settings: &SenderSettings) -> Self {
         let opus = match settings.encoding {
             Encoding::Opus => rounded(settings.opus),
@@ -56,8 +56,7 @@ fn rounded(wish: OpusWish) -> OpusWish {
     OpusWish {
         max_bitrate: max_bitrate.map(|most| step(most).unwrap_or(BITRATES[BITRATES.len() - 1])),
         cbr: wish.cbr,
-        fec: false,
-        dtx: false,
+        ..OpusWish::default()
     }
 }
 
@@ -403,6 +402,7 @@ mod tests {
                 fec: true,
                 dtx: true,
                 cbr: false,
+                max_rate: None,
             };
             rounded(wish)
         };
