@@ -208,17 +208,20 @@ impl Reading {
     fn new(tape: Arc<Tape>, rate: SampleRate, repeat: Repeat, at: usize) -> Self {
         let converter = (tape.rate != rate).then(|| Resampler::new(tape.rate, rate, BLOCK));
         let delay = converter.as_ref().map_or(0, |converter| {
-            let span = tape.rate.duration_of(2 * converter.delay() as u64);
+            let span = tape.rate.duration_of(converter.delay() as u64);
             rate.frames_in(span)
         });
-        Self {
+        let mut reading = Self {
             tape,
             at,
             repeat,
             converter,
             input: Vec::new(),
             delay,
-        }
+        };
+        // What the resampler holds back is not heard as silence, at the beginning or in a joint.
+        reading.take(delay, &mut Vec::new());
+        reading
     }
 
     fn delay(&self) -> usize {
