@@ -247,7 +247,7 @@ pub struct Demo {
 
 /// List what the bells will ring, day by day, and what not and why
 ///
-/// Reads the sections [schedule:NAME] and [plan:NAME] of the configuration, calendars included,
+/// Reads the schedule and plan sections of the configuration, calendars included,
 /// and plays nothing. The next seven days, or the one day of --date.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(after_help = BELLS_EXAMPLES)]
