@@ -7,6 +7,9 @@ const FAINTEST: f32 = 1e-15;
 const LOUDEST: f32 = 16.0;
 
 /// Turns NaN and denormals into silence and keeps the rest within ±16; sound passes bit-exact.
+///
+/// By value, and not by the processor's flush-to-zero mode: Rust compiles for the usual
+/// floating-point environment, and to change it is undefined behaviour (`_mm_setcsr`).
 pub fn clean(frames: &mut [f32]) {
     for x in frames {
         // NaN compares false and becomes silence too.
