@@ -8,6 +8,7 @@ use crate::config::load::Loaded;
 use crate::config::model::{ACCOUNT, Config, Listen, Transport, USER};
 use crate::config::music::MUSIC;
 use crate::config::near::nearest;
+use crate::config::page::PAGE;
 use crate::config::place::{Place, Remark, Warning};
 use crate::config::player::{HOLD, MESSAGE};
 use crate::config::schedule::{PLAN, SCHEDULE};
@@ -124,6 +125,9 @@ fn known_section(section: &str) -> Option<&str> {
     if section.starts_with(ZONE) {
         return Some("zone");
     }
+    if section.starts_with(PAGE) {
+        return Some("page");
+    }
     if section.starts_with(SCHEDULE) {
         return Some("schedule");
     }
@@ -150,8 +154,8 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
         match nearest(section, SECTIONS.into_iter().chain([DEFAULT])) {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
-                     [zone:NAME], [music:NAME], [moh:NAME], [play:NAME], [schedule:NAME], \
-                     [plan:NAME], [audio], [calls] and [server]"
+                     [zone:NAME], [page:NAME], [music:NAME], [moh:NAME], [play:NAME], \
+                     [schedule:NAME], [plan:NAME], [audio], [calls] and [server]"
                 .to_owned(),
         }
     };

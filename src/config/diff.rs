@@ -6,6 +6,7 @@ use std::fmt;
 use crate::config::keys::{self, Part};
 use crate::config::model::{Account, Config, User};
 use crate::config::music::Music;
+use crate::config::page::Page;
 use crate::config::player::Player;
 use crate::config::zone::Zone;
 
@@ -62,6 +63,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     accounts(old, new, &mut changes);
     users(old, new, &mut changes);
     zones(old, new, &mut changes);
+    pages(old, new, &mut changes);
     bells(old, new, &mut changes);
     music(old, new, &mut changes);
     players(old, new, &mut changes);
@@ -113,6 +115,16 @@ fn zones(old: &Config, new: &Config, changes: &mut Changes) {
         }
         changes.parts.insert(Part::Zones);
         changes.keys.push(format!("[{}]", zone.section()));
+    }
+}
+
+fn pages(old: &Config, new: &Config, changes: &mut Changes) {
+    let (old, new) = (&old.pages, &new.pages);
+    let is_gone = |page: &&Page| new.iter().all(|other| other.name != page.name);
+    let differing = new.iter().filter(|page| !old.contains(page));
+    for page in differing.chain(old.iter().filter(is_gone)) {
+        changes.parts.insert(Part::Policy);
+        changes.keys.push(format!("[{}]", page.section()));
     }
 }
 

@@ -88,6 +88,11 @@ fn sections(config: &Config, secrets: Secrets) -> Sections {
             add(zone.section(), &row.key, row.show(zone));
         }
     }
+    for page in &config.pages {
+        for row in keys::of_page() {
+            add(page.section(), &row.key, row.show(page));
+        }
+    }
     for bell in &config.bells {
         for row in keys::of_schedule() {
             add(bell.section(), &row.key, row.show(bell));

@@ -10,6 +10,7 @@ use crate::config::keys::{self, Key};
 use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
 use crate::config::music;
+use crate::config::page;
 use crate::config::place::{Mistake, Place, Remark, Warning};
 use crate::config::player;
 use crate::config::schedule;
@@ -150,6 +151,7 @@ impl Loading {
         self.further_accounts(&mut config);
         users::read(&mut self, &mut config);
         zone::read(&mut self, &mut config);
+        page::read(&mut self, &mut config);
         schedule::read(&mut self, &mut config);
         music::read(&mut self, &mut config);
         music::check(&mut self, &config);

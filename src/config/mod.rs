@@ -23,6 +23,7 @@ mod load;
 mod model;
 mod music;
 mod near;
+mod page;
 mod pattern;
 mod place;
 mod player;
@@ -41,6 +42,7 @@ pub use model::{
     Listen, LogFormat, Server, Sip, Srtp, Transport, User, Volume,
 };
 pub use music::{InPages, MOST as MOST_MUSIC, Music};
+pub use page::{Page, Tone};
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};
 pub use player::{Player, PlayerKind};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::base::{Db, Dscp, Encoding, Network, SampleRate};
 use crate::config::keys;
 use crate::config::music::Music;
+use crate::config::page::Page;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::config::player::Player;
@@ -25,6 +26,8 @@ pub struct Config {
     pub server: Server,
     /// By name; none stands for one that has every output.
     pub zones: Vec<Zone>,
+    /// By name; without any, every call pages every zone.
+    pub pages: Vec<Page>,
     /// By name.
     pub bells: Vec<Schedule>,
     /// By name; of several that claim a day, the first has it.
@@ -431,6 +434,7 @@ impl Config {
                 state_dir: None,
             },
             zones: Vec::new(),
+            pages: Vec::new(),
             bells: Vec::new(),
             plans: Vec::new(),
             music: Vec::new(),
@@ -524,6 +528,7 @@ impl PartialEq for Config {
             && self.calls == other.calls
             && self.server == other.server
             && self.zones == other.zones
+            && self.pages == other.pages
             && self.bells == other.bells
             && self.plans == other.plans
             && self.music == other.music

@@ -15,6 +15,18 @@ pub(super) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// What to do about a name that stands for nothing: the one that was meant, or a section for it.
+pub(super) fn remedy<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    section: &str,
+) -> String {
+    match nearest(name, known) {
+        Some(meant) => format!("did you mean {meant}? Else write a section [{section}{name}]"),
+        None => format!("write a section [{section}{name}]"),
+    }
+}
+
 /// Names differ only in what a reader sees as different: case, `_` and blanks do not count.
 fn plain(name: &str) -> String {
     let name = name.trim().to_lowercase();

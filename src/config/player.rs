@@ -105,8 +105,8 @@ pub(super) const HOLD: &str = "moh:";
 /// What the section of a message begins with.
 pub(super) const MESSAGE: &str = "play:";
 
-/// Reads them all; one without a name, a number or a sound is a mistake, and so are two with the
-/// same number.
+/// Reads them all; pages have been read before. One without a name, a number or a sound is a
+/// mistake, and so are two with the same number.
 pub(super) fn read(loading: &mut Loading, config: &mut Config) {
     for kind in [PlayerKind::Hold, PlayerKind::Message] {
         let sections: Vec<(String, Place)> = loading
@@ -162,15 +162,18 @@ fn player(loading: &mut Loading, kind: PlayerKind, section: &str, config: &mut C
     player
 }
 
-/// A number that two have: told at the second, with the place of the first.
+/// A number that two have, or one and a page: told at the second, with the place of the first.
 fn overlaps(config: &Config) -> Vec<Mistake> {
-    let numbers: Vec<(String, &Extension)> = config
-        .players
-        .iter()
-        .flat_map(|it| it.extensions.iter().map(|number| (it.section(), number)))
+    let of_pages = config.pages.iter().map(|it| (it.section(), &it.extensions));
+    let n_of_pages: usize = of_pages.clone().map(|(_, numbers)| numbers.len()).sum();
+    let of_players = config.players.iter();
+    let of_players = of_players.map(|it| (it.section(), &it.extensions));
+    let numbers: Vec<(String, &Extension)> = of_pages
+        .chain(of_players)
+        .flat_map(|(section, all)| all.iter().map(move |number| (section.clone(), number)))
         .collect();
     let mut mistakes = Vec::new();
-    for (nth, (section, number)) in numbers.iter().enumerate() {
+    for (nth, (section, number)) in numbers.iter().enumerate().skip(n_of_pages) {
         let before = &numbers[..nth];
         let Some((other, same)) = before.iter().find(|(_, other)| other.overlaps(number)) else {
             continue;

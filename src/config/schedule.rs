@@ -9,8 +9,9 @@ use crate::bells::{Days, Missed, Plans, When};
 use crate::config::keys::{self, Row};
 use crate::config::load::Loading;
 use crate::config::model::Config;
-use crate::config::near::nearest;
+use crate::config::near::remedy;
 use crate::config::place::{Mistake, Place, Remark};
+use crate::config::zone;
 
 /// One `[schedule:NAME]`: a sound that is played by the calendar.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +97,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
         let n_mistakes = loading.mistakes.len();
         let blank = DayPlan::blank(&section[PLAN.len()..]);
         let plan = filled(loading, config, &section, keys::of_plan(), blank);
-        let text = if !is_name(&plan.name) || matches!(plan.name.as_str(), "all" | "usual") {
+        let text = if !zone::is_plain(&plan.name) || matches!(plan.name.as_str(), "all" | "usual") {
             "needs a name after the colon, without blanks, and neither all nor usual; write e.g. \
              [plan:exam]"
         } else if plan.days.is_empty() && loading.mistakes.len() == n_mistakes {
@@ -111,7 +112,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
         let n_mistakes = loading.mistakes.len();
         let blank = Schedule::blank(&section[SCHEDULE.len()..]);
         let bell = filled(loading, config, &section, keys::of_schedule(), blank);
-        let text = if !is_name(&bell.name) {
+        let text = if !zone::is_plain(&bell.name) {
             "needs a name after the colon, without blanks; write e.g. [schedule:lunch]"
         } else if bell.when.is_none() && loading.mistakes.len() == n_mistakes {
             "has no time; write e.g. when = Mon-Fri 08:30 into it"
@@ -127,18 +128,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
 /// What a bell names must be there.
 fn names(loading: &mut Loading, config: &Config, bell: &Schedule) {
     let section = bell.section();
-    let zones: BTreeSet<&str> = config.zones.iter().map(|zone| zone.name.as_str()).collect();
-    for zone in bell
-        .zones
-        .iter()
-        .filter(|zone| !zones.contains(zone.as_str()))
-    {
-        let remedy = remedy(zone, zones.iter().copied(), "zone:");
-        let text = format!("there is no zone \"{zone}\"; {remedy}, or zones = all");
-        loading
-            .mistakes
-            .push(config.mistake(&section, "zones", text));
-    }
+    zone::must_exist(loading, config, &section, &bell.zones);
     let Plans::Named(named) = &bell.plan else {
         return;
     };
@@ -149,13 +139,6 @@ fn names(loading: &mut Loading, config: &Config, bell: &Schedule) {
         loading
             .mistakes
             .push(config.mistake(&section, "plan", text));
-    }
-}
-
-fn remedy<'a>(name: &str, known: impl Iterator<Item = &'a str>, section: &str) -> String {
-    match nearest(name, known) {
-        Some(meant) => format!("did you mean {meant}? Else write a section [{section}{name}]"),
-        None => format!("write a section [{section}{name}]"),
     }
 }
 
@@ -183,11 +166,6 @@ fn sections(loading: &Loading, kind: &str) -> Vec<(String, Place)> {
     of_kind
         .map(|(section, place)| (section.to_owned(), place.clone()))
         .collect()
-}
-
-fn is_name(name: &str) -> bool {
-    let is_apart = |c: char| c.is_whitespace() || c.is_control() || c == ',';
-    !name.is_empty() && !name.contains(is_apart)
 }
 
 fn complain(loading: &mut Loading, section: &str, place: Place, text: &str) {

@@ -1,5 +1,6 @@
 //! What is set for one zone, and how do sections `[zone:NAME]` become zones?
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::config::form;
 use crate::config::keys;
 use crate::config::load::Loading;
 use crate::config::model::{Config, Device, Volume};
+use crate::config::near::remedy;
 use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::dsp::Curve;
@@ -131,9 +133,25 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Tells of the zones that a section names in its key `zones` and that are not there.
+pub(super) fn must_exist(loading: &mut Loading, config: &Config, section: &str, names: &[String]) {
+    let known: BTreeSet<&str> = config.zones.iter().map(|zone| zone.name.as_str()).collect();
+    for zone in names.iter().filter(|zone| !known.contains(zone.as_str())) {
+        let remedy = remedy(zone, known.iter().copied(), ZONE);
+        let text = format!("there is no zone \"{zone}\"; {remedy}, or zones = all");
+        let mistake = config.mistake(section, "zones", text);
+        loading.mistakes.push(mistake);
+    }
+}
+
+/// Whether the name can be an item of a list.
+pub(super) fn is_plain(name: &str) -> bool {
     let is_apart = |c: char| c.is_whitespace() || c.is_control() || c == ',';
-    !name.is_empty() && !name.eq_ignore_ascii_case("all") && !name.contains(is_apart)
+    !name.is_empty() && !name.contains(is_apart)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.eq_ignore_ascii_case("all") && is_plain(name)
 }
 
 fn zone(loading: &mut Loading, section: &str, config: &mut Config) -> Zone {

@@ -15,6 +15,7 @@ mod door;
 mod exit;
 mod jukebox;
 mod klaxon;
+mod library;
 mod logging;
 mod memory;
 mod notify;

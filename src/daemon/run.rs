@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
 use crate::daemon::service::{Extras, Handle, Request, Service};
-use crate::daemon::{bells, exit, klaxon, logging, players, reports, settings, words};
+use crate::daemon::{bells, exit, klaxon, library, logging, players, reports, settings, words};
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -59,7 +59,8 @@ fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
         Some(_) => loaded.result(),
         None => {
             let loaded = loaded.look_further(klaxon::mistake);
-            loaded.look_further(bells::mistakes).result()
+            let loaded = loaded.look_further(bells::mistakes);
+            loaded.look_further(library::mistakes).result()
         }
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::base::{Db, ZoneId};
 use crate::config::{self, Config};
-use crate::control::{self, Klaxon, KlaxonFor, Policy};
+use crate::control::{self, Alert, Clip, Cues, Klaxon, KlaxonFor, Policy, Rule, Sound};
+use crate::daemon::library::Library;
 use crate::daemon::players::Recipe;
 use crate::daemon::zones::Zones;
 use crate::daemon::{jukebox, legs, logging, players};
@@ -17,13 +18,20 @@ use crate::dsp::{Curve, FLAT, FLAT_Q, Speech};
 use crate::media::{Repeat, Start};
 use crate::mix::{EngineSettings, Fitting, Treatment};
 use crate::music::Minute;
-use crate::page::Entry;
+use crate::page::{Entry, Extent, Priority};
 use crate::sounds::Shape;
 use crate::{output, sip};
 
-/// The rules for callers; `klaxon` is how long the loaded klaxon sounds.
-pub(super) fn policy(config: &Config, zones: &Zones, klaxon: Option<Duration>) -> Policy {
+/// The rules for callers; `klaxon` is how long the loaded klaxon sounds, and the library has the
+/// sounds of the pages.
+pub(super) fn policy(
+    config: &Config,
+    zones: &Zones,
+    klaxon: Option<Duration>,
+    library: &Library,
+) -> Policy {
     let audio = &config.audio;
+    let rule = |page: &config::Page| rule(page, zones, klaxon, library);
     Policy {
         zones: zones.all(),
         zone_names: zones.names(),
@@ -45,8 +53,49 @@ pub(super) fn policy(config: &Config, zones: &Zones, klaxon: Option<Duration>) -
         duck_release: audio.duck_release,
         volume_klaxon: audio.volume_klaxon.level(),
         volume_call: audio.volume_call.level(),
-        pages: Vec::new(),
+        pages: config.pages.iter().map(rule).collect(),
         players: players(config),
+    }
+}
+
+fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &Library) -> Rule {
+    let tone = |tone: &config::Tone| match tone {
+        config::Tone::Nothing => None,
+        config::Tone::Klaxon => klaxon.map(|duration| Clip {
+            sound: Sound::Klaxon,
+            duration,
+        }),
+        config::Tone::File(path) => library.clip(path),
+    };
+    let message = page.message.as_deref().and_then(|path| library.clip(path));
+    let is_in_time =
+        !page.warning.is_zero() && page.max_duration.is_some_and(|it| it > page.warning);
+    Rule {
+        name: page.name.clone(),
+        entry: page.entry(),
+        zones: zones.named(&page.zones),
+        priority: Priority(page.priority),
+        busy: page.busy,
+        extent: if page.partial {
+            Extent::Partial
+        } else {
+            Extent::Whole
+        },
+        klaxon: tone(&page.klaxon),
+        pre_roll: page.pre_roll,
+        end_tone: tone(&page.end_tone),
+        queue_timeout: page.queue_timeout,
+        max_duration: page.max_duration,
+        warning: is_in_time.then(|| Alert {
+            before: page.warning,
+            clip: tone(&page.warning_tone),
+        }),
+        message: message.map(|clip| (clip, page.repeat)),
+        cues: if page.announce_to_caller {
+            Cues::Told
+        } else {
+            Cues::Silent
+        },
     }
 }
 

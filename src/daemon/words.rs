@@ -170,7 +170,7 @@ pub(super) fn audio(report: &Report, n_foreign: u64, n_unproven: u64) -> String 
 
 /// Where something was heard and how loud at its highest, and where it was not.
 pub(super) fn heard<'a>(zones: impl Iterator<Item = (&'a str, Db)>) -> String {
-    let (loud, silent): (Vec<_>, Vec<_>) = zones.partition(|(_, peak)| peak.0 > AUDIBLE.0);
+    let (loud, silent): (Vec<_>, Vec<_>) = zones.partition(|(_, peak)| is_audible(*peak));
     let place = |zone: &str| match zone {
         "" => String::new(),
         zone => format!(" in {zone}"),
@@ -183,6 +183,11 @@ pub(super) fn heard<'a>(zones: impl Iterator<Item = (&'a str, Db)>) -> String {
         .map(|(zone, _)| format!("not heard{}", place(zone)));
     let texts: Vec<String> = loud.chain(silent).collect();
     texts.join(", ")
+}
+
+/// Whether a level at the output of a zone is more than nothing.
+pub(super) fn is_audible(peak: Db) -> bool {
+    peak.0 > AUDIBLE.0
 }
 
 /// Below it is what rounding leaves, and the hiss of nothing.

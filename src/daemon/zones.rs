@@ -84,6 +84,14 @@ impl Zones {
         known.map(|(number, _)| ZoneId(number)).collect()
     }
 
+    /// The zones of these names as far as they are there; no names stand for all.
+    pub(super) fn named(&self, names: &[String]) -> ZoneSet {
+        if names.is_empty() {
+            return self.all();
+        }
+        names.iter().filter_map(|name| self.id(name)).collect()
+    }
+
     /// Numbers are below this.
     pub(super) fn capacity(&self) -> usize {
         self.names.len()

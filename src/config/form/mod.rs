@@ -5,6 +5,7 @@
 mod measure;
 mod music;
 mod network;
+mod page;
 mod schedule;
 mod sound;
 mod zone;
@@ -26,7 +27,8 @@ pub(super) use network::{
     ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, REALM, SRTP,
     USER, pairs,
 };
-pub(super) use schedule::{BELL_PRIORITY, CHIME, DAYS, MISSED, PLANS, TIMEZONE, WHEN, ZONE_NAMES};
+pub(super) use page::{BUSY, NAMES, REPEAT, TONE};
+pub(super) use schedule::{CHIME, DAYS, MISSED, PLANS, PRIORITY, TIMEZONE, WHEN, ZONE_NAMES};
 pub(super) use sound::{AGC, BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER};
 pub(super) use zone::{EQ, HIGH_PASS, LIMITER, OPTIONAL_DUCK, OUTPUTS, ZONE_DELAY};
 
@@ -85,7 +87,7 @@ pub(super) const EXTENSIONS: Form<Vec<Extension>> = Form {
     parse: |text| {
         let extension = |item: &str| {
             let parsed = item.parse::<Extension>();
-            parsed.map_err(|NotAnExtension(why)| format!("\"{item}\" is {why}"))
+            parsed.map_err(|NotAnExtension(why)| format!("in \"{item}\": {why}"))
         };
         items(text).map(extension).collect()
     },

@@ -51,7 +51,7 @@ pub(in crate::config) const ZONE_NAMES: Form<Vec<String>> = Form {
     },
 };
 
-pub(in crate::config) const BELL_PRIORITY: Form<u8> = Form {
+pub(in crate::config) const PRIORITY: Form<u8> = Form {
     parse: |text| integer(text, 0..=255, 100).map(|priority| priority as u8),
     show: u8::to_string,
 };
@@ -190,6 +190,6 @@ mod tests {
         );
         assert!((PLANS.parse)("all exam").is_err() && (PLANS.parse)("usual exam").is_err());
         assert!((ZONE_NAMES.parse)("all yard").is_err());
-        assert!((BELL_PRIORITY.parse)("256").is_err());
+        assert!((PRIORITY.parse)("256").is_err());
     }
 }

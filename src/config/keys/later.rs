@@ -14,10 +14,11 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 5] = ["page", "line", "relay", "multicast-in", "http"];
+const SECTIONS: [&str; 4] = ["line", "relay", "multicast-in", "http"];
 
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),
+    ("page", &["mode", "pin", "record"]),
     ("music", &["jack-client"]),
     ("calls", &["silence-hang-up"]),
     ("server", &["recordings-dir", "retention-days", "log-file"]),

@@ -7,6 +7,7 @@ mod calls;
 mod gone;
 mod later;
 mod music;
+mod page;
 mod player;
 mod schedule;
 mod server;
@@ -16,6 +17,7 @@ mod zone;
 
 use crate::config::model::{ACCOUNT, Account, Config, User};
 use crate::config::music::Music;
+use crate::config::page::Page;
 use crate::config::player::Player;
 use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::zone::Zone;
@@ -237,6 +239,11 @@ pub(super) fn of_zone() -> impl Iterator<Item = &'static Row<Zone>> {
     zone::KEYS.iter()
 }
 
+/// The keys of every `[page:NAME]`.
+pub(super) fn of_page() -> impl Iterator<Item = &'static Row<Page>> {
+    page::KEYS.iter()
+}
+
 /// The keys of every `[schedule:NAME]`.
 pub(super) fn of_schedule() -> impl Iterator<Item = &'static Row<Schedule>> {
     schedule::KEYS.iter()
@@ -275,6 +282,7 @@ pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
     let of_players = of_hold().iter().chain(of_message());
     of_user()
         .chain(of_zone().map(|row| &row.key))
+        .chain(of_page().map(|row| &row.key))
         .chain(of_schedule().map(|row| &row.key))
         .chain(of_plan().map(|row| &row.key))
         .chain(of_music().map(|row| &row.key))

@@ -89,7 +89,7 @@ pub(in crate::config) const KEYS: &[Row<Schedule>] = &[
         "priority",
         Bells,
         priority,
-        form::BELL_PRIORITY,
+        form::PRIORITY,
         "100",
         "From 0 to 255: what is higher takes its zones from what is lower, and what is lower or\n\
          equal waits; 200 and above is emergency."

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Service;
 use crate::base::{Pcm, PlayId, SoundId, ZoneSet};
 use crate::bells::Missed;
-use crate::config::{Chime, Schedule};
+use crate::config::Chime;
 use crate::control::{Clip, Input, Sound, Start};
 use crate::daemon::bells::Due;
 use crate::daemon::words;
@@ -56,7 +56,7 @@ impl Service {
         let Some(bell) = bells.find(|bell| bell.name == due.bell) else {
             return;
         };
-        let zones = self.zones_of_bell(bell);
+        let zones = self.zones.named(&bell.zones);
         let pcm = match &bell.play {
             Chime::Klaxon => self.klaxon.as_ref(),
             Chime::File(path) => self.bells.chime(path),
@@ -92,14 +92,6 @@ impl Service {
             self.rung.pop_first();
         }
         self.inputs.push_back(Input::Start(start));
-    }
-
-    fn zones_of_bell(&self, bell: &Schedule) -> ZoneSet {
-        if bell.zones.is_empty() {
-            return self.zones.all();
-        }
-        let zones = bell.zones.iter();
-        zones.filter_map(|name| self.zones.id(name)).collect()
     }
 
     /// From here on it counts what comes out of the zones.

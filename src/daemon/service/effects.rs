@@ -112,7 +112,7 @@ impl Service {
             Sound::Klaxon => self.klaxon.as_ref(),
             Sound::Stored(id) => {
                 let of_bell = || self.rung.get(&id).map(|rung| &rung.pcm);
-                self.sounds.get(&id).or_else(of_bell)
+                self.library.sound(id).or_else(of_bell)
             }
         };
         let Some(pcm) = pcm else {
@@ -126,6 +126,30 @@ impl Service {
             return;
         }
         self.bell_begins(play, sound, zones);
+    }
+
+    /// Tells the core where something came out of the zones since it was last told; before what
+    /// happens now, since a page may end by it.
+    pub(super) fn measure(&mut self) {
+        let Some(listening) = self.hearing.take() else {
+            return;
+        };
+        let heard = self.ears.stop(listening, self.console.vitals());
+        let audible = heard.iter().filter(|(_, peak)| words::is_audible(*peak));
+        let zones: ZoneSet = audible.map(|(zone, _)| *zone).collect();
+        self.listen_on();
+        if !zones.is_empty() {
+            self.inputs.push_front(Input::Measured { zones });
+        }
+    }
+
+    /// Listens to all zones while somebody may be heard.
+    pub(super) fn listen_on(&mut self) {
+        let may_be_heard = !self.wanted.is_empty() || self.console.is_awaiting();
+        if may_be_heard && self.hearing.is_none() {
+            let all = self.zones.all();
+            self.hearing = Some(self.ears.listen(all, self.console.vitals()));
+        }
     }
 
     /// What came out of the zones while the call was on the speakers, whoever made it.

@@ -33,6 +33,7 @@ use crate::daemon::bells::Ringing;
 use crate::daemon::door::Door;
 use crate::daemon::jukebox::{self, Jukebox};
 use crate::daemon::legs::Legs;
+use crate::daemon::library::Library;
 use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
 use crate::daemon::players::{Loaded, News, Players};
@@ -66,6 +67,8 @@ pub(super) struct Service {
     ears: Ears,
     /// Of calls that are on the speakers.
     listening: BTreeMap<CallId, Vec<Listening>>,
+    /// Since the core was last told where something is heard; only while there may be something.
+    hearing: Option<Listening>,
     bells: Ringing,
     /// Bells that sound now.
     sounding: BTreeMap<PlayId, Sounding>,
@@ -76,7 +79,7 @@ pub(super) struct Service {
     output: Supervisor,
     klaxon: Option<Arc<Pcm>>,
     /// The sounds of pages.
-    sounds: BTreeMap<SoundId, Arc<Pcm>>,
+    library: Library,
     /// What callers hear when their page begins.
     for_callers: Option<Arc<Pcm>>,
     players: Players,
@@ -147,13 +150,15 @@ impl Service {
     /// Starts every part; on failure, those that had started are stopped.
     ///
     /// # Errors
-    /// A klaxon that cannot be played, a device that is not there, an address in use.
+    /// A sound that cannot be played, a device that is not there, an address in use.
     pub(super) async fn start(config: Config, extras: Extras) -> anyhow::Result<(Self, Handle)> {
         let now = Instant::now();
         let klaxon = extras
             .klaxon
             .map_or_else(|| klaxon::load(&config), |it| Ok(Some(it)))?;
         let for_callers = klaxon::for_callers(&config, klaxon.as_ref())?;
+        let mut library = Library::default();
+        library.follow(&config).map_err(first)?;
         let file = settings::state_file(&config, "bells");
         let bells = Ringing::start(&config, file, Timestamp::now()).map_err(first)?;
         let zones = Zones::new(&config);
@@ -170,9 +175,14 @@ impl Service {
         let (handle, requests) = unbounded_channel();
         let (loaded_tx, loaded) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
+        let policy = settings::policy(&config, &zones, duration, &library);
+        // From now on only what is measured counts as heard.
+        let measured = Input::Measured {
+            zones: ZoneSet::EMPTY,
+        };
         let mut service = Self {
-            core: Core::new(settings::policy(&config, &zones, duration), now),
-            inputs: VecDeque::new(),
+            core: Core::new(policy, now),
+            inputs: VecDeque::from([measured]),
             endpoint,
             legs: Legs::new(settings::legs(&config), media, net_tx),
             wanted: BTreeMap::new(),
@@ -183,6 +193,7 @@ impl Service {
             unheard: Vec::new(),
             ears: Ears::default(),
             listening: BTreeMap::new(),
+            hearing: None,
             bells,
             sounding: BTreeMap::new(),
             rung: BTreeMap::new(),
@@ -190,7 +201,7 @@ impl Service {
             console,
             output,
             klaxon,
-            sounds: BTreeMap::new(),
+            library,
             for_callers,
             players: Players::new(loaded_tx),
             notify: Notify::new(now),
@@ -216,9 +227,7 @@ impl Service {
         service.set_players();
         let treatment = settings::treatment(&service.config);
         service.console.set_treatment(treatment);
-        if let Some(pcm) = &service.klaxon {
-            service.console.prepare(pcm);
-        }
+        service.prepare_sounds();
         Ok((service, Handle(handle)))
     }
 
@@ -296,6 +305,7 @@ impl Service {
 
     /// Tells the core everything that is waiting to be told, and carries out what it says.
     fn settle(&mut self, now: Instant) {
+        self.measure();
         while let Some(event) = self.console.poll() {
             match event {
                 mix::Event::Ended { play } => {
@@ -313,6 +323,7 @@ impl Service {
                 self.carry_out(effect, now);
             }
         }
+        self.listen_on();
         self.look_after(now);
     }
 
@@ -363,7 +374,10 @@ fn first(mistakes: Vec<Mistake>) -> anyhow::Error {
     for other in mistakes {
         tracing::error!("{other}");
     }
-    first.map_or_else(|| anyhow::anyhow!("bells cannot ring"), Into::into)
+    first.map_or_else(
+        || anyhow::anyhow!("the configuration cannot be used"),
+        Into::into,
+    )
 }
 
 /// How often to look for word from the engine while there will be some; well below a packet.

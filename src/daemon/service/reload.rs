@@ -39,10 +39,13 @@ impl Service {
         if changes.is_empty() {
             // Calendars and sounds may have changed all the same.
             self.reload_bells();
+            self.reload_pages(&config.pages);
+            self.tell_rules();
             return;
         }
         self.notify.reloading();
         let old = std::mem::replace(&mut self.config, config);
+        self.reload_pages(&old.pages);
         if changes.concern(Part::Klaxon) {
             self.reload_klaxon(old);
         }
@@ -86,10 +89,35 @@ impl Service {
                 "addresses to listen at, logging and reports change with a restart only"
             );
         }
-        let klaxon = self.klaxon.as_ref().map(|pcm| pcm.duration());
-        let policy = settings::policy(&self.config, &self.zones, klaxon);
-        self.inputs.push_back(Input::Configure(policy));
+        self.tell_rules();
         self.notify.reloaded();
+    }
+
+    fn tell_rules(&mut self) {
+        let klaxon = self.klaxon.as_ref().map(|pcm| pcm.duration());
+        let policy = settings::policy(&self.config, &self.zones, klaxon, &self.library);
+        self.inputs.push_back(Input::Configure(policy));
+    }
+
+    /// New pages whose sounds cannot be played leave the old ones in place.
+    fn reload_pages(&mut self, old: &[config::Page]) {
+        match self.library.follow(&self.config) {
+            Ok(()) => self.prepare_sounds(),
+            Err(mistakes) => {
+                for mistake in &mistakes {
+                    tracing::error!("{mistake}");
+                }
+                tracing::error!("the old pages go on");
+                self.config.pages = old.to_vec();
+            }
+        }
+    }
+
+    /// Converts sounds for the clock before they are needed.
+    pub(super) fn prepare_sounds(&mut self) {
+        for pcm in self.klaxon.iter().chain(self.library.sounds()) {
+            self.console.prepare(pcm);
+        }
     }
 
     /// Has SIP messages written down from now on, or not.

@@ -1,0 +1,219 @@
+//! What is set for one kind of page, and how do sections `[page:NAME]` become pages?
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::keys;
+use crate::config::load::Loading;
+use crate::config::model::Config;
+use crate::config::near::remedy;
+use crate::config::place::{Mistake, Place, Remark};
+use crate::config::zone;
+use crate::page::{Busy, Entry, Extension, Overlap};
+
+/// One `[page:NAME]`: what callers of some numbers get.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// NAME of the section; without blanks and commas.
+    pub name: String,
+    /// None stands for every number that no other page has.
+    pub extensions: Vec<Extension>,
+    /// The accounts that calls come by; none stands for all, and for no account.
+    pub accounts: Vec<String>,
+    /// Who may call; none stands for everybody.
+    pub callers: Vec<Extension>,
+    /// Names of zones; none stands for all.
+    pub zones: Vec<String>,
+    /// 200 and above is emergency.
+    pub priority: u8,
+    /// What it does when others of its rank hold a zone that it wants.
+    pub busy: Busy,
+    /// It begins in the zones that are free, and the others join.
+    pub partial: bool,
+    /// How long it waits for its zones; `None` as long as the caller does.
+    pub queue_timeout: Option<Duration>,
+    /// How long it lasts at most once the caller is heard.
+    pub max_duration: Option<Duration>,
+    /// How long before that it is told; zero is never.
+    pub warning: Duration,
+    /// What the listeners hear then.
+    pub warning_tone: Tone,
+    /// Before everything else nothing sounds for so long.
+    pub pre_roll: Duration,
+    /// What sounds before the first word.
+    pub klaxon: Tone,
+    /// What sounds after the last word.
+    pub end_tone: Tone,
+    /// What is played in place of the caller's voice; not looked for yet.
+    pub message: Option<PathBuf>,
+    /// How often; 1 or more.
+    pub repeat: u32,
+    /// Tones tell callers how things stand.
+    pub announce_to_caller: bool,
+}
+
+/// A sound around a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Nothing,
+    /// As the klaxon of `[audio]`.
+    Klaxon,
+    /// A sound file; not looked for yet.
+    File(PathBuf),
+}
+
+impl Tone {
+    /// Its file, if it is of one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Nothing | Self::Klaxon => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
+impl Page {
+    /// The section it stands in.
+    pub fn section(&self) -> String {
+        format!("{PAGE}{}", self.name)
+    }
+
+    /// The calls that it is for.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            extensions: self.extensions.clone(),
+            accounts: self.accounts.clone(),
+            callers: self.callers.clone(),
+        }
+    }
+
+    fn blank(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            extensions: Vec::new(),
+            accounts: Vec::new(),
+            callers: Vec::new(),
+            zones: Vec::new(),
+            priority: 0,
+            busy: Busy::Queue,
+            partial: false,
+            queue_timeout: None,
+            max_duration: None,
+            warning: Duration::ZERO,
+            warning_tone: Tone::Nothing,
+            pre_roll: Duration::ZERO,
+            klaxon: Tone::Klaxon,
+            end_tone: Tone::Nothing,
+            message: None,
+            repeat: 1,
+            announce_to_caller: false,
+        }
+    }
+}
+
+/// What the section of a page begins with.
+pub(super) const PAGE: &str = "page:";
+
+/// Reads them all; accounts and zones have been read before.
+pub(super) fn read(loading: &mut Loading, config: &mut Config) {
+    let mut before: Vec<(Place, Entry)> = Vec::new();
+    let sections: Vec<(String, Place)> = loading
+        .layers
+        .sections()
+        .filter(|(section, _)| section.starts_with(PAGE))
+        .map(|(section, place)| (section.to_owned(), place.clone()))
+        .collect();
+    for (section, place) in sections {
+        let page = page(loading, &section, config);
+        if !zone::is_plain(&page.name) {
+            let text = "needs a name after the colon, without blanks and commas; write e.g. \
+                        [page:yard]";
+            loading.mistakes.push(about(&section, &place, text));
+            continue;
+        }
+        zone::must_exist(loading, config, &section, &page.zones);
+        accounts(loading, config, &page);
+        duration(loading, config, &page);
+        let entry = page.entry();
+        let others = before.iter().zip(&config.pages);
+        let met: Vec<Mistake> = others
+            .filter_map(|((at, of), other)| {
+                let text = meets(config, other, at, of.overlap(&entry)?);
+                Some(on_extensions(config, &section, &place, text))
+            })
+            .collect();
+        loading.mistakes.extend(met);
+        before.push((place, entry));
+        config.pages.push(page);
+    }
+}
+
+fn page(loading: &mut Loading, section: &str, config: &mut Config) -> Page {
+    let mut page = Page::blank(&section[PAGE.len()..]);
+    for row in keys::of_page() {
+        let value = loading.value(section, &row.key);
+        let set = |text: &str, remarks: &mut Vec<String>| row.set(&mut page, text, remarks);
+        if let Some(written) = loading.apply(section, &row.key, value, set) {
+            let at = (section.to_owned(), row.key.name.to_owned());
+            config.places.insert(at, written);
+        }
+    }
+    page
+}
+
+fn accounts(loading: &mut Loading, config: &Config, page: &Page) {
+    let known = || config.sip.accounts().map(|account| account.name.as_str());
+    let unknown = page.accounts.iter();
+    for name in unknown.filter(|name| !known().any(|it| it == name.as_str())) {
+        let remedy = remedy(name, known(), "sip:");
+        let text = format!("there is no account \"{name}\"; {remedy}; that of [sip] is sip");
+        let mistake = config.mistake(&page.section(), "accounts", text);
+        loading.mistakes.push(mistake);
+    }
+}
+
+/// The warning that stands there unless written gives way to a short page.
+fn duration(loading: &mut Loading, config: &Config, page: &Page) {
+    let section = page.section();
+    let is_written = config.place(&section, "warning").is_some();
+    if is_written && page.max_duration.is_some_and(|most| page.warning >= most) {
+        let text = "not shorter than max-duration; write e.g. 10s, or 0 for none";
+        let mistake = config.mistake(&section, "warning", text);
+        loading.mistakes.push(mistake);
+    }
+}
+
+/// How one says that a call could be for two pages.
+fn meets(config: &Config, other: &Page, at: &Place, overlap: Overlap<'_>) -> String {
+    let section = other.section();
+    let at = config.place(&section, "extensions").unwrap_or(at);
+    match overlap {
+        Overlap::EveryNumber => format!(
+            "takes every number that no other page has, and so does [{section}] at {at}; write \
+             extensions, callers or accounts that tell them apart"
+        ),
+        Overlap::Numbers(theirs, ours) if theirs == ours => format!(
+            "{ours} is also a number of [{section}] at {at}; remove it from one of them, or write \
+             callers or accounts that tell them apart"
+        ),
+        Overlap::Numbers(theirs, ours) => format!(
+            "{ours} has numbers that {theirs} of [{section}] at {at} has too; write others, or \
+             callers or accounts that tell them apart"
+        ),
+    }
+}
+
+fn on_extensions(config: &Config, section: &str, place: &Place, text: String) -> Mistake {
+    match config.place(section, "extensions") {
+        Some(_) => config.mistake(section, "extensions", text),
+        None => about(section, place, text),
+    }
+}
+
+fn about(section: &str, place: &Place, text: impl Into<String>) -> Mistake {
+    Mistake(Remark {
+        place: Some(place.clone()),
+        subject: format!("[{section}]"),
+        text: text.into(),
+    })
+}

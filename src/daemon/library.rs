@@ -1,0 +1,203 @@
+//! Which sounds of pages are held in memory, and by which ids are they known?
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::{Pcm, SoundId};
+use crate::config::{Config, Mistake, Page, Tone};
+use crate::control::{Clip, Sound};
+use crate::sounds;
+
+/// Every sound file that pages name, decoded once. No id is given twice: a page that waits has the
+/// sound that it asked with, until the files have changed once more.
+#[derive(Default)]
+pub(super) struct Library {
+    /// Those of the configuration that holds.
+    files: BTreeMap<PathBuf, SoundId>,
+    /// These, and those of the configuration before.
+    sounds: BTreeMap<SoundId, Arc<Pcm>>,
+    n_loaded: u32,
+}
+
+impl Library {
+    /// Reads all files anew; what sounds as before keeps its id. On failure nothing changes.
+    ///
+    /// # Errors
+    /// Files that are not there or are no sound, each told with the line that names it, and tones
+    /// that want a klaxon where there is none.
+    pub(super) fn follow(&mut self, config: &Config) -> Result<(), Vec<Mistake>> {
+        let files = read(config)?;
+        let old = std::mem::take(&mut self.files);
+        self.sounds.retain(|id, _| old.values().any(|it| it == id));
+        for (path, pcm) in files {
+            let known = old.get(&path).copied();
+            let same = known.filter(|id| self.sounds.get(id) == Some(&pcm));
+            let id = same.unwrap_or_else(|| self.add(pcm));
+            self.files.insert(path, id);
+        }
+        Ok(())
+    }
+
+    /// The sound of a file that the configuration names.
+    pub(super) fn clip(&self, path: &Path) -> Option<Clip> {
+        let id = *self.files.get(path)?;
+        Some(Clip {
+            sound: Sound::Stored(id),
+            duration: self.sound(id)?.duration(),
+        })
+    }
+
+    pub(super) fn sound(&self, id: SoundId) -> Option<&Arc<Pcm>> {
+        self.sounds.get(&id)
+    }
+
+    /// Those of the configuration that holds.
+    pub(super) fn sounds(&self) -> impl Iterator<Item = &Arc<Pcm>> {
+        self.files.values().filter_map(|id| self.sounds.get(id))
+    }
+
+    fn add(&mut self, pcm: Arc<Pcm>) -> SoundId {
+        let id = SoundId(self.n_loaded);
+        self.n_loaded += 1;
+        self.sounds.insert(id, pcm);
+        id
+    }
+}
+
+/// Everything that is wrong with the sounds that pages name.
+pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
+    read(config).err().unwrap_or_default()
+}
+
+fn read(config: &Config) -> Result<BTreeMap<PathBuf, Arc<Pcm>>, Vec<Mistake>> {
+    let mut files = BTreeMap::new();
+    let mut mistakes = Vec::new();
+    for page in &config.pages {
+        for (key, path) in files_of(page) {
+            if files.contains_key(path) {
+                continue;
+            }
+            match sounds::load(path) {
+                Ok(pcm) => {
+                    files.insert(path.to_owned(), Arc::new(pcm));
+                }
+                Err(why) => {
+                    let text = format!("{why}; put a sound file there, or correct its name");
+                    mistakes.push(config.mistake(&page.section(), key, text));
+                }
+            }
+        }
+        mistakes.extend(klaxon_wanted(config, page));
+    }
+    if mistakes.is_empty() {
+        Ok(files)
+    } else {
+        Err(mistakes)
+    }
+}
+
+fn files_of(page: &Page) -> impl Iterator<Item = (&'static str, &Path)> {
+    let tones = [
+        ("klaxon", page.klaxon.file()),
+        ("end-tone", page.end_tone.file()),
+        ("warning-tone", page.warning_tone.file()),
+        ("message", page.message.as_deref()),
+    ];
+    let named = tones.into_iter();
+    named.filter_map(|(key, path)| Some((key, path?)))
+}
+
+/// The tone before a page is the klaxon if there is one; the others were asked for.
+fn klaxon_wanted(config: &Config, page: &Page) -> Vec<Mistake> {
+    if config.audio.klaxon.is_some() {
+        return Vec::new();
+    }
+    let tones = [
+        ("end-tone", &page.end_tone),
+        ("warning-tone", &page.warning_tone),
+    ];
+    let without = tones.into_iter().filter(|(_, tone)| **tone == Tone::Klaxon);
+    let mistake = |(key, _)| {
+        let text = format!(
+            "there is no klaxon to play; write {key} = FILE here, or klaxon = FILE into [audio]"
+        );
+        config.mistake(&page.section(), key, text)
+    };
+    without.map(mistake).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::SampleRate;
+    use crate::config::read_texts;
+    use crate::daemon::wav;
+
+    fn config(text: &str) -> Config {
+        let loaded = read_texts([(Path::new("x"), text.as_bytes())], &[]);
+        loaded.config.unwrap()
+    }
+
+    fn write(path: &Path, n_samples: usize) {
+        let samples = vec![0.25; n_samples];
+        wav::write_mono(path, SampleRate::HZ_48000, samples).unwrap();
+    }
+
+    #[test]
+    fn a_sound_keeps_its_id_until_it_is_another_and_is_kept_for_those_who_wait() {
+        let folder = std::env::temp_dir().join(format!("paging-library-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (gong, word) = (folder.join("gong.wav"), folder.join("word.wav"));
+        write(&gong, 4_800);
+        write(&word, 9_600);
+        let text = format!(
+            "[page:a]\nextensions = 1\nend-tone = {0}\nmessage = {1}\n[page:b]\nextensions = 2\n\
+             klaxon = {0}\n",
+            gong.display(),
+            word.display()
+        );
+        let config = config(&text);
+        let mut library = Library::default();
+        library.follow(&config).unwrap();
+        let (first, other) = (library.clip(&gong).unwrap(), library.clip(&word).unwrap());
+        assert_eq!(first.duration.as_millis(), 100);
+        assert_ne!(first.sound, other.sound);
+        assert_eq!(library.sounds().count(), 2);
+        library.follow(&config).unwrap();
+        assert_eq!(library.clip(&gong), Some(first));
+        write(&gong, 2_400);
+        library.follow(&config).unwrap();
+        let second = library.clip(&gong).unwrap();
+        assert_eq!(
+            (second.duration.as_millis(), library.clip(&word)),
+            (50, Some(other))
+        );
+        let Sound::Stored(id) = first.sound else {
+            panic!("a klaxon");
+        };
+        assert_eq!(library.sound(id).unwrap().samples.len(), 4_800);
+        library.follow(&config).unwrap();
+        assert!(library.sound(id).is_none());
+        std::fs::remove_file(&word).unwrap();
+        let mistakes = library.follow(&config).unwrap_err();
+        let text = mistakes[0].to_string();
+        assert!(text.starts_with("x:4: [page:a] message = "), "{text}");
+        assert!(
+            text.ends_with("put a sound file there, or correct its name"),
+            "{text}"
+        );
+        assert_eq!(library.clip(&gong), Some(second));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_tone_that_wants_the_klaxon_needs_one() {
+        let config = config("[page:a]\nend-tone = klaxon\n");
+        assert_eq!(
+            mistakes(&config)[0].to_string(),
+            "x:2: [page:a] end-tone = klaxon: there is no klaxon to play; write end-tone = FILE \
+             here, or klaxon = FILE into [audio]"
+        );
+    }
+}

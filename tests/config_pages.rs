@@ -1,0 +1,295 @@
+//! Do sections `[page:NAME]` become pages, and does every mistake in them tell its line and remedy?
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use paging::config::{Config, Loaded, Part, Secrets, Title, Tone, diff, dump, read_texts};
+use paging::page::{Busy, Extension};
+use proptest::prelude::*;
+
+fn text(text: &str) -> Loaded {
+    read_texts([(Path::new("paging.conf"), text.as_bytes())], &[])
+}
+
+#[track_caller]
+fn good(written: &str) -> Config {
+    let loaded = text(written);
+    assert_eq!(loaded.mistakes, [], "{written}");
+    assert_eq!(loaded.warnings, [], "{written}");
+    loaded.config.unwrap()
+}
+
+#[track_caller]
+fn says(written: &str, want: &str) {
+    let loaded = text(written);
+    let mistakes = loaded.mistakes.iter().map(ToString::to_string);
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
+    let all: Vec<String> = mistakes.chain(warnings).collect();
+    assert_eq!(all, [want], "{written}");
+}
+
+const SITE: &str = "\
+[sip:office]
+domain = pbx.example.com
+user = 700
+[zone:hall]
+outputs = a
+[zone:yard]
+outputs = b
+[page:alarm]
+extensions = 112
+priority = 220
+klaxon = siren.wav
+message = evacuate.wav
+repeat = 3
+[page:everywhere]
+[page:school]
+extensions = 700, _71X
+accounts = office
+callers = _1XX 9
+zones = hall yard
+priority = 50
+busy = reject
+partial = yes
+queue-timeout = 2m
+max-duration = 90s
+warning = 5
+warning-tone = klaxon
+pre-roll = 250ms
+klaxon = nothing
+end-tone = gong.wav
+announce-to-caller = yes
+";
+
+fn numbers(extensions: &[Extension]) -> Vec<&str> {
+    extensions.iter().map(Extension::as_str).collect()
+}
+
+#[test]
+fn a_page_is_what_is_written() {
+    let config = good(SITE);
+    let [alarm, everywhere, school] = &config.pages[..] else {
+        panic!("three pages");
+    };
+    assert_eq!(
+        (alarm.name.as_str(), alarm.priority, alarm.repeat),
+        ("alarm", 220, 3)
+    );
+    assert_eq!(alarm.klaxon, Tone::File("siren.wav".into()));
+    assert_eq!(alarm.message.as_deref(), Some(Path::new("evacuate.wav")));
+    assert_eq!(numbers(&school.extensions), ["700", "_71X"]);
+    assert_eq!(numbers(&school.callers), ["_1XX", "9"]);
+    assert_eq!(
+        (&school.accounts[..], &school.zones[..]),
+        (
+            &["office".to_owned()][..],
+            &["hall".to_owned(), "yard".to_owned()][..],
+        )
+    );
+    assert_eq!(
+        (school.priority, school.busy, school.partial),
+        (50, Busy::Reject, true)
+    );
+    let seconds = Duration::from_secs;
+    assert_eq!(
+        (school.queue_timeout, school.max_duration),
+        (Some(seconds(120)), Some(seconds(90)))
+    );
+    assert_eq!(
+        (school.warning, &school.warning_tone),
+        (seconds(5), &Tone::Klaxon)
+    );
+    assert_eq!(school.pre_roll, Duration::from_millis(250));
+    assert_eq!(
+        (&school.klaxon, &school.end_tone),
+        (&Tone::Nothing, &Tone::File("gong.wav".into()))
+    );
+    assert!(school.announce_to_caller);
+    // What is not written is as usual.
+    assert!(everywhere.extensions.is_empty() && everywhere.callers.is_empty());
+    assert!(everywhere.accounts.is_empty() && everywhere.zones.is_empty());
+    assert_eq!(
+        (everywhere.priority, everywhere.busy, everywhere.partial),
+        (100, Busy::Queue, false)
+    );
+    assert_eq!(
+        (everywhere.queue_timeout, everywhere.max_duration),
+        (None, None)
+    );
+    assert_eq!(
+        (&everywhere.klaxon, &everywhere.end_tone),
+        (&Tone::Klaxon, &Tone::Nothing)
+    );
+    assert_eq!(
+        (everywhere.message.is_none(), everywhere.announce_to_caller),
+        (true, false)
+    );
+    assert!(good("[audio]\nbackend = timer").pages.is_empty());
+}
+
+#[test]
+fn every_mistake_has_its_line_and_what_to_write() {
+    let rows = [
+        (
+            "[page:]\nzones = all",
+            "paging.conf:1: [page:]: needs a name after the colon, without blanks and commas; write \
+             e.g. [page:yard]",
+        ),
+        (
+            "[zone:yard]\noutputs = x\n[page:a]\nzones = yrad",
+            "paging.conf:4: [page:a] zones = yrad: there is no zone \"yrad\"; did you mean yard? \
+             Else write a section [zone:yrad], or zones = all",
+        ),
+        (
+            "[page:a]\npriority = 256",
+            "paging.conf:2: [page:a] priority = 256: not a whole number from 0 to 255; write e.g. 100",
+        ),
+        (
+            "[page:a]\nextensions = _",
+            "paging.conf:2: [page:a] extensions = _: in \"_\": nothing follows _; write e.g. _70X for \
+             700 to 709",
+        ),
+        (
+            "[page:a]\nextensions = 700 _71X\n\n[page:b]\nextensions = 9 715",
+            "paging.conf:5: [page:b] extensions = 9 715: 715 has numbers that _71X of [page:a] at \
+             paging.conf:2 has too; write others, or callers or accounts that tell them apart",
+        ),
+        (
+            "[page:a]\nextensions = 700\n[page:b]\nextensions = 700",
+            "paging.conf:4: [page:b] extensions = 700: 700 is also a number of [page:a] at \
+             paging.conf:2; remove it from one of them, or write callers or accounts that tell them \
+             apart",
+        ),
+        (
+            "[page:a]\n[page:b]\nzones = all",
+            "paging.conf:2: [page:b]: takes every number that no other page has, and so does \
+             [page:a] at paging.conf:1; write extensions, callers or accounts that tell them apart",
+        ),
+        (
+            "[sip:office]\ndomain = x\nuser = 1\n[page:a]\naccounts = ofice",
+            "paging.conf:5: [page:a] accounts = ofice: there is no account \"ofice\"; did you mean \
+             office? Else write a section [sip:ofice]; that of [sip] is sip",
+        ),
+        (
+            "[page:a]\nextensions = 700\n[play:b]\nextensions = _70X\nfile = x.wav",
+            "paging.conf:4: [play:b] extensions = _70X: _70X is a number of [page:a] too, as 700 \
+             (paging.conf:2); a call can be for one only",
+        ),
+        (
+            "[page:a]\nbusy = wait",
+            "paging.conf:2: [page:a] busy = wait: no such choice; write queue, mix or reject",
+        ),
+        (
+            "[page:a]\nmax-duration = 20s\nwarning = 30s",
+            "paging.conf:3: [page:a] warning = 30s: not shorter than max-duration; write e.g. 10s, \
+             or 0 for none",
+        ),
+        (
+            "[page:a]\npre-roll = 3",
+            "paging.conf:2: [page:a] pre-roll = 3: has no unit; write e.g. 150ms or 1.5s",
+        ),
+        (
+            "[page:a]\nrepeat = 0",
+            "paging.conf:2: [page:a] repeat = 0: not a whole number from 1 to 100; write e.g. 2",
+        ),
+        (
+            "[page:a]\npriorty = 5",
+            "paging.conf:2: warning: [page:a] priorty: unknown key, ignored; did you mean priority?",
+        ),
+        (
+            "[page:a]\npin = 1234",
+            "paging.conf:2: warning: [page:a] pin: not supported by this version, ignored",
+        ),
+    ];
+    for (written, want) in rows {
+        says(written, want);
+    }
+}
+
+#[test]
+fn callers_and_accounts_tell_pages_of_the_same_number_apart() {
+    let config = good(
+        "[sip:office]\ndomain = x\nuser = 1\n[sip:home]\ndomain = y\nuser = 1\n\
+         [page:a]\nextensions = 700\naccounts = office\n\
+         [page:b]\nextensions = 700\naccounts = home\ncallers = _1X\n\
+         [page:c]\nextensions = 700\naccounts = home\ncallers = _2X\n",
+    );
+    assert_eq!(config.pages.len(), 3);
+}
+
+#[test]
+fn a_reload_is_told_what_changed() {
+    let old = good(SITE);
+    assert!(diff(&old, &old).is_empty());
+    let told = |new: &str| {
+        let changes = diff(&old, &good(new));
+        let parts: Vec<Part> = changes.parts.iter().copied().collect();
+        (parts, changes.to_string())
+    };
+    let school = SITE.replace("priority = 50", "priority = 60");
+    assert_eq!(
+        told(&school),
+        (vec![Part::Policy], "[page:school]".to_owned())
+    );
+    let renamed = SITE.replace("page:alarm", "page:fire");
+    let both = "[page:fire], [page:alarm]".to_owned();
+    assert_eq!(told(&renamed), (vec![Part::Policy], both));
+}
+
+/// Values of each key, none of them its default; numbers of pages are made apart.
+const VALUES: &[(&str, &[&str])] = &[
+    ("callers", &["_1XX, 9", "alice _[2-4]Z."]),
+    ("zones", &["hall", "yard, hall"]),
+    ("priority", &["0", "255"]),
+    ("busy", &["mix", "Reject"]),
+    ("partial", &["yes"]),
+    ("queue-timeout", &["2m", "0.5"]),
+    ("max-duration", &["90s", "1h"]),
+    ("warning", &["0", "2.5s"]),
+    ("warning-tone", &["klaxon", "a b;c.wav"]),
+    ("pre-roll", &["250ms", "1.5s"]),
+    ("klaxon", &["nothing", "50%%.wav"]),
+    ("end-tone", &["Klaxon", "end.wav"]),
+    ("message", &["fire drill.wav"]),
+    ("repeat", &["3", "100"]),
+    ("announce-to-caller", &["yes"]),
+];
+
+const ZONES: &str = "[zone:hall]\noutputs = a\n[zone:yard]\noutputs = b\n";
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_dumped_reads_as_the_same(
+        pages in prop::collection::vec(
+            prop::collection::vec(prop::option::of(0..3usize), VALUES.len()),
+            0..4,
+        ),
+    ) {
+        let mut written = ZONES.to_owned();
+        for (n, picks) in pages.iter().enumerate() {
+            written += &format!("[page:p{n}]\nextensions = 70{n} _8{n}XX\n");
+            for ((key, values), pick) in VALUES.iter().zip(picks) {
+                if let Some(pick) = pick {
+                    written += &format!("{key} = {}\n", values[pick % values.len()]);
+                }
+            }
+        }
+        let config = text(&written).config.unwrap();
+        let dumped = dump(&config, Title::Current, Secrets::Shown);
+        prop_assert_eq!(text(&dumped).config.unwrap(), config, "{}", dumped);
+    }
+
+    #[test]
+    fn any_value_is_read_without_panic(at in 0..VALUES.len(), value in "\\PC{0,40}|[ -~]{0,20}") {
+        for key in [VALUES[at].0, "extensions"] {
+            let written = format!("{ZONES}[page:a]\n{key} = {value}");
+            if let Some(config) = text(&written).config {
+                let dumped = dump(&config, Title::Current, Secrets::Shown);
+                prop_assert_eq!(text(&dumped).config.unwrap(), config, "{}", dumped);
+            }
+        }
+    }
+}
