@@ -9,6 +9,7 @@ mod oracle;
 mod plan;
 mod properties;
 mod queue;
+mod random_pages;
 mod ranks;
 mod site;
 mod sound;

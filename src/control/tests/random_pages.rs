@@ -1,0 +1,309 @@
+//! Does every page of a random site end in exactly one way, whoever calls, starts and cancels?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::plan::rule;
+use super::ranks::clip;
+use super::site::{Site, ms, policy};
+use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
+use crate::control::{Alert, Cues, Input, Policy, Rule, Start};
+use crate::page::{Busy, Extent, PageId, Priority};
+
+const N_ZONES: u16 = 6;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// The rule at this place, or a number that nobody has.
+    Dial(usize),
+    /// What follows picks one of the calls so far, over or not.
+    End(usize),
+    Silent(usize),
+    Start(Start),
+    /// One of the pages so far, over or not, or one that never was.
+    Cancel(u64),
+    Measured(ZoneSet),
+    PlayEnded(u64),
+    SoundUp,
+    SoundDown,
+    Configure(Vec<Rule>),
+    Pass(u64),
+    Shutdown,
+}
+
+#[derive(Clone, Debug)]
+struct Story {
+    rules: Vec<Rule>,
+    klaxon_before_answer: bool,
+    max_calls: usize,
+    engine_lag: Option<u64>,
+    ack_lag: Option<u64>,
+    steps: Vec<Step>,
+}
+
+/// A site, and the pages that were asked for there.
+struct Run {
+    site: Site,
+    rules: Vec<Rule>,
+    calls: BTreeMap<CallId, Busy>,
+    n_pages: u64,
+    /// Of calls that were turned away at once there is no page.
+    asked: BTreeSet<PageId>,
+}
+
+impl Run {
+    fn new(story: &Story) -> Self {
+        let mut site = Site::new(Policy {
+            zones: ZoneSet::first(usize::from(N_ZONES)),
+            max_calls: story.max_calls,
+            klaxon_before_answer: story.klaxon_before_answer,
+            pages: story.rules.clone(),
+            ..policy()
+        });
+        site.engine_lag = story.engine_lag.map(ms);
+        site.ack_lag = story.ack_lag.map(ms);
+        Self {
+            site,
+            rules: story.rules.clone(),
+            calls: BTreeMap::new(),
+            n_pages: 0,
+            asked: BTreeSet::new(),
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        let n = self.calls.len().max(1);
+        let pick = |i: usize| i as u64 % n as u64 + 1;
+        match step.clone() {
+            Step::Dial(at) => self.dial(at),
+            Step::End(i) => self.site.ends(pick(i), "caller hung up"),
+            Step::Silent(i) => self.site.feed(Input::CallSilent {
+                call: CallId(pick(i)),
+            }),
+            Step::Start(start) => {
+                self.n_pages += 1;
+                self.asked.insert(PageId(self.n_pages));
+                self.site.feed(Input::Start(start));
+            }
+            Step::Cancel(page) => self.site.feed(Input::Cancel { page: PageId(page) }),
+            Step::Measured(zones) => self.site.feed(Input::Measured { zones }),
+            Step::PlayEnded(play) => self.site.feed(Input::PlayEnded { play: PlayId(play) }),
+            Step::SoundUp => self.site.feed(Input::SoundUp),
+            Step::SoundDown => self.site.loses_sound(),
+            Step::Configure(rules) => {
+                let pages = rules.clone();
+                self.rules = rules;
+                self.site.feed(Input::Configure(Policy {
+                    zones: ZoneSet::first(usize::from(N_ZONES)),
+                    pages,
+                    ..policy()
+                }));
+            }
+            Step::Pass(span) => self.site.pass(ms(span)),
+            Step::Shutdown => self.site.feed(Input::Shutdown),
+        }
+    }
+
+    fn dial(&mut self, at: usize) {
+        let call = CallId(self.calls.len() as u64 + 1);
+        let busy = self.rules.get(at).map_or(Busy::Queue, |it| it.busy);
+        self.calls.insert(call, busy);
+        self.n_pages += 1;
+        let n_before = self.site.notes.len();
+        self.site.dials(call.0, &number(at));
+        let turned_away = |text: &str| AT_THE_DOOR.iter().any(|why| text.contains(why));
+        let mut new = self.site.notes[n_before..].iter();
+        if !new.any(|it| it.call == Some(call) && turned_away(&it.text)) {
+            self.asked.insert(PageId(self.n_pages));
+        }
+    }
+
+    /// Everybody hangs up, and time does the rest.
+    fn end(&mut self) {
+        self.site.feed(Input::SoundUp);
+        for call in self.site.world.open() {
+            self.site.ends(call.0, "caller hung up");
+        }
+        let end = self.site.now + ms(24 * 3_600_000);
+        let n_steps = (0..5_000).take_while(|_| self.site.step(end)).count();
+        assert!(n_steps < 5_000, "time alone never settles it");
+    }
+}
+
+/// Why a call is refused before it has a page.
+const AT_THE_DOOR: [&str; 4] = [
+    "no page has the number",
+    "there are ",
+    "there is no sound",
+    "shutting down",
+];
+
+fn number(at: usize) -> String {
+    format!("70{at}")
+}
+
+fn zones() -> impl Strategy<Value = Vec<u16>> {
+    vec(0..N_ZONES, 1..5)
+}
+
+fn busy() -> impl Strategy<Value = Busy> {
+    prop_oneof![3 => Just(Busy::Queue), 1 => Just(Busy::Mix), 1 => Just(Busy::Reject)]
+}
+
+fn priority() -> impl Strategy<Value = Priority> {
+    prop_oneof![Just(50u8), Just(100), Just(150), Just(200), Just(255)].prop_map(Priority)
+}
+
+fn extent() -> impl Strategy<Value = Extent> {
+    prop_oneof![Just(Extent::Whole), Just(Extent::Partial)]
+}
+
+fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    let tones = (
+        prop::option::of(1u32..3_000),
+        prop::option::of(1u32..1_000),
+        prop::option::of((1u32..3_000, 1u32..4)),
+        any::<bool>(),
+    );
+    let limits = (
+        prop::option::of(1u64..60_000),
+        prop::option::of(1u64..60_000),
+        1u64..20_000,
+    );
+    let one = (zones(), priority(), busy(), extent(), tones, limits);
+    let one = one.prop_map(|(zones, priority, busy, extent, tones, limits)| Rule {
+        priority,
+        busy,
+        extent,
+        klaxon: tones.0.map(clip),
+        end_tone: tones.1.map(clip),
+        message: tones.2.map(|(span, times)| (clip(span), times)),
+        queue_timeout: limits.0.map(ms),
+        max_duration: limits.1.map(ms),
+        warning: Some(Alert {
+            before: ms(limits.2),
+            clip: tones.3.then(|| clip(300)),
+        }),
+        cues: if tones.3 { Cues::Told } else { Cues::Silent },
+        ..rule("", &[], &zones)
+    });
+    vec(one, 1..5).prop_map(|mut rules| {
+        for (at, rule) in rules.iter_mut().enumerate() {
+            rule.name = format!("page{at}");
+            rule.entry.extensions = vec![number(at).parse().unwrap()];
+        }
+        rules
+    })
+}
+
+fn start() -> impl Strategy<Value = Start> {
+    let tones = (prop::option::of(1u32..2_000), prop::option::of(1u32..1_000));
+    let patience = prop::option::of(1u64..60_000);
+    let message = (1u32..5_000, 0u32..4);
+    (
+        zones(),
+        priority(),
+        busy(),
+        extent(),
+        message,
+        tones,
+        patience,
+    )
+        .prop_map(
+            |(zones, priority, busy, extent, (span, times), (klaxon, end_tone), patience)| Start {
+                name: "bell".to_owned(),
+                zones: zones.into_iter().map(ZoneId).collect(),
+                priority,
+                busy,
+                extent,
+                clip: clip(span),
+                times,
+                gain: Db(-6.0),
+                klaxon: klaxon.map(clip),
+                end_tone: end_tone.map(clip),
+                queue_timeout: patience.map(ms),
+            },
+        )
+}
+
+/// What happens while the rules and the sound stay.
+fn plain_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => (0usize..5).prop_map(Step::Dial),
+        3 => any::<usize>().prop_map(Step::End),
+        1 => any::<usize>().prop_map(Step::Silent),
+        3 => start().prop_map(Step::Start),
+        2 => (1u64..30).prop_map(Step::Cancel),
+        2 => zones().prop_map(|it| Step::Measured(it.into_iter().map(ZoneId).collect())),
+        5 => prop_oneof![0u64..50, 0u64..5_000, 0u64..120_000].prop_map(Step::Pass),
+    ]
+}
+
+fn wild_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        30 => plain_step(),
+        2 => (0u64..30).prop_map(Step::PlayEnded),
+        2 => Just(Step::SoundUp),
+        2 => Just(Step::SoundDown),
+        2 => rules().prop_map(Step::Configure),
+        1 => Just(Step::Shutdown),
+    ]
+}
+
+fn stories<S: Strategy<Value = Step>>(step: S) -> impl Strategy<Value = Story> {
+    let lag = || prop_oneof![Just(None), Just(Some(0)), (0u64..900).prop_map(Some)];
+    (
+        rules(),
+        any::<bool>(),
+        1usize..8,
+        lag(),
+        lag(),
+        vec(step, 1..60),
+    )
+        .prop_map(
+            |(rules, klaxon_before_answer, max_calls, engine_lag, ack_lag, steps)| Story {
+                rules,
+                klaxon_before_answer,
+                max_calls,
+                engine_lag,
+                ack_lag,
+                steps,
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_page_ends_in_exactly_one_way(story in stories(wild_step())) {
+        let mut run = Run::new(&story);
+        for step in &story.steps {
+            run.take(step);
+        }
+        run.end();
+        // That none ends twice the site sees by itself.
+        let ended: BTreeSet<_> = run.site.outcomes.keys().copied().collect();
+        prop_assert_eq!(ended, run.asked);
+        run.site.assert_quiet();
+    }
+
+    #[test]
+    fn voices_that_do_not_mix_never_share_a_zone(story in stories(plain_step())) {
+        let mut run = Run::new(&story);
+        for step in &story.steps {
+            run.take(step);
+            let voices = run.site.world.voices.iter();
+            let alone: Vec<_> = voices.filter(|(call, _)| run.calls[call] != Busy::Mix).collect();
+            let n_zones: usize = alone.iter().map(|(_, zones)| zones.len()).sum();
+            let all = alone.iter().fold(ZoneSet::EMPTY, |all, (_, zones)| all.union(zones));
+            prop_assert_eq!(n_zones, all.len(), "{:?}", alone);
+        }
+    }
+}
