@@ -254,8 +254,10 @@ impl Core {
         }
         self.policy = policy;
         for call in self.calls.values().filter(|it| it.stage == Stage::Queued) {
-            // A number that is gone was right when it was dialled: the page keeps what it asked for.
+            // A number that is gone was right when it was dialled, and who wants to speak is not
+            // served by a message: the page keeps what it asked for.
             if let Ok(rule) = self.policy.rule(&call.wish)
+                && rule.is_none_or(|it| it.message.is_none())
                 && let Some(record) = self.records.get_mut(&call.page)
             {
                 record.revise(rule);

@@ -82,3 +82,26 @@ fn a_page_that_waits_follows_a_new_configuration() {
     site.pass(ms(1));
     assert_eq!(site.world.answered.len(), 2);
 }
+
+#[test]
+fn who_waits_to_speak_is_not_served_by_the_message_that_the_number_means_since() {
+    let hall = || rule("hall", &["700"], &[0]);
+    let mut site = site(vec![hall()]);
+    site.dials(1, "700");
+    site.dials(2, "700");
+    let message = (super::ranks::clip(1_000), 3);
+    site.feed(crate::control::Input::Configure(Policy {
+        zones: ZoneSet::first(4),
+        pages: vec![Rule {
+            message: Some(message),
+            max_duration: Some(ms(1)),
+            ..hall()
+        }],
+        klaxon: None,
+        ..policy()
+    }));
+    site.ends(1, "caller hung up");
+    site.pass(ms(10));
+    assert_eq!(site.world.answered.len(), 2);
+    assert_eq!(site.world.voices.len(), 1);
+}
