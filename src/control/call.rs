@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use super::health::Health;
+use super::keys::Keypad;
 use crate::base::CallId;
 use crate::page::{PageId, Wish};
 
@@ -111,8 +112,9 @@ pub(super) struct Call {
     pub(super) ring_at: Instant,
     /// The caller has been told that the page begins.
     pub(super) announced: bool,
-    /// Audio has come from the caller.
+    /// Audio or a key has come from the caller.
     pub(super) heard: bool,
+    pub(super) keypad: Keypad,
 }
 
 impl Call {
@@ -131,6 +133,7 @@ impl Call {
             ring_at: now,
             announced: false,
             heard: false,
+            keypad: Keypad::default(),
         }
     }
 

@@ -108,6 +108,7 @@ impl Core {
             Input::PlayerLoaded { player, is_there } => self.audience.loaded(player, is_there),
             Input::Performed { call } => self.audience.performed(call, now),
             Input::CallHeard { call } => self.call_heard(call),
+            Input::Key { call, key, way } => self.key_pressed(call, key, way),
             Input::CallEnded { call, how } => {
                 if !self.audience.ended(call, &how, now) {
                     self.call_ended(call, &how, now);

@@ -23,6 +23,12 @@ pub enum Input {
     CallConfirmed { call: CallId },
     /// The caller's first audio has come.
     CallHeard { call: CallId },
+    /// The caller has pressed a key of the phone: `0` to `9`, `*`, `#`, `A` to `D`.
+    Key {
+        call: CallId,
+        key: char,
+        way: KeyWay,
+    },
     /// The call is over and was not ended by an effect; `how` completes "ended: …".
     CallEnded { call: CallId, how: String },
     /// An answered call has sent no audio for too long.
@@ -73,6 +79,15 @@ pub enum Input {
     Tick,
     /// End every call and take no more; `Effect::Stopped` follows.
     Shutdown,
+}
+
+/// How a key was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyWay {
+    /// With the sound: as an event (RFC 4733), or as a tone that was heard in it.
+    Sound,
+    /// Beside it, by INFO.
+    Signalling,
 }
 
 /// One thing to do.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::site::{Site, ms, policy, without_klaxon};
 use crate::base::{CallId, Db, PlayId};
-use crate::control::{CallState, Input, Policy};
+use crate::control::{CallState, Input, KeyWay, Policy};
 
 #[test]
 fn a_call_is_hung_up_at_its_longest_duration_counted_from_the_answer() {
@@ -101,10 +101,15 @@ fn a_caller_of_whom_nothing_comes_after_the_answer_gives_way_to_one_who_waits() 
 }
 
 #[test]
-fn a_caller_who_is_heard_or_confirms_or_is_in_nobodys_way_keeps_its_turn() {
-    let heard = |call| Input::CallHeard { call };
+fn a_caller_who_is_heard_or_presses_a_key_or_confirms_or_is_in_nobodys_way_keeps_its_turn() {
+    let heard: fn(CallId) -> Input = |call| Input::CallHeard { call };
     let confirmed = |call| Input::CallConfirmed { call };
-    for sign in [heard(CallId(1)), confirmed(CallId(1))] {
+    let key = |call| Input::Key {
+        call,
+        key: '1',
+        way: KeyWay::Sound,
+    };
+    for sign in [heard, confirmed, key].map(|sign| sign(CallId(1))) {
         let mut site = Site::new(without_klaxon());
         site.ack_lag = None;
         site.arrives(1);

@@ -9,7 +9,7 @@ use super::plan::rule;
 use super::ranks::clip;
 use super::site::{Site, ms, policy};
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
-use crate::control::{Alert, Cues, Input, Policy, Rule, Start};
+use crate::control::{Alert, Cues, Input, KeyWay, Policy, Rule, Start};
 use crate::page::{Busy, Extent, PageId, Priority};
 
 const N_ZONES: u16 = 6;
@@ -21,6 +21,7 @@ enum Step {
     /// What follows picks one of the calls so far, over or not.
     End(usize),
     Silent(usize),
+    Press(usize, char),
     Start(Start),
     /// One of the pages so far, over or not, or one that never was.
     Cancel(u64),
@@ -81,6 +82,11 @@ impl Run {
             Step::End(i) => self.site.ends(pick(i), "caller hung up"),
             Step::Silent(i) => self.site.feed(Input::CallSilent {
                 call: CallId(pick(i)),
+            }),
+            Step::Press(i, key) => self.site.feed(Input::Key {
+                call: CallId(pick(i)),
+                key,
+                way: KeyWay::Sound,
             }),
             Step::Start(start) => {
                 self.n_pages += 1;
@@ -154,6 +160,10 @@ fn busy() -> impl Strategy<Value = Busy> {
 
 fn priority() -> impl Strategy<Value = Priority> {
     prop_oneof![Just(50u8), Just(100), Just(150), Just(200), Just(255)].prop_map(Priority)
+}
+
+fn key() -> impl Strategy<Value = char> {
+    prop::sample::select(vec!['1', '2', '3', '#', '*'])
 }
 
 fn extent() -> impl Strategy<Value = Extent> {
@@ -234,6 +244,7 @@ fn plain_step() -> impl Strategy<Value = Step> {
         5 => (0usize..5).prop_map(Step::Dial),
         3 => any::<usize>().prop_map(Step::End),
         1 => any::<usize>().prop_map(Step::Silent),
+        1 => (any::<usize>(), key()).prop_map(|(i, key)| Step::Press(i, key)),
         3 => start().prop_map(Step::Start),
         2 => (1u64..30).prop_map(Step::Cancel),
         2 => zones().prop_map(|it| Step::Measured(it.into_iter().map(ZoneId).collect())),

@@ -54,6 +54,7 @@ impl World {
             }
             Input::CallConfirmed { .. }
             | Input::CallHeard { .. }
+            | Input::Key { .. }
             | Input::PlayerLoaded { .. }
             | Input::Performed { .. }
             | Input::CallSilent { .. }

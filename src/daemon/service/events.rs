@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Service;
 use crate::base::CallId;
 use crate::config::{Account, Backend};
-use crate::control::Input;
+use crate::control::{Input, KeyWay};
 use crate::daemon::legs::Turned;
 use crate::daemon::words;
 use crate::page::Wish;
@@ -100,7 +100,7 @@ impl Service {
                 tracing::warn!("sip: {}", words::guard(&notice));
             }
             sip::Event::Key { call, digit, .. } => {
-                tracing::debug!("call {call}: key {digit}, told by INFO");
+                self.key_pressed(call, digit, KeyWay::Signalling);
             }
             // The daemon places no calls of its own yet.
             sip::Event::Ringing { .. }
@@ -146,6 +146,12 @@ impl Service {
         }
     }
 
+    /// Which key is not written down: it may be of a PIN.
+    fn key_pressed(&mut self, call: CallId, key: char, way: KeyWay) {
+        tracing::debug!("call {call}: a key, {way:?}");
+        self.inputs.push_back(Input::Key { call, key, way });
+    }
+
     fn call_over(&mut self, call: CallId, how: String) {
         self.legs.end(call);
         self.inputs.push_back(Input::CallEnded { call, how });
@@ -164,7 +170,9 @@ impl Service {
                 self.inputs.push_back(Input::CallHeard { call });
             }
             net::Event::Silent { call, .. } => self.inputs.push_back(Input::CallSilent { call }),
-            net::Event::Key { call, key } => tracing::debug!("call {call}: key {key:?}"),
+            net::Event::Key { call, key } => {
+                self.key_pressed(call, key.digit, KeyWay::Sound);
+            }
             net::Event::Played { call, .. } => self.inputs.push_back(Input::Performed { call }),
             net::Event::Left {
                 call,
