@@ -71,6 +71,28 @@ fn a_player_is_what_is_written() {
 }
 
 #[test]
+fn music_that_plays_can_be_heard_on_hold_and_nothing_else() {
+    let music = "[music:radio]\nurl = http://x/y\n";
+    let written = format!("[moh:lobby]\nextensions = 1\nsource = music:radio\n{music}");
+    assert_eq!(good(&written).players[0].music(), Some("radio"));
+    says(
+        "[moh:lobby]\nextensions = 1\nsource = music:radio\n",
+        "paging.conf:3: [moh:lobby] source = music:radio: there is no [music:radio]; write that section, or the \
+         name of one that is there",
+    );
+    says(
+        &format!("[moh:lobby]\nextensions = 1\nsource = music:radio\nstart = beginning\n{music}"),
+        "paging.conf:4: [moh:lobby] start = beginning: cannot be: the music goes on for all who hear it; \
+         write start = joined, or name the folder itself as source",
+    );
+    says(
+        &format!("[play:news]\nextensions = 1\nfile = music:radio\n{music}"),
+        "paging.conf:3: [play:news] file = music:radio: is music, which has neither beginning nor end; write the \
+         path of a file, or have it heard by [moh:NAME]",
+    );
+}
+
+#[test]
 fn little_need_be_written_and_a_dump_is_the_same_again() {
     let config = good("[moh:lobby]\nextensions = 123\nsource = /srv/music.mp3\n");
     let lobby = &config.players[0];

@@ -133,6 +133,52 @@ fn who_comes_later_hears_what_the_others_hear() {
 }
 
 #[test]
+fn music_as_it_plays_is_joined_by_all_and_one_that_cannot_play_is_told() {
+    let folder = Folder::new("live");
+    stairs(&folder.path().join("music.wav"));
+    let path = folder.path().display();
+    let conf = Conf::timer().more(&format!(
+        "[moh:lobby]\nextensions = 100\nsource = music:lounge\ncodecs = pcmu\n\
+         [music:lounge]\npath = {path}\nloudness = no\n\
+         [moh:none]\nextensions = 101\nsource = music:gone\n[music:gone]\npath = {path}/gone\n"
+    ));
+    let daemon = Daemon::start(&conf);
+    let log = &daemon.process;
+    log.wait_for("music lounge for moh:lobby: plays", SOON);
+    log.wait_for("music gone for moh:none: silent", SOON);
+    let mut refused = daemon.phone();
+    refused.invite("101");
+    assert_eq!(refused.expect_final(SOON).status(), 503);
+    let mut phones = [daemon.phone(), daemon.phone()];
+    let ears = [ear("127.0.0.1"), ear("127.0.0.1")];
+    let mut heard: [Vec<(u32, Vec<u8>)>; 2] = Default::default();
+    for (phone, ear) in phones.iter_mut().zip(&ears) {
+        phone.invite_with(&offer(ear.local_addr().unwrap(), "sendrecv"));
+        phone.answered(SOON);
+        next(ear);
+    }
+    for (heard, ear) in heard.iter_mut().zip(&ears) {
+        for _ in 0..150 {
+            let datagram = next(ear);
+            heard.push((number(&datagram[4..8]), datagram[12..].to_vec()));
+        }
+    }
+    // The second came later, somewhere in what the first hears.
+    let [first, second] = heard.map(|all| all.into_iter().map(|(_, x)| x).collect::<Vec<_>>());
+    let joined = first.windows(20).position(|run| *run == second[..20]);
+    assert!(joined.is_some());
+    // Over the seam of the file as well: a stair after the other.
+    let middle = |payload: &Vec<u8>| payload[80];
+    let steps = second
+        .windows(2)
+        .map(|w| middle(&w[1]).abs_diff(middle(&w[0])));
+    assert!(steps.filter(|step| *step > 1).count() <= 2);
+    for phone in &mut phones {
+        phone.hang_up();
+    }
+}
+
+#[test]
 fn a_telephone_that_holds_has_the_music_sent_to_the_one_it_holds() {
     // RFC 7088: the offer is that of the other side, which only listens. A DP750 does it so.
     let (daemon, _music) = on_hold("start = beginning");

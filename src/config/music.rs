@@ -156,7 +156,7 @@ pub(super) fn check(loading: &mut Loading, config: &Config) {
 /// A zone that plays nothing says so by this.
 pub(super) const OFF: &str = "off";
 
-fn is_known(config: &Config, name: &str) -> bool {
+pub(super) fn is_known(config: &Config, name: &str) -> bool {
     config.music.iter().any(|music| music.name == name)
 }
 
@@ -174,7 +174,7 @@ fn falls_back_on_itself(config: &Config, music: &Music) -> bool {
     true
 }
 
-fn unknown(name: &str) -> String {
+pub(super) fn unknown(name: &str) -> String {
     format!("there is no [music:{name}]; write that section, or the name of one that is there")
 }
 

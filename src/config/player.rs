@@ -6,6 +6,7 @@ use crate::base::{Db, Encoding};
 use crate::config::keys::{self, Row};
 use crate::config::load::Loading;
 use crate::config::model::Config;
+use crate::config::music;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::page::Extension;
 
@@ -17,7 +18,7 @@ pub struct Player {
     pub name: String,
     /// One or more.
     pub extensions: Vec<Extension>,
-    /// A file or a folder, or the address of a file in the web; never empty.
+    /// A file or a folder, the address of a file in the web, or `music:NAME`; never empty.
     pub source: String,
     /// The preferred first; none stands for those of the call.
     pub codecs: Vec<Encoding>,
@@ -76,6 +77,12 @@ impl Player {
         format!("{}{}", self.kind.prefix(), self.name)
     }
 
+    /// NAME of the `[music:NAME]` that it plays, as it goes on for all; `None` for a sound that it
+    /// has for itself.
+    pub fn music(&self) -> Option<&str> {
+        self.source.strip_prefix(music::MUSIC)
+    }
+
     /// Its keys, in the order of the table.
     pub(super) fn rows(&self) -> &'static [Row<Self>] {
         self.kind.rows()
@@ -105,7 +112,7 @@ pub(super) const HOLD: &str = "moh:";
 /// What the section of a message begins with.
 pub(super) const MESSAGE: &str = "play:";
 
-/// Reads them all; pages have been read before. One without a name, a number or a sound is a
+/// Reads them all; pages and music have been read before. One without a name, a number or a sound is a
 /// mistake, and so are two with the same number.
 pub(super) fn read(loading: &mut Loading, config: &mut Config) {
     for kind in [PlayerKind::Hold, PlayerKind::Message] {
@@ -131,6 +138,8 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
         }
     }
     loading.mistakes.extend(overlaps(config));
+    let unfit = config.players.iter().filter_map(|it| unfit(it, config));
+    loading.mistakes.extend(unfit);
 }
 
 fn missing(player: &Player) -> Option<String> {
@@ -160,6 +169,28 @@ fn player(loading: &mut Loading, kind: PlayerKind, section: &str, config: &mut C
         }
     }
     player
+}
+
+/// Music that cannot be played as it is wanted.
+fn unfit(player: &Player, config: &Config) -> Option<Mistake> {
+    let name = player.music()?;
+    let (key, text) = match player.kind {
+        _ if !music::is_known(config, name) => (player.kind.source_key(), music::unknown(name)),
+        PlayerKind::Message => (
+            player.kind.source_key(),
+            "is music, which has neither beginning nor end; write the path of a file, or have \
+             it heard by [moh:NAME]"
+                .to_owned(),
+        ),
+        PlayerKind::Hold if player.from_beginning => (
+            "start",
+            "cannot be: the music goes on for all who hear it; write start = joined, or name the \
+             folder itself as source"
+                .to_owned(),
+        ),
+        PlayerKind::Hold => return None,
+    };
+    Some(config.mistake(&player.section(), key, text))
 }
 
 /// A number that two have, or one and a page: told at the second, with the place of the first.

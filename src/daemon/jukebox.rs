@@ -39,12 +39,10 @@ struct Running {
 
 impl Jukebox {
     /// Nothing plays yet. What is learnt of the loudness of files is written into `book`.
-    pub(super) fn new(book: Option<PathBuf>, news: UnboundedSender<News>) -> Self {
-        let book = Book::open(book);
-        let book = book.map_err(|why| tracing::error!("music is not levelled: {why}"));
+    pub(super) fn new(book: Option<Book>, news: UnboundedSender<News>) -> Self {
         Self {
             running: BTreeMap::new(),
-            book: book.ok(),
+            book,
             news,
         }
     }
@@ -142,6 +140,13 @@ impl Jukebox {
     }
 }
 
+/// What is known of the loudness of files, kept in `file`.
+pub(super) fn book(file: PathBuf) -> Option<Book> {
+    let book = Book::open(Some(file));
+    let book = book.map_err(|why| tracing::error!("music is not levelled: {why}"));
+    book.ok()
+}
+
 /// What zones play at this minute that have a say, by name; `None` is nothing.
 fn wanted<'a>(
     config: &'a Config,
@@ -164,7 +169,7 @@ fn tuning(music: &config::Music) -> Tuning {
 }
 
 /// With all its fallbacks, of which none comes back to itself: the configuration was checked.
-fn settings(config: &Config, music: &config::Music) -> Settings {
+pub(super) fn settings(config: &Config, music: &config::Music) -> Settings {
     let fallback = music.fallback.as_ref();
     let fallback = fallback.and_then(|name| config.music.iter().find(|m| m.name == *name));
     let path = || music.path.clone().unwrap_or_default();

@@ -16,6 +16,7 @@ mod exit;
 mod jukebox;
 mod klaxon;
 mod library;
+mod lives;
 mod logging;
 mod memory;
 mod notify;

@@ -1,11 +1,15 @@
-//! Where do the sounds come from that callers hear: files, folders, or a URL?
+//! Where do the sounds come from that callers hear: files, folders, a URL, or music as it plays?
 //!
 //! ```text
 //!  [moh:NAME], [play:NAME] ─► Recipe ─► thread: (fetch) ─► sounds::record ─► Tape ─► Programme
+//!                                   └─► sounds::music::Player ══ ring ══ Live ─► Programme
 //! ```
 //!
 //! Decoding half an hour takes seconds, and a server may take as long to answer: so it is done
 //! beside, and until it is done callers are told that there is no sound.
+//!
+//! Music as it plays has a player of its own here, beside that of the zones: it knows no pages, and
+//! goes by the clock that sends the packets instead of that of a sound card.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,17 +17,20 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::base::{Encoding, SampleRate, Tape};
+use crate::base::{Db, Encoding, SampleRate, Tape};
 use crate::config::{Config, Mistake};
 use crate::control::Input;
+use crate::daemon::lives::Lives;
 use crate::daemon::{fetch, settings};
 use crate::media::{Programme, Repeat, Start};
+use crate::sounds::music;
 use crate::sounds::{self, Shape};
 
 /// The sounds of all players.
 pub(super) struct Players {
     recipes: BTreeMap<String, Recipe>,
     programmes: BTreeMap<String, Programme>,
+    lives: Lives,
     loaded: UnboundedSender<Loaded>,
 }
 
@@ -39,11 +46,13 @@ pub(super) struct Recipe {
 }
 
 /// Where the sound is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Source {
     /// A file, or a folder of them.
     Path(PathBuf),
     Url(String),
+    /// Music as it plays, and how much louder.
+    Music(Box<music::Settings>, Db),
 }
 
 /// A sound is there, or cannot be had.
@@ -70,16 +79,17 @@ impl News {
 
 impl Players {
     /// None yet; what is loaded comes by `loaded`, to be handed to `take`.
-    pub(super) fn new(loaded: UnboundedSender<Loaded>) -> Self {
+    pub(super) fn new(loaded: UnboundedSender<Loaded>, lives: Lives) -> Self {
         Self {
             recipes: BTreeMap::new(),
             programmes: BTreeMap::new(),
+            lives,
             loaded,
         }
     }
 
-    /// Loads what is new or has changed, beside. Says which sounds are there no longer.
-    pub(super) fn configure(&mut self, config: &Config) -> Vec<News> {
+    /// Loads what is new or has changed, beside. Tells which sounds are there no longer.
+    pub(super) fn configure(&mut self, config: &Config) -> Vec<Input> {
         let recipes = settings::recipes(config);
         let is_kept = |(name, old): &(&String, &Recipe)| recipes.get(*name) == Some(*old);
         let gone: Vec<String> = self
@@ -89,21 +99,40 @@ impl Players {
             .map(|(name, _)| name.clone())
             .collect();
         let is_new = |(name, new): &(&String, &Recipe)| self.recipes.get(*name) != Some(*new);
-        let work: Vec<(String, Recipe)> = recipes
-            .iter()
-            .filter(is_new)
+        let new = recipes.iter().filter(is_new);
+        let new: Vec<(String, Recipe)> = new
             .map(|(name, recipe)| (name.clone(), recipe.clone()))
             .collect();
-        self.load(work);
         self.recipes = recipes;
-        let over = |player: String| {
+        let mut told = Vec::new();
+        for player in gone {
             self.programmes.remove(&player);
-            News {
-                player,
-                is_there: false,
+            let music = self.lives.end(&player);
+            told.extend(music.map(|name| Input::MusicGone { name }));
+            let is_there = false;
+            told.push(News { player, is_there }.input());
+        }
+        let mut work = Vec::new();
+        for (player, recipe) in new {
+            match &recipe.source {
+                Source::Music(settings, gain) => {
+                    let programme = self
+                        .lives
+                        .begin(&player, settings, *gain, recipe.shape.rate);
+                    if let Some(programme) = programme {
+                        self.programmes.insert(player, programme);
+                    }
+                }
+                Source::Path(_) | Source::Url(_) => work.push((player, recipe)),
             }
-        };
-        gone.into_iter().map(over).collect()
+        }
+        self.load(work);
+        told
+    }
+
+    /// The music that plays for callers.
+    pub(super) fn lives(&self) -> &Lives {
+        &self.lives
     }
 
     fn load(&self, work: Vec<(String, Recipe)>) {
@@ -149,11 +178,7 @@ impl Players {
         };
         let seconds = tape.duration().as_secs_f64();
         tracing::info!("[{player}]: {seconds:.1} s of sound are ready for callers");
-        let programme = Programme {
-            tape: Arc::new(tape),
-            start: recipe.start,
-            repeat: recipe.repeat,
-        };
+        let programme = Programme::of(Arc::new(tape), recipe.start, recipe.repeat);
         self.programmes.insert(player.clone(), programme);
         Some(News {
             player,
@@ -182,6 +207,9 @@ pub(super) fn rate(encodings: &[Encoding]) -> SampleRate {
 /// What is wrong with the files that players name, if anything; only looks whether they are there.
 pub(super) fn mistake(config: &Config) -> Option<Mistake> {
     config.players.iter().find_map(|player| {
+        if player.music().is_some() {
+            return None;
+        }
         let Source::Path(path) = source(&player.source) else {
             return None;
         };
@@ -203,6 +231,9 @@ fn tape(recipe: &Recipe) -> Result<Tape, String> {
     let files = match &recipe.source {
         Source::Path(path) => files(path)?,
         Source::Url(url) => vec![fetch::cached(url)?],
+        Source::Music(settings, _) => {
+            return Err(format!("music {} is not a file", settings.name));
+        }
     };
     let tape = sounds::record(&files, &recipe.shape).map_err(|error| error.to_string())?;
     if tape.samples.is_empty() {

@@ -11,7 +11,7 @@ use crate::base::{Db, ZoneId};
 use crate::config::{self, Config};
 use crate::control::{self, Alert, Clip, Cues, Klaxon, KlaxonFor, Policy, Rule, Sound};
 use crate::daemon::library::Library;
-use crate::daemon::players::Recipe;
+use crate::daemon::players::{Recipe, Source};
 use crate::daemon::zones::Zones;
 use crate::daemon::{jukebox, legs, logging, players};
 use crate::dsp::{Curve, FLAT, FLAT_Q, Speech};
@@ -117,7 +117,7 @@ pub(super) fn players(config: &Config) -> Vec<control::Player> {
 /// What they play, by the names above.
 pub(super) fn recipes(config: &Config) -> BTreeMap<String, Recipe> {
     let recipe = |from: &config::Player| Recipe {
-        source: players::source(&from.source),
+        source: source(config, from),
         shape: Shape {
             rate: players::rate(if from.codecs.is_empty() {
                 &config.sip.codecs
@@ -144,6 +144,18 @@ pub(super) fn recipes(config: &Config) -> BTreeMap<String, Recipe> {
     };
     let all = config.players.iter();
     all.map(|from| (from.section(), recipe(from))).collect()
+}
+
+fn source(config: &Config, from: &config::Player) -> Source {
+    let music = from.music();
+    let music = music.and_then(|name| config.music.iter().find(|music| music.name == name));
+    match music {
+        Some(music) => {
+            let settings = jukebox::settings(config, music);
+            Source::Music(Box::new(settings), music.volume.level())
+        }
+        None => players::source(&from.source),
+    }
 }
 
 /// How loud a zone is, and how its sound is fitted.

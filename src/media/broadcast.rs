@@ -1,48 +1,22 @@
 //! How do thousands hear the same sound, each from when it pleases them?
 //!
 //! ```text
-//!  Programme ─► Reel (a cut each) ─┐ payload          Subscriber a ─► datagram
-//!  Programme ─► Reel               ├─────► Wheel: now ─► Subscriber b ─► datagram
+//!  Programme ─► Track (a cut each) ┐ payload          Subscriber a ─► datagram
+//!  Programme ─► Track              ├─────► Wheel: now ─► Subscriber b ─► datagram
 //!  …                               ┘                  …
 //! ```
 //!
 //! Those who join what is under way share its position; it stands still while nobody listens.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::{CallId, Tape};
-use crate::media::reel::{Cut, Reel};
+use crate::base::CallId;
+use crate::media::programme::{Programme, Start, Track};
+use crate::media::reel::Cut;
 use crate::media::subscriber::Subscriber;
 use crate::media::wheel::{Turn, Wheel};
-use crate::media::{Repeat, SenderReport, SenderSettings};
-
-/// A sound and how it is told to those who listen. Two are the same if their tapes are.
-#[derive(Clone, Debug)]
-pub struct Programme {
-    pub tape: Arc<Tape>,
-    pub start: Start,
-    pub repeat: Repeat,
-}
-
-/// Where a new listener comes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Each at the beginning.
-    Beginning,
-    /// Where the others are.
-    Joined,
-}
-
-impl PartialEq for Programme {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.tape, &other.tape)
-            && (self.start, self.repeat) == (other.start, other.repeat)
-    }
-}
-
-impl Eq for Programme {}
+use crate::media::{SenderReport, SenderSettings};
 
 /// All programmes and all who listen.
 pub struct Broadcast {
@@ -55,11 +29,11 @@ pub struct Broadcast {
     datagram: Vec<u8>,
 }
 
-/// A reel and where it stands.
+/// A track and where it stands.
 struct Shelf {
     programme: Programme,
-    reel: Reel,
-    /// Where in the sound the reel begins.
+    track: Track,
+    /// Where in the sound the track begins.
     begin: Duration,
     /// In which period its packet 0 is heard by those who joined.
     origin: u64,
@@ -75,7 +49,7 @@ struct Seat {
     place: usize,
     /// The period in which it got a packet last.
     period: u64,
-    /// The packet of the reel that comes next, for one that has its own position.
+    /// The packet of the track that comes next, for one that has its own position.
     nth: u64,
     began: Option<Instant>,
     state: State,
@@ -209,9 +183,9 @@ impl Broadcast {
         self.ended.pop_front()
     }
 
-    /// Packets that were encoded so far and are kept, of all programmes.
-    pub fn n_encoded(&self) -> usize {
-        self.shelves.iter().map(|s| s.reel.n_encoded()).sum()
+    /// Packets that were encoded so far, of all tracks that are kept.
+    pub fn n_encoded(&self) -> u64 {
+        self.shelves.iter().map(|s| s.track.n_encoded()).sum()
     }
 
     fn seat(
@@ -241,7 +215,7 @@ impl Broadcast {
         turn.at
     }
 
-    /// Makes sure that there is a reel, which a new listener will hear from `period` on.
+    /// Makes sure that there is a track, which a new listener will hear from `period` on.
     fn open(&mut self, programme: &Programme, cut: Cut, period: u64) {
         let here = self.position(programme);
         let found = self.shelves.iter_mut().find(|s| s.is(programme, cut));
@@ -253,7 +227,7 @@ impl Broadcast {
                 shelf.n_listeners += 1;
                 return;
             }
-            // The others have gone on further than this reel was made.
+            // The others have gone on further than this track was made.
             self.shelves.retain(|s| !s.is(programme, cut));
         }
         self.tidy();
@@ -262,7 +236,7 @@ impl Broadcast {
             Start::Joined => here,
         };
         self.shelves.push(Shelf {
-            reel: Reel::new(programme.tape.clone(), cut, programme.repeat, begin),
+            track: programme.track(cut, begin),
             programme: programme.clone(),
             begin,
             origin: period,
@@ -278,7 +252,7 @@ impl Broadcast {
         best.map_or(Duration::ZERO, Shelf::position)
     }
 
-    /// Forgets reels that nobody hears beyond the few that somebody may hear again.
+    /// Forgets tracks that nobody hears beyond the few that somebody may hear again.
     fn tidy(&mut self) {
         let mut n_idle = 0;
         self.shelves.retain(|shelf| {
@@ -305,23 +279,27 @@ impl Broadcast {
 
 impl Shelf {
     fn is(&self, programme: &Programme, cut: Cut) -> bool {
-        self.reel.cut() == cut && self.programme == *programme
+        self.track.cut() == cut && self.programme == *programme
     }
 
     fn position(&self) -> Duration {
         let since =
-            self.begin.as_micros() + self.reel.cut().ptime.as_micros() * u128::from(self.last);
-        let turn = self.programme.tape.duration().as_micros().max(1);
+            self.begin.as_micros() + self.track.cut().ptime.as_micros() * u128::from(self.last);
+        let turn = self.programme.turn().as_micros().max(1);
         Duration::from_micros((since % turn) as u64)
     }
 
-    /// Moves a reel that nobody hears to that place in the sound; false if it has not come so
-    /// far yet.
+    /// Moves a track that nobody hears to that place in the sound; false if it has not come so
+    /// far yet. What comes live goes on with what comes next.
     fn turn_to(&mut self, here: Duration) -> bool {
-        let turn = self.programme.tape.duration().as_micros().max(1);
+        let Track::Reel(reel) = &self.track else {
+            self.last += 1;
+            return true;
+        };
+        let turn = self.programme.turn().as_micros().max(1);
         let ahead = (here.as_micros() + turn - self.begin.as_micros() % turn) % turn;
-        let nth = (ahead / self.reel.cut().ptime.as_micros().max(1)) as u64;
-        if nth > self.reel.n_encoded() as u64 {
+        let nth = (ahead / reel.cut().ptime.as_micros().max(1)) as u64;
+        if nth > reel.n_encoded() as u64 {
             return false;
         }
         self.last = nth;
@@ -361,7 +339,7 @@ impl Seat {
             Start::Beginning => self.nth,
             Start::Joined => turn.period.saturating_sub(shelf.origin),
         };
-        let Some(payload) = shelf.reel.payload(nth) else {
+        let Some(payload) = shelf.track.payload(nth) else {
             self.state = State::Ended;
             return Next::End;
         };
@@ -377,5 +355,5 @@ impl Seat {
     }
 }
 
-/// Reels that are kept although nobody hears them; the next caller with that codec finds them.
+/// Tracks that are kept although nobody hears them; the next caller with that codec finds them.
 const MOST_IDLE: usize = 16;

@@ -44,8 +44,13 @@ impl Cut {
         }
     }
 
+    /// What Opus is told.
+    pub(super) fn opus(&self) -> OpusWish {
+        self.opus
+    }
+
     /// Frames at the encoding's audio rate that make one packet.
-    fn frames(&self) -> usize {
+    pub(super) fn frames(&self) -> usize {
         self.encoding.audio_rate().frames_in(self.ptime).max(1)
     }
 }

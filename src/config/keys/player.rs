@@ -30,7 +30,8 @@ pub(in crate::config) const HOLD_KEYS: &[Row<Player>] = &[
         form::TEXT,
         "",
         "What is heard, over and over without a gap: a sound file, a folder of them (by name), or\n\
-         the address of a file in the web, which is fetched once."
+         the address of a file in the web, which is fetched once. Or music:NAME, what [music:NAME]\n\
+         plays, stations too, as it goes on."
     ),
     row!(
         "moh",

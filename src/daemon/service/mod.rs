@@ -34,6 +34,7 @@ use crate::daemon::door::Door;
 use crate::daemon::jukebox::{self, Jukebox};
 use crate::daemon::legs::Legs;
 use crate::daemon::library::Library;
+use crate::daemon::lives::Lives;
 use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
 use crate::daemon::players::{Loaded, News, Players};
@@ -172,6 +173,7 @@ impl Service {
         let output =
             output::spawn_tapped(settings::output(&config, &zones), engine, output_tx, tap)?;
         let (news, music_news) = unbounded_channel();
+        let book = jukebox::book(settings::state_file(&config, "music-loudness"));
         let (handle, requests) = unbounded_channel();
         let (loaded_tx, loaded) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
@@ -188,7 +190,7 @@ impl Service {
             wanted: BTreeMap::new(),
             zones,
             tuned: Tuned::default(),
-            jukebox: Jukebox::new(Some(settings::state_file(&config, "music-loudness")), news),
+            jukebox: Jukebox::new(book.clone(), news.clone()),
             minute: jukebox::minute(),
             unheard: Vec::new(),
             ears: Ears::default(),
@@ -203,7 +205,7 @@ impl Service {
             klaxon,
             library,
             for_callers,
-            players: Players::new(loaded_tx),
+            players: Players::new(loaded_tx, Lives::new(book, news)),
             notify: Notify::new(now),
             rest: Rest::default(),
             door: Door::new(now),

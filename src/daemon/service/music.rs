@@ -3,6 +3,7 @@
 use super::Service;
 use crate::base::MusicId;
 use crate::control::Input;
+use crate::daemon::players::News;
 use crate::daemon::{jukebox, words};
 use crate::sounds::music::Event;
 
@@ -22,6 +23,13 @@ impl Service {
         if let Event::Gap { count } = event {
             tracing::warn!("music {name}: a gap, for nothing came in time ({count} by now)");
         }
+        let is_known = self.config.music.iter().any(|music| music.name == name);
+        if !is_known && !self.players.lives().has(&name) {
+            // It is ending.
+            return;
+        }
+        let callers = self.players.lives().news(&name, &event);
+        self.inputs.extend(callers.map(News::input));
         self.inputs.extend(words::music(name, event));
     }
 

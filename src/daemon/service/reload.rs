@@ -3,7 +3,6 @@
 use super::Service;
 use crate::config::{self, Config, Part};
 use crate::control::Input;
-use crate::daemon::players::News;
 use crate::daemon::{klaxon, settings};
 
 impl Service {
@@ -28,8 +27,8 @@ impl Service {
 
     /// Has the sounds of players loaded that are not there yet.
     pub(super) fn set_players(&mut self) {
-        let news = self.players.configure(&self.config);
-        self.inputs.extend(news.into_iter().map(News::input));
+        let told = self.players.configure(&self.config);
+        self.inputs.extend(told);
     }
 
     /// Does the least that makes the new configuration true; live calls go on.
@@ -76,7 +75,7 @@ impl Service {
             self.tune_zones();
             self.play_music();
         }
-        if changes.concern(Part::Players) {
+        if changes.concern(Part::Players) || changes.concern(Part::Music) {
             self.set_players();
         }
         if changes.concern(Part::Voices) {

@@ -35,11 +35,8 @@ fn stairs(n_packets: usize, start: Start, repeat: Repeat) -> Programme {
         .collect();
     let mut samples = Vec::new();
     Decoder::new(Encoding::Pcmu).decode(&bytes, &mut samples);
-    Programme {
-        tape: Arc::new(Tape::of(&Pcm::mono(SampleRate::HZ_8000, samples))),
-        start,
-        repeat,
-    }
+    let tape = Arc::new(Tape::of(&Pcm::mono(SampleRate::HZ_8000, samples)));
+    Programme::of(tape, start, repeat)
 }
 
 /// Which stair a packet of PCMU holds.

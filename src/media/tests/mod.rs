@@ -3,6 +3,7 @@
 mod broadcast;
 mod codecs;
 mod listen;
+mod live;
 mod network;
 mod oddities;
 mod rig;

@@ -61,11 +61,8 @@ fn stairs(n: u8) -> Programme {
     let bytes: Vec<u8> = (0..n).flat_map(|i| [FIRST + i; 160]).collect();
     let mut samples = Vec::new();
     Decoder::new(Encoding::Pcmu).decode(&bytes, &mut samples);
-    Programme {
-        tape: Arc::new(Tape::of(&Pcm::mono(SampleRate::HZ_8000, samples))),
-        start: Start::Beginning,
-        repeat: Repeat::Once,
-    }
+    let tape = Arc::new(Tape::of(&Pcm::mono(SampleRate::HZ_8000, samples)));
+    Programme::of(tape, Start::Beginning, Repeat::Once)
 }
 
 fn socket(ip: IpAddr) -> UdpSocket {
