@@ -18,24 +18,25 @@
 //! take effect. The work of a block is bounded by the
 //! capacities given at the start; it does not depend on what came before.
 
+mod obey;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{CallId, Db, MusicId, Offer, PlayId, SampleRate, Take, ZoneId, ZoneSet, ring};
+use crate::base::{Db, Offer, SampleRate, Take, ZoneSet, ring};
 use crate::dsp::{clean, peak};
 use crate::mix::buses::Buses;
-use crate::mix::command::{Command, Spent};
+use crate::mix::command::Spent;
 use crate::mix::console::Console;
-use crate::mix::outlet::{Lines, Outlet, Sources};
+use crate::mix::outlet::{Outlet, Sources};
 use crate::mix::picture::Picture;
 use crate::mix::play::Play;
 use crate::mix::routing::Routing;
 use crate::mix::schedule::{Order, Schedule};
-use crate::mix::treatment::Treatment;
-use crate::mix::tune::{Deck, N_SIDES, Tune};
+use crate::mix::tune::{Deck, N_SIDES};
 use crate::mix::vitals::Vitals;
 use crate::mix::voice::Voice;
-use crate::mix::zone::{Fitting, Kind, Zone};
+use crate::mix::zone::{Kind, Zone};
 
 /// Frames that are worked on at a time: long enough to vectorise, short enough that the zones of
 /// a large site stay in the cache.
@@ -397,86 +398,6 @@ impl Engine {
         })
     }
 
-    fn obey(&mut self, command: Command, left: usize) {
-        match command {
-            Command::Routes(table) => {
-                if let Some(unheard) = self.routing.set(table) {
-                    self.give_back(Spent::Table(unheard));
-                }
-            }
-            Command::Speak(voice) => self.let_speak(voice, left),
-            Command::Leave(call, serial) => self.let_leave(call, serial),
-            Command::Treat(treatment) => self.treat(treatment),
-            Command::Play(play) => self.let_play(play),
-            Command::Stop(id) => self.stop(id),
-            Command::MoveVoice(call, zones) => self.move_voice(call, zones),
-            Command::MovePlay(id, zones) => self.move_play(id, zones),
-            Command::Fit(zone, fitting) => self.fit(zone, fitting),
-            Command::Lines(lines) => self.take_lines(lines),
-            Command::Music(tune) => self.take_music(tune),
-            Command::EndMusic(music, serial) => {
-                if let Some(deck) = self.deck(music) {
-                    deck.leave(serial);
-                }
-            }
-            Command::Duck { zones, gain, ramp } => {
-                let frames = self.rate.frames_in(ramp);
-                self.in_zones(zones)
-                    .for_each(|zone| zone.duck(gain, frames));
-            }
-            Command::MusicVolume { zones, gain } => {
-                let rate = self.rate;
-                self.in_zones(zones)
-                    .for_each(|zone| zone.set_music_volume(gain, rate));
-            }
-            Command::SpeechVolume { zones, gain } => {
-                let rate = self.rate;
-                self.in_zones(zones)
-                    .for_each(|zone| zone.set_speech_volume(gain, rate));
-            }
-            Command::KlaxonVolume { zones, gain } => {
-                let rate = self.rate;
-                self.in_zones(zones)
-                    .for_each(|zone| zone.set_klaxon_volume(gain, rate));
-            }
-        }
-    }
-
-    /// The console counts, so there is a place; and it remakes what is for another rate.
-    fn let_speak(&mut self, mut voice: Box<Voice>, left: usize) {
-        let place = self.voices.iter_mut().find(|place| place.is_none());
-        match place {
-            Some(place) if voice.rate == self.rate => {
-                voice.begin(left);
-                *place = Some(voice);
-            }
-            Some(_) | None => self.give_back(Spent::Voice(voice)),
-        }
-    }
-
-    fn let_play(&mut self, play: Box<Play>) {
-        let place = self.plays.iter_mut().find(|place| place.is_none());
-        match place {
-            Some(place) if play.rate == self.rate => *place = Some(play),
-            Some(_) | None => self.give_back(Spent::Play(play)),
-        }
-    }
-
-    fn take_music(&mut self, tune: Box<Tune>) {
-        let is_ours = tune.rate() == self.rate;
-        let spent = match self.deck(tune.music) {
-            Some(deck) if is_ours => deck.take(tune),
-            Some(_) | None => Some(tune),
-        };
-        if let Some(spent) = spent {
-            self.give_back(Spent::Music(spent));
-        }
-    }
-
-    fn deck(&mut self, music: MusicId) -> Option<&mut Deck> {
-        self.decks.get_mut(usize::from(music.0))
-    }
-
     fn give_back_what_is_spent(&mut self) {
         if let Some(stuck) = self.stuck.take() {
             self.give_back(stuck);
@@ -512,70 +433,6 @@ impl Engine {
     fn give_back(&mut self, spent: Spent) {
         self.stuck = self.returns.offer(spent).err();
     }
-
-    fn let_leave(&mut self, call: CallId, serial: u64) {
-        let heard = self.voices.iter_mut().flatten().map(Box::as_mut);
-        heard
-            .chain(self.schedule.voices())
-            .filter(|voice| voice.call == call && voice.serial <= serial)
-            .for_each(Voice::leave);
-    }
-
-    fn treat(&mut self, treatment: Box<Treatment>) {
-        let heard = self.voices.iter_mut().flatten().map(Box::as_mut);
-        heard
-            .chain(self.schedule.voices())
-            .for_each(|voice| voice.treat(*treatment));
-        self.give_back(Spent::Treatment(treatment));
-    }
-
-    fn stop(&mut self, id: PlayId) {
-        let plays = self.plays.iter_mut().flatten().map(Box::as_mut);
-        plays.filter(|play| play.id == id).for_each(Play::stop);
-        let waiting = self.schedule.plays();
-        waiting.filter(|play| play.id == id).for_each(Play::end);
-    }
-
-    fn move_voice(&mut self, call: CallId, zones: ZoneSet) {
-        let heard = self.voices.iter_mut().flatten().map(Box::as_mut);
-        heard
-            .chain(self.schedule.voices())
-            .filter(|voice| voice.call == call)
-            .for_each(|voice| voice.place.go(zones, voice.rate));
-    }
-
-    fn move_play(&mut self, id: PlayId, zones: ZoneSet) {
-        let plays = self.plays.iter_mut().flatten().map(Box::as_mut);
-        plays
-            .chain(self.schedule.plays())
-            .filter(|play| play.id == id)
-            .for_each(|play| play.place.go(zones, play.rate));
-    }
-
-    fn fit(&mut self, zone: ZoneId, fitting: Box<Fitting>) {
-        let zone = self.zones.get_mut(usize::from(zone.0));
-        let spent = match zone {
-            Some(zone) => zone.fit(fitting),
-            None => fitting,
-        };
-        self.give_back(Spent::Fitting(spent));
-    }
-
-    fn take_lines(&mut self, mut lines: Box<Lines>) {
-        if lines.rate == self.rate {
-            for (output, line) in &mut lines.delays {
-                if let Some(outlet) = self.outlets.get_mut(*output) {
-                    outlet.take_line(line);
-                }
-            }
-        }
-        self.give_back(Spent::Lines(lines));
-    }
-
-    fn in_zones(&mut self, zones: ZoneSet) -> impl Iterator<Item = &mut Zone> {
-        let numbered = self.zones.iter_mut().enumerate();
-        numbered.filter_map(move |(i, zone)| zones.contains(zone_id(i)).then_some(zone))
-    }
 }
 
 /// Whether music lowered on all outputs that play it: then the frames that the way there takes.
@@ -589,8 +446,4 @@ fn rest(audience: &[ZoneSet], zones: &[Zone]) -> Option<usize> {
         .map(lowered)
         .try_fold(0, |longest, ramp| ramp.map(|ramp: usize| ramp.max(longest)));
     all.filter(|_| !audience.is_empty())
-}
-
-fn zone_id(i: usize) -> ZoneId {
-    ZoneId(i as u16)
 }
