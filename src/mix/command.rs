@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::base::{CallId, Db, MusicId, PlayId, ZoneId, ZoneSet};
+use crate::base::{CallId, Db, MusicId, PlayId, RecordingId, ZoneId, ZoneSet};
 use crate::mix::outlet::Lines;
+use crate::mix::pickup::Pickup;
 use crate::mix::play::Play;
 use crate::mix::routes::Table;
 use crate::mix::treatment::Treatment;
@@ -46,6 +47,8 @@ pub(super) enum Command {
     Music(Box<Tune>),
     /// Tunes of the source with a serial up to this.
     EndMusic(MusicId, u64),
+    Record(Box<Pickup>),
+    EndRecording(RecordingId),
 }
 
 /// From the engine to the console: what is finished and can be dropped there.
@@ -60,6 +63,8 @@ pub(super) enum Spent {
     Lines(Box<Lines>),
     /// Gone, or never begun because it was made for another rate.
     Music(Box<Tune>),
+    /// Over, or never begun because it was made for another rate.
+    Pickup(Box<Pickup>),
 }
 
 /// What the console has to tell.
@@ -72,6 +77,8 @@ pub enum Event {
     /// The music is no longer heard: it was removed, its ring was dropped and played out, or the
     /// rate changed under it.
     MusicGone { music: MusicId },
+    /// Nothing is picked up for the recording any more, because the rate has changed under it.
+    RecordingBroken { recording: RecordingId },
 }
 
 /// How a voice fared at the engine.
@@ -121,7 +128,9 @@ impl Command {
                 | Self::Fit(..)
                 | Self::Lines(_)
                 | Self::Music(_)
-                | Self::EndMusic(..),
+                | Self::EndMusic(..)
+                | Self::Record(_)
+                | Self::EndRecording(_),
                 _,
             ) => false,
         }

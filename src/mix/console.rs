@@ -3,6 +3,8 @@
 //! Commands go through a ring. While no clock runs nobody empties it; what does not fit then
 //! stays in a backlog here and follows by itself, with later settings in place of earlier ones.
 
+mod recording;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::mix::tuning::{Tuning, Tunings};
 use crate::mix::vitals::Vitals;
 use crate::mix::voice::{Manner, Used, Voice};
 use crate::mix::zone::{Fitting, Kind};
+use recording::Recorded;
 
 /// The control side's handle on the engine. Nothing here blocks.
 pub struct Console {
@@ -53,6 +56,7 @@ pub struct Console {
     tunings: Tunings,
     /// The latest tune of each source that is in the engine or on its way.
     tunes: BTreeMap<MusicId, Latest>,
+    recorded: Recorded,
 }
 
 struct Latest {
@@ -76,6 +80,8 @@ pub enum Refusal {
     Zones(usize),
     /// A music source beyond so many was named.
     Music(usize),
+    /// As many recordings as there is room for are under way already.
+    Recordings(usize),
 }
 
 impl Console {
@@ -104,6 +110,7 @@ impl Console {
             routes: Routes::default(),
             tunings: Tunings::default(),
             tunes: BTreeMap::new(),
+            recorded: Recorded::default(),
         }
     }
 
@@ -212,7 +219,8 @@ impl Console {
             gain: gain.gain(),
             treatment: self.treatment,
         };
-        let voice = Voice::new(call, serial, feed, zones, manner, rate, &mut self.used);
+        let mut voice = Voice::new(call, serial, feed, zones, manner, rate, &mut self.used);
+        voice.place.recording = self.recorded.of_call(call);
         self.voices.insert(
             call,
             Latest {
@@ -294,7 +302,9 @@ impl Console {
         let rate = self.vitals.rate();
         let sound = self.sounds.at_rate(pcm, rate);
         self.plays.insert(play);
-        let play = Play::new(play, sound, rate, (zones, kind), gain.gain(), longest);
+        let recording = self.recorded.take_play(play);
+        let mut play = Play::new(play, sound, rate, (zones, kind), gain.gain(), longest);
+        play.place.recording = recording;
         self.send(Command::Play(Box::new(play)));
         Ok(())
     }
@@ -418,6 +428,7 @@ impl Console {
                 self.tunes.remove(&tune.music);
                 Some(Event::MusicGone { music: tune.music })
             }
+            Spent::Pickup(pickup) => self.pickup_over(pickup.id, pickup.serial),
             Spent::Play(play) => {
                 self.plays.remove(&play.id);
                 Some(Event::Ended { play: play.id })
@@ -525,6 +536,7 @@ impl fmt::Display for Refusal {
             Self::Outputs(n) => write!(f, "the engine has {n} outputs"),
             Self::Inputs(n) => write!(f, "the engine has {n} music inputs"),
             Self::Zones(n) => write!(f, "the engine has {n} zones"),
+            Self::Recordings(n) => write!(f, "the engine has room for {n} recordings"),
             Self::Music(n) => write!(f, "the engine has room for {n} sources of music"),
         }
     }

@@ -93,6 +93,13 @@ impl Default for EngineSettings {
     }
 }
 
+impl EngineSettings {
+    /// As many recordings at once: one of each page, and one of each zone.
+    pub(super) fn n_recordings(&self) -> usize {
+        self.n_voices + self.n_zones
+    }
+}
+
 /// Makes an engine for the clock and the console that steers it.
 pub fn engine(settings: EngineSettings) -> (Console, Box<Engine>) {
     let settings = EngineSettings {
@@ -100,7 +107,8 @@ pub fn engine(settings: EngineSettings) -> (Console, Box<Engine>) {
         ..settings
     };
     let (commands_tx, commands_rx) = ring(COMMAND_RING);
-    let n_returns = settings.n_voices + settings.n_plays + 2 * settings.n_music + SPARE_RETURNS;
+    let n_lent = settings.n_voices + settings.n_plays + 2 * settings.n_music;
+    let n_returns = n_lent + settings.n_recordings() + SPARE_RETURNS;
     let (returns_tx, returns_rx) = ring(n_returns);
     let vitals = Arc::new(Vitals::new(
         settings.rate,
@@ -184,7 +192,10 @@ impl Engine {
             plays: (0..settings.n_plays).map(|_| None).collect(),
             decks: (0..settings.n_music).map(|_| Deck::default()).collect(),
             zones: (0..settings.n_zones).map(|_| Zone::new()).collect(),
-            speech: Buses::new(2 * (settings.n_voices + settings.n_plays)),
+            speech: Buses::new(
+                2 * (settings.n_voices + settings.n_plays),
+                settings.n_recordings(),
+            ),
             inputs: vec![SILENCE; n_inputs],
             heard: vec![false; n_inputs],
             outlets: (0..settings.n_outputs).map(|_| outlet()).collect(),
@@ -206,6 +217,7 @@ impl Engine {
             .flatten()
             .for_each(|voice| voice.set_rate(rate));
         self.plays.iter_mut().flatten().for_each(|play| play.end());
+        self.speech.pickups.set_rate(rate);
         self.decks.iter_mut().for_each(Deck::end);
         self.zones.iter_mut().for_each(Zone::settle);
         self.routing.settle();
@@ -251,13 +263,14 @@ impl Engine {
     fn block(&mut self, at: usize, n: usize, ports: &mut impl Ports) {
         self.routing.begin(n, self.rate.frames_in(ROUTE_FADE));
         self.zones.iter_mut().for_each(|zone| zone.begin(n));
-        self.speech.begin();
+        self.speech.begin(n);
         self.add_voices(n);
         self.add_plays(n);
         self.read_music(at, n, ports);
         self.play_music(n);
         self.mix_outputs(n);
         self.write_outputs(at, n, ports);
+        self.speech.pickups.end(n);
         self.tell_levels();
     }
 
@@ -265,6 +278,9 @@ impl Engine {
         let mut frames = SILENCE;
         for voice in self.voices.iter_mut().flatten() {
             if voice.render(&mut frames[..n], &self.vitals) {
+                let recording = voice.place.recording;
+                self.speech.pickups.hear_caller(recording, &frames[..n]);
+                voice.level(&mut frames[..n]);
                 let (kind, place) = (Kind::Speech, &mut voice.place);
                 place.add(&mut frames[..n], kind, &mut self.speech, self.rate);
             }
@@ -342,7 +358,9 @@ impl Engine {
             }
             let row = self.routing.row(output);
             let picture = &self.pictures[row.map_or(output, |row| row.leader)];
-            ports.write(output, at, outlet.finish(n, picture.heights(n)));
+            let out = outlet.finish(n, picture.heights(n));
+            ports.write(output, at, out);
+            self.speech.pickups.hear_output(output, out);
             if *rest == Rest::Soon && outlet.is_at_rest() {
                 *rest = Rest::Yes;
             }
@@ -422,6 +440,11 @@ impl Engine {
             {
                 self.give_back(Spent::Music(tune));
             }
+        }
+        while self.stuck.is_none()
+            && let Some(pickup) = self.speech.pickups.take_spent()
+        {
+            self.give_back(Spent::Pickup(pickup));
         }
         if self.stuck.is_none()
             && let Some(table) = self.routing.take_spent()

@@ -13,6 +13,7 @@
 mod buses;
 mod engine;
 mod outlet;
+mod pickup;
 mod picture;
 mod place;
 mod play;
@@ -38,6 +39,7 @@ pub use command::{Event, VoiceReport};
 pub use console::{Console, Refusal};
 pub use ears::{Ears, Listening, Loudness};
 pub use engine::{Engine, EngineSettings, MAX_BLOCK, Ports, engine};
+pub use pickup::Spot;
 pub use routes::{Link, Route, Routes};
 pub use treatment::Treatment;
 pub use tuning::Tuning;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::{SampleRate, ZoneSet};
+use crate::base::{RecordingId, SampleRate, ZoneSet};
 use crate::dsp::{Ramp, Shape};
 use crate::mix::buses::Buses;
 use crate::mix::engine::MAX_BLOCK;
@@ -20,6 +20,8 @@ pub(super) struct Place {
     fade: Ramp,
     /// Asked for while a move was under way.
     next: Option<ZoneSet>,
+    /// The recording that it belongs to.
+    pub(super) recording: Option<RecordingId>,
 }
 
 impl Place {
@@ -29,6 +31,7 @@ impl Place {
             before: zones,
             fade: Ramp::resting(1.0),
             next: None,
+            recording: None,
         }
     }
 
@@ -61,7 +64,7 @@ impl Place {
             if let Some(next) = self.next.take() {
                 self.go(next, rate);
             } else {
-                return speech.add(self.zones, kind, frames);
+                return speech.add(self.zones, kind, frames, self.recording);
             }
         }
         let mut gains = [0.0; MAX_BLOCK];
@@ -73,7 +76,7 @@ impl Place {
             *out = *frame * (1.0 - *gain);
             *frame *= *gain;
         }
-        speech.add(self.before, kind, leaving);
-        speech.add(self.zones, kind, frames);
+        speech.add(self.before, kind, leaving, self.recording);
+        speech.add(self.zones, kind, frames, self.recording);
     }
 }

@@ -212,7 +212,8 @@ impl Voice {
         self.resampler.set_speed(speed);
     }
 
-    /// Makes the next frames of the callback. False means silence, and `out` is as it was.
+    /// Makes the next frames of the callback, before their level. False means silence, and `out`
+    /// is as it was.
     pub(super) fn render(&mut self, out: &mut [f32], vitals: &Vitals) -> bool {
         if !self.is_awake(out.len()) {
             if self.counts.begun && !self.is_gone() {
@@ -224,14 +225,18 @@ impl Voice {
         let need = self.resampler.need(out.len()).min(self.input.len());
         self.fetch(need, vitals);
         self.resampler.process(&self.input[..need], out);
-        self.level.scale(out);
         self.counts.played += out.len() as u64;
+        true
+    }
+
+    /// Brings what was made to its level.
+    pub(super) fn level(&mut self, out: &mut [f32]) {
+        self.level.scale(out);
         let highest = peak(out);
         self.counts.peak = self.counts.peak.max(highest);
         if self.counts.leaving && self.level.at_rest().is_some() {
             self.state = State::Gone;
         }
-        true
     }
 
     /// Whether there is anything to play; a voice that waited may start here.

@@ -315,6 +315,7 @@ impl Service {
                     self.inputs.push_back(Input::PlayEnded { play });
                 }
                 mix::Event::MusicGone { music } => self.music_gone(music),
+                mix::Event::RecordingBroken { .. } => {}
                 mix::Event::VoiceGone { .. } => {}
             }
         }

@@ -35,6 +35,12 @@ impl Engine {
                     deck.leave(serial);
                 }
             }
+            Command::Record(pickup) => {
+                if let Some(refused) = self.speech.pickups.take(pickup, self.rate) {
+                    self.give_back(Spent::Pickup(refused));
+                }
+            }
+            Command::EndRecording(id) => self.speech.pickups.finish(id),
             Command::Duck { zones, gain, ramp } => {
                 let frames = self.rate.frames_in(ramp);
                 self.in_zones(zones)
