@@ -27,6 +27,8 @@ mod device;
 pub mod jack;
 pub mod timer;
 
+pub mod record;
+
 mod attempts;
 mod running;
 mod supervisor;
