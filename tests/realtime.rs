@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, reset_violation_count, violation_count};
 use paging::base::{
-    CallId, Db, FeedTx, MusicId, Pcm, PlayId, SampleRate, StereoTx, ZoneId, ZoneSet, feed, stereo,
+    CallId, Db, FeedTx, MusicId, Pcm, PlayId, RecordingId, SampleRate, StereoTx, TrackRx, ZoneId,
+    ZoneSet, feed, stereo, track,
 };
 use paging::dsp::{Curve, FLAT, FLAT_Q, Speech};
 use paging::mix::{
-    Console, Engine, EngineSettings, Event, Fitting, Link, Ports, Route, Routes, Treatment, Tuning,
-    engine,
+    Console, Engine, EngineSettings, Event, Fitting, Link, Ports, Route, Routes, Spot, Treatment,
+    Tuning, engine,
 };
 
 #[global_allocator]
@@ -44,6 +45,10 @@ struct Site {
     /// The callers' sides, oldest first.
     callers: Vec<(CallId, FeedTx)>,
     music: Vec<StereoTx>,
+    /// The writers' sides, oldest first.
+    recordings: Vec<(RecordingId, TrackRx)>,
+    n_recorded: usize,
+    n_broken: usize,
     klaxon: Arc<Pcm>,
     turn: u64,
     n_ended: usize,
@@ -67,6 +72,9 @@ impl Site {
             wires: Wires { highest: 0.0 },
             callers: vec![],
             music: vec![],
+            recordings: vec![],
+            n_recorded: 0,
+            n_broken: 0,
             klaxon: Arc::new(Pcm::mono(SampleRate::HZ_16000, vec![0.5; 4_000])),
             turn: 0,
             n_ended: 0,
@@ -80,7 +88,7 @@ impl Site {
         let (turn, console) = (self.turn, &mut self.console);
         let zone = ZoneSet::from_iter([ZoneId((turn % 4) as u16)]);
         let (ms, level) = (Duration::from_millis, Db(-(turn as f32 % 9.0)));
-        match turn % 18 {
+        match turn % 20 {
             0..=2 => self.speak(zone),
             3 => self.play(None),
             4 => self.play(Some(ms(30))),
@@ -98,7 +106,9 @@ impl Site {
                 let music = Some(MusicId((turn % 3) as u16));
                 console.tune([(ZoneId(0), music)].into(), music);
             }
-            16 if turn % 4 == 0 => console.remove_music(MusicId((turn % 3) as u16)),
+            16 => self.record(),
+            17 => self.end_recording(),
+            18 if turn % 8 == 2 => console.remove_music(MusicId((turn % 3) as u16)),
             _ => self.leave_or_hang_up(),
         }
         if turn % 500 == 499 {
@@ -106,6 +116,34 @@ impl Site {
             self.engine.set_rate(SampleRate::new(hz).unwrap());
         }
         self.turn += 1;
+    }
+
+    /// Recordings of all kinds; some are not written for a while.
+    fn record(&mut self) {
+        let recording = RecordingId(self.turn);
+        let spot = match self.turn / 20 % 3 {
+            0 => Spot::Caller,
+            1 => Spot::Page,
+            _ => Spot::Outputs(vec![0, 2]),
+        };
+        let rate = self.console.vitals().rate();
+        let (tx, rx) = track(rate, spot.channels(), Duration::from_millis(100));
+        self.console.record(recording, spot, tx).unwrap();
+        self.console.record_call(CallId(self.turn + 4), recording);
+        self.console.record_play(PlayId(self.turn + 7), recording);
+        self.recordings.push((recording, rx));
+    }
+
+    fn end_recording(&mut self) {
+        if self.recordings.len() > 3 {
+            let (recording, _) = self.recordings.remove(0);
+            self.console.end_recording(recording);
+        }
+        let mut heard = vec![];
+        for (_, rx) in &mut self.recordings {
+            while rx.read(4_096, &mut heard) > 0 {}
+        }
+        self.n_recorded += heard.iter().filter(|x| **x != 0.0).count();
     }
 
     /// Another ring for a source; some are left to run dry.
@@ -139,6 +177,7 @@ impl Site {
                 Event::Ended { .. } => self.n_ended += 1,
                 Event::VoiceGone { .. } => self.n_gone += 1,
                 Event::MusicGone { .. } => self.n_music_gone += 1,
+                Event::RecordingBroken { .. } => self.n_broken += 1,
             }
         }
     }
@@ -238,6 +277,8 @@ fn the_callback_never_touches_the_heap_under_any_load() {
     assert!(site.n_ended > 100, "{}", site.n_ended);
     assert!(site.n_gone > 100, "{}", site.n_gone);
     assert!(site.n_music_gone > 5, "{}", site.n_music_gone);
+    assert!(site.n_recorded > 100_000, "{}", site.n_recorded);
+    assert!(site.n_broken > 5, "{}", site.n_broken);
     assert!(vitals.starved_frames() > 0 && vitals.skips() > 0 && vitals.refusals() > 0);
     assert!(site.wires.highest > 0.8 && site.wires.highest < 0.8913);
 }

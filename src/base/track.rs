@@ -200,15 +200,9 @@ mod tests {
             tx.push(&[frame as f32, 10.0 + frame as f32]);
         }
         // Eight frames fit, six did not; they are told with the next that fits.
-        assert_eq!(
-            all(&mut rx),
-            [1.0, 11.0, 2.0, 12.0, 3.0, 13.0, 4.0, 14.0]
-        );
+        assert_eq!(all(&mut rx), [1.0, 11.0, 2.0, 12.0, 3.0, 13.0, 4.0, 14.0]);
         tx.push(&[8.0, 18.0]);
-        assert_eq!(
-            all(&mut rx),
-            [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 8.0, 18.0]
-        );
+        assert_eq!(all(&mut rx), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 8.0, 18.0]);
         assert_eq!(rx.n_lost(), 6);
     }
 

@@ -4,6 +4,7 @@ mod chaos;
 mod fitting;
 mod lifecycle;
 mod music;
+mod pickups;
 mod places;
 mod plays;
 mod positions;

@@ -156,7 +156,10 @@ mod tests {
         }
     }
 
-    #[expect(non_snake_case, reason = "a constant that the crate cannot make constant")]
+    #[expect(
+        non_snake_case,
+        reason = "a constant that the crate cannot make constant"
+    )]
     fn NOON() -> DateTime {
         date(2026, 11, 21).at(12, 0, 0, 0)
     }
@@ -181,7 +184,11 @@ mod tests {
         assert_eq!(ages(&all, Some(0), None).len(), 4);
         assert_eq!(ages(&all, None, Some(75)), ["31-10", "30-20"]);
         assert_eq!(ages(&all, Some(5), Some(1_000)), ["31-10", "30-20", "9-30"]);
-        assert_eq!(ages(&all, None, Some(0)).len(), 4, "a part is never deleted");
+        assert_eq!(
+            ages(&all, None, Some(0)).len(),
+            4,
+            "a part is never deleted"
+        );
         assert!(ages(&all, Some(u32::MAX), None).is_empty());
     }
 

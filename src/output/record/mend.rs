@@ -39,7 +39,10 @@ pub(super) fn mend(folder: &Path) -> Vec<String> {
 fn mend_one(folder: &Path, part: &str, whole: &str, format: Format) -> io::Result<bool> {
     let mut options = OpenOptions::new();
     // A link is not ours.
-    let options = options.read(true).write(true).custom_flags(libc::O_NOFOLLOW);
+    let options = options
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW);
     let file = options.open(folder.join(part))?;
     if file.try_lock().is_err() || folder.join(whole).exists() {
         return Ok(false);

@@ -86,10 +86,16 @@ impl Opus {
         page.extend(SERIAL.to_le_bytes());
         page.extend(self.n_pages.to_le_bytes());
         page.extend([0; 4]);
-        let pieces: Vec<u8> = self.packets.iter().flat_map(|it| pieces(it.len())).collect();
+        let pieces: Vec<u8> = self
+            .packets
+            .iter()
+            .flat_map(|it| pieces(it.len()))
+            .collect();
         page.push(pieces.len() as u8);
         page.extend(pieces);
-        self.packets.drain(..).for_each(|packet| page.extend(packet));
+        self.packets
+            .drain(..)
+            .for_each(|packet| page.extend(packet));
         let sum = checksum(&page).to_le_bytes();
         page[22..26].copy_from_slice(&sum);
         out.extend(page);
