@@ -132,7 +132,7 @@ fn pieces(n_bytes: usize) -> impl Iterator<Item = u8> {
 
 /// CRC 32 with the polynomial of RFC 3533 §6.
 fn checksum(bytes: &[u8]) -> u32 {
-    let step = |sum: u32, _| (sum << 1) ^ (sum >> 31) * 0x04C1_1DB7;
+    let step = |sum: u32, _| (sum << 1) ^ ((sum >> 31) * 0x04C1_1DB7);
     let byte = |sum: u32, &byte: &u8| (0..8).fold(sum ^ u32::from(byte) << 24, step);
     bytes.iter().fold(0, byte)
 }
