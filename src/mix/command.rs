@@ -7,6 +7,7 @@ use crate::mix::outlet::Lines;
 use crate::mix::pickup::Pickup;
 use crate::mix::play::Play;
 use crate::mix::routes::Table;
+use crate::mix::tap::Change;
 use crate::mix::treatment::Treatment;
 use crate::mix::tune::Tune;
 use crate::mix::voice::Voice;
@@ -49,6 +50,7 @@ pub(super) enum Command {
     EndMusic(MusicId, u64),
     Record(Box<Pickup>),
     EndRecording(RecordingId),
+    Tap(Box<Change>),
 }
 
 /// From the engine to the console: what is finished and can be dropped there.
@@ -65,6 +67,7 @@ pub(super) enum Spent {
     Music(Box<Tune>),
     /// Over, or never begun because it was made for another rate.
     Pickup(Box<Pickup>),
+    Tap(Box<Change>),
 }
 
 /// What the console has to tell.
@@ -104,6 +107,7 @@ impl Command {
         match (self, earlier) {
             (Self::Routes(_), Self::Routes(_)) | (Self::Treat(_), Self::Treat(_)) => true,
             (Self::Fit(a, _), Self::Fit(b, _)) => a == b,
+            (Self::Tap(a), Self::Tap(b)) => a.tap == b.tap,
             (Self::MoveVoice(a, _), Self::MoveVoice(b, _)) => a == b,
             (Self::MovePlay(a, _), Self::MovePlay(b, _)) => a == b,
             (Self::Duck { zones: a, .. }, Self::Duck { zones: b, .. })
@@ -130,7 +134,8 @@ impl Command {
                 | Self::Music(_)
                 | Self::EndMusic(..)
                 | Self::Record(_)
-                | Self::EndRecording(_),
+                | Self::EndRecording(_)
+                | Self::Tap(_),
                 _,
             ) => false,
         }

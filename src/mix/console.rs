@@ -4,6 +4,7 @@
 //! stays in a backlog here and follows by itself, with later settings in place of earlier ones.
 
 mod recording;
+mod taps;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::mix::play::Play;
 use crate::mix::routes::{Routes, Table};
 use crate::mix::schedule::Order;
 use crate::mix::sounds::Sounds;
+use crate::mix::tap::Tapped;
 use crate::mix::treatment::Treatment;
 use crate::mix::tune::Tune;
 use crate::mix::tuning::{Tuning, Tunings};
@@ -53,6 +55,7 @@ pub struct Console {
     plays: BTreeSet<PlayId>,
     /// As they were given last, for when the music in zones changes.
     routes: Routes,
+    tapped: Tapped,
     tunings: Tunings,
     /// The latest tune of each source that is in the engine or on its way.
     tunes: BTreeMap<MusicId, Latest>,
@@ -82,6 +85,8 @@ pub enum Refusal {
     Music(usize),
     /// As many recordings as there is room for are under way already.
     Recordings(usize),
+    /// A tap beyond so many was named.
+    Taps(usize),
 }
 
 impl Console {
@@ -101,13 +106,14 @@ impl Console {
             sounds: Sounds::default(),
             treatment: Treatment::default(),
             delayed: ZoneSet::EMPTY,
-            outputs: vec![(ZoneSet::EMPTY, false); limits.n_outputs],
+            outputs: vec![(ZoneSet::EMPTY, false); limits.n_outputs + limits.n_taps],
             voices: BTreeMap::new(),
             n_voices: 0,
             used: Used::default(),
             next_serial: 0,
             plays: BTreeSet::new(),
             routes: Routes::default(),
+            tapped: Tapped::new(),
             tunings: Tunings::default(),
             tunes: BTreeMap::new(),
             recorded: Recorded::default(),
@@ -126,11 +132,12 @@ impl Console {
 
     /// Puts new routes in the place of the old ones, by a crossfade of 20 ms.
     pub fn route(&mut self, routes: Routes) -> Result<(), Refusal> {
-        let table = Table::new(&routes, &self.tunings, &self.limits);
+        let table = Table::new(&routes, &self.tapped, &self.tunings, &self.limits);
         let table = table.map_err(|refusal| self.refuse(refusal))?;
         let carried = routes.outputs.iter().map(|route| route.zones);
         let carried = carried.chain(std::iter::repeat(ZoneSet::EMPTY));
-        for ((zones, _), carried) in self.outputs.iter_mut().zip(carried) {
+        let of_clock = &mut self.outputs[..self.limits.n_outputs];
+        for ((zones, _), carried) in of_clock.iter_mut().zip(carried) {
             *zones = carried;
         }
         self.make_lines();
@@ -195,7 +202,7 @@ impl Console {
 
     fn route_again(&mut self) {
         // The routes were accepted before, and sources beyond the limit never get this far.
-        if let Ok(table) = Table::new(&self.routes, &self.tunings, &self.limits) {
+        if let Ok(table) = Table::new(&self.routes, &self.tapped, &self.tunings, &self.limits) {
             self.send(Command::Routes(Box::new(table)));
         }
     }
@@ -408,6 +415,10 @@ impl Console {
                 drop(fitting);
                 None
             }
+            Spent::Tap(change) => {
+                drop(change);
+                None
+            }
             Spent::Treatment(treatment) => {
                 drop(treatment);
                 None
@@ -538,6 +549,7 @@ impl fmt::Display for Refusal {
             Self::Zones(n) => write!(f, "the engine has {n} zones"),
             Self::Recordings(n) => write!(f, "the engine has room for {n} recordings"),
             Self::Music(n) => write!(f, "the engine has room for {n} sources of music"),
+            Self::Taps(n) => write!(f, "the engine has room for {n} taps"),
         }
     }
 }

@@ -33,7 +33,8 @@ use crate::mix::picture::Picture;
 use crate::mix::play::Play;
 use crate::mix::routing::Routing;
 use crate::mix::schedule::{Order, Schedule};
-use crate::mix::tune::{Deck, N_SIDES};
+use crate::mix::tap::Taps;
+use crate::mix::tune::{Deck, N_SIDES, rest};
 use crate::mix::vitals::Vitals;
 use crate::mix::voice::Voice;
 use crate::mix::zone::{Kind, Zone};
@@ -67,6 +68,8 @@ pub struct EngineSettings {
     pub n_inputs: usize,
     /// Outputs are numbered below this.
     pub n_outputs: usize,
+    /// Taps are numbered below this; each is an output more, but of no clock.
+    pub n_taps: usize,
     /// Voices heard at once.
     pub n_voices: usize,
     /// Sounds playing at once.
@@ -85,6 +88,7 @@ impl Default for EngineSettings {
             n_zones: 1,
             n_inputs: 8,
             n_outputs: 8,
+            n_taps: 0,
             n_voices: 100,
             n_plays: 16,
             n_music: 8,
@@ -112,7 +116,7 @@ pub fn engine(settings: EngineSettings) -> (Console, Box<Engine>) {
     let (returns_tx, returns_rx) = ring(n_returns);
     let vitals = Arc::new(Vitals::new(
         settings.rate,
-        settings.n_outputs,
+        settings.n_outputs + settings.n_taps,
         settings.n_zones,
     ));
     let engine = Engine::new(settings, commands_rx, returns_tx, vitals.clone());
@@ -159,6 +163,7 @@ pub struct Engine {
     /// Of each zone: the highest sample and the loudness of this block.
     levels: Vec<(f32, f32)>,
     routing: Routing,
+    taps: Taps,
     vitals: Arc<Vitals>,
 }
 
@@ -180,6 +185,7 @@ impl Engine {
         vitals: Arc<Vitals>,
     ) -> Self {
         let n_inputs = settings.n_inputs + N_SIDES * settings.n_music;
+        let n_outputs = settings.n_outputs + settings.n_taps;
         let outlet = || Outlet::new(settings.ceiling, Duration::ZERO, settings.rate);
         Self {
             rate: settings.rate,
@@ -198,11 +204,12 @@ impl Engine {
             ),
             inputs: vec![SILENCE; n_inputs],
             heard: vec![false; n_inputs],
-            outlets: (0..settings.n_outputs).map(|_| outlet()).collect(),
-            rests: vec![Rest::No; settings.n_outputs],
-            pictures: vec![Picture::EMPTY; settings.n_outputs],
+            outlets: (0..n_outputs).map(|_| outlet()).collect(),
+            rests: vec![Rest::No; n_outputs],
+            pictures: vec![Picture::EMPTY; n_outputs],
             levels: vec![(0.0, 0.0); settings.n_zones],
             routing: Routing::new(),
+            taps: Taps::new(settings.n_outputs, settings.n_taps),
             vitals,
         }
     }
@@ -221,6 +228,7 @@ impl Engine {
         self.decks.iter_mut().for_each(Deck::end);
         self.zones.iter_mut().for_each(Zone::settle);
         self.routing.settle();
+        self.taps.set_rate(rate);
         for outlet in &mut self.outlets {
             *outlet = outlet.at_rate(rate);
         }
@@ -233,9 +241,9 @@ impl Engine {
         self.vitals.clone()
     }
 
-    /// How many outputs it was made for.
+    /// How many outputs of a clock it was made for.
     pub fn n_outputs(&self) -> usize {
-        self.outlets.len()
+        self.taps.n_outputs()
     }
 
     // == realtime below ==
@@ -353,13 +361,13 @@ impl Engine {
         let outlets = self.outlets.iter_mut().zip(&mut self.rests);
         for (output, (outlet, rest)) in outlets.enumerate() {
             if *rest == Rest::Yes {
-                ports.write(output, at, &SILENCE[..n]);
+                self.taps.write(ports, output, at, &SILENCE[..n]);
                 continue;
             }
             let row = self.routing.row(output);
             let picture = &self.pictures[row.map_or(output, |row| row.leader)];
             let out = outlet.finish(n, picture.heights(n));
-            ports.write(output, at, out);
+            self.taps.write(ports, output, at, out);
             self.speech.pickups.hear_output(output, out);
             if *rest == Rest::Soon && outlet.is_at_rest() {
                 *rest = Rest::Yes;
@@ -456,17 +464,4 @@ impl Engine {
     fn give_back(&mut self, spent: Spent) {
         self.stuck = self.returns.offer(spent).err();
     }
-}
-
-/// Whether music lowered on all outputs that play it: then the frames that the way there takes.
-fn rest(audience: &[ZoneSet], zones: &[Zone]) -> Option<usize> {
-    let lowered = |set: &ZoneSet| {
-        let zones = set.iter().filter_map(|id| zones.get(usize::from(id.0)));
-        zones.filter_map(Zone::lowered).max()
-    };
-    let all: Option<usize> = audience
-        .iter()
-        .map(lowered)
-        .try_fold(0, |longest, ramp| ramp.map(|ramp: usize| ramp.max(longest)));
-    all.filter(|_| !audience.is_empty())
 }

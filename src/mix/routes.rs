@@ -1,8 +1,11 @@
 //! Which output carries which zones and which music?
 
+use std::collections::BTreeMap;
+
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::mix::console::Refusal;
 use crate::mix::engine::EngineSettings;
+use crate::mix::tap::{Tap, TapMusic, Tapped};
 use crate::mix::tune::N_SIDES;
 use crate::mix::tuning::Tunings;
 
@@ -75,12 +78,48 @@ impl Row {
                 .collect(),
         }
     }
+
+    fn of_tap(output: usize, tap: &Tap, routes: &Routes, tuned: Option<(usize, f32)>) -> Self {
+        Self {
+            set: tap.zones,
+            leader: output,
+            zones: tap.zones.iter().map(|zone| usize::from(zone.0)).collect(),
+            music: links(tap, routes).into_iter().chain(tuned).collect(),
+        }
+    }
+
+    /// Of an output that is there only because others behind it are.
+    fn empty(output: usize) -> Self {
+        Self {
+            set: ZoneSet::EMPTY,
+            leader: output,
+            zones: Vec::new(),
+            music: Vec::new(),
+        }
+    }
+}
+
+/// The clock's music inputs that the zones of a tap hear, each once, all as one.
+fn links(tap: &Tap, routes: &Routes) -> Vec<(usize, f32)> {
+    if tap.music == TapMusic::Without {
+        return Vec::new();
+    }
+    let outputs = routes.outputs.iter();
+    let heard = outputs.filter(|route| route.zones.intersects(&tap.zones));
+    let all = heard.flat_map(|route| &route.music);
+    let links: BTreeMap<usize, Db> = all.map(|link| (link.input, link.gain)).collect();
+    let share = 1.0 / links.len().max(1) as f32;
+    let links = links.into_iter();
+    links
+        .map(|(input, gain)| (input, gain.gain() * share))
+        .collect()
 }
 
 impl Table {
     /// Refuses what the engine was not made for.
     pub(super) fn new(
         routes: &Routes,
+        tapped: &Tapped,
         tunings: &Tunings,
         limits: &EngineSettings,
     ) -> Result<Self, Refusal> {
@@ -93,26 +132,37 @@ impl Table {
                 .get_mut(link.input)
                 .ok_or(Refusal::Inputs(limits.n_inputs))? = true;
         }
-        let zones = || routes.outputs.iter().flat_map(|route| route.zones.iter());
-        if zones().any(|zone| usize::from(zone.0) >= limits.n_zones) {
+        let of_outputs = routes.outputs.iter().map(|route| &route.zones);
+        let mut zones = of_outputs
+            .chain(tapped.values().map(|tap| &tap.zones))
+            .flat_map(|zones| zones.iter());
+        if zones.any(|zone| usize::from(zone.0) >= limits.n_zones) {
             return Err(Refusal::Zones(limits.n_zones));
         }
         wanted.resize(limits.n_inputs + N_SIDES * limits.n_music, false);
         let mut audiences = vec![vec![]; limits.n_music];
-        let rows = (0..routes.outputs.len())
+        let mut input = |zones: ZoneSet, (music, side, gain): (usize, usize, f32)| {
+            if tunings.rests(music) && !audiences[music].contains(&zones) {
+                audiences[music].push(zones);
+            }
+            let input = limits.n_inputs + N_SIDES * music + side;
+            wanted[input] = true;
+            (input, gain)
+        };
+        let outputs = 0..routes.outputs.len();
+        let mut rows: Vec<Row> = outputs
             .map(|output| {
-                let tuned = tunings.at(output, routes).map(|(music, side, gain)| {
-                    let zones = routes.outputs[output].zones;
-                    if tunings.rests(music) && !audiences[music].contains(&zones) {
-                        audiences[music].push(zones);
-                    }
-                    let input = limits.n_inputs + N_SIDES * music + side;
-                    wanted[input] = true;
-                    (input, gain)
-                });
+                let tuned = tunings.at(output, routes);
+                let tuned = tuned.map(|tuned| input(routes.outputs[output].zones, tuned));
                 Row::new(output, routes, tuned)
             })
             .collect();
+        for (&tap, at) in tapped {
+            let output = limits.n_outputs + tap;
+            rows.extend((rows.len()..output).map(Row::empty));
+            let tuned = tunings.at_tap(at).map(|tuned| input(at.zones, tuned));
+            rows.push(Row::of_tap(output, at, routes, tuned));
+        }
         Ok(Self {
             rows,
             wanted,

@@ -10,9 +10,10 @@
 
 use std::time::Duration;
 
-use crate::base::{Frame, MusicId, SampleRate, StereoRx};
+use crate::base::{Frame, MusicId, SampleRate, StereoRx, ZoneSet};
 use crate::dsp::{Ramp, Shape, clean};
 use crate::mix::engine::{Block, MAX_BLOCK};
+use crate::mix::zone::Zone;
 
 /// The ways in which one source can be heard: left, right, and both as one.
 pub(super) const N_SIDES: usize = 3;
@@ -242,4 +243,17 @@ impl Deck {
         let meant = tunes.filter(|tune| tune.is_leaving);
         meant.for_each(|tune| tune.end());
     }
+}
+
+/// Whether music lowered on all outputs that play it: then the frames that the way there takes.
+pub(super) fn rest(audience: &[ZoneSet], zones: &[Zone]) -> Option<usize> {
+    let lowered = |set: &ZoneSet| {
+        let zones = set.iter().filter_map(|id| zones.get(usize::from(id.0)));
+        zones.filter_map(Zone::lowered).max()
+    };
+    let all: Option<usize> = audience
+        .iter()
+        .map(lowered)
+        .try_fold(0, |longest, ramp| ramp.map(|ramp: usize| ramp.max(longest)));
+    all.filter(|_| !audience.is_empty())
 }

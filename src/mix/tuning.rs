@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Db, MusicId, ZoneId};
+use crate::base::{Db, MusicId, ZoneId, ZoneSet};
 use crate::mix::routes::Routes;
+use crate::mix::tap::{Tap, TapMusic};
 
 /// How one source of music is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,12 +55,7 @@ impl Tunings {
     /// second the right, and so on; one without a partner plays both.
     pub(super) fn at(&self, output: usize, routes: &Routes) -> Option<(usize, usize, f32)> {
         let zones = routes.outputs.get(output)?.zones;
-        if zones.is_empty() {
-            return None;
-        }
-        let wanted = zones.iter().find_map(|zone| self.zones.get(&zone));
-        let music = wanted.copied().unwrap_or(self.usual)?;
-        let tuning = self.sources.get(&music)?;
+        let (music, tuning) = self.wanted(zones)?;
         let is_alike = |other: &usize| routes.outputs[*other].zones == zones;
         let before = (0..output).filter(is_alike).count();
         let all = before + (output..routes.outputs.len()).filter(is_alike).count();
@@ -71,12 +67,27 @@ impl Tunings {
         };
         Some((usize::from(music.0), side, tuning.gain.gain()))
     }
+
+    /// As `at`, for a tap: both sides, if any.
+    pub(super) fn at_tap(&self, tap: &Tap) -> Option<(usize, usize, f32)> {
+        let (music, tuning) = self.wanted(tap.zones)?;
+        let with_music = tap.music == TapMusic::With;
+        with_music.then_some((usize::from(music.0), BOTH, tuning.gain.gain()))
+    }
+
+    fn wanted(&self, zones: ZoneSet) -> Option<(MusicId, &Tuning)> {
+        if zones.is_empty() {
+            return None;
+        }
+        let wanted = zones.iter().find_map(|zone| self.zones.get(&zone));
+        let music = wanted.copied().unwrap_or(self.usual)?;
+        Some((music, self.sources.get(&music)?))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ZoneSet;
     use crate::mix::routes::Route;
 
     fn zones(ids: &[u16]) -> ZoneSet {

@@ -72,11 +72,16 @@ impl Console {
         }
     }
 
-    /// The outputs that carry a zone, or will carry it.
+    /// The outputs of the clock that carry a zone, or will carry it; of one that none carries a
+    /// tap, if it has one.
     pub fn outputs_of(&self, zone: ZoneId) -> Vec<usize> {
         let outputs = self.outputs.iter().enumerate();
         let carrying = outputs.filter(|(_, (zones, _))| zones.contains(zone));
-        carrying.map(|(output, _)| output).collect()
+        let mut carrying: Vec<usize> = carrying.map(|(output, _)| output).collect();
+        let is_of_clock = |output: &usize| *output < self.limits.n_outputs;
+        let n = carrying.iter().filter(|it| is_of_clock(it)).count();
+        carrying.truncate(n.max(1));
+        carrying
     }
 
     /// The engine has given a pick-up back.

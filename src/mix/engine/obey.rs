@@ -41,6 +41,10 @@ impl Engine {
                 }
             }
             Command::EndRecording(id) => self.speech.pickups.finish(id),
+            Command::Tap(mut change) => {
+                self.taps.take(&mut change, self.rate);
+                self.give_back(Spent::Tap(change));
+            }
             Command::Duck { zones, gain, ramp } => {
                 let frames = self.rate.frames_in(ramp);
                 self.in_zones(zones)

@@ -8,6 +8,7 @@ mod pickups;
 mod places;
 mod plays;
 mod positions;
+mod taps;
 mod treatment;
 mod tunes;
 mod voices;
@@ -65,6 +66,7 @@ impl Stage {
             n_zones,
             n_inputs: n_zones,
             n_outputs: n_zones,
+            n_taps: 2,
             n_voices: 8,
             n_plays: 4,
             ..EngineSettings::default()
