@@ -7,11 +7,13 @@
 mod config;
 mod input;
 mod media;
+mod polycom;
 mod srtp;
 mod words;
 
 pub use config::config;
 pub use media::media;
+pub use polycom::polycom;
 pub use srtp::srtp;
 pub use words::{digest, mask};
 

@@ -6,7 +6,7 @@ use super::*;
 
 type Check = fn(&[u8]);
 
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 9] = [
     ("ingress", ingress),
     ("stream", stream),
     ("digest", digest),
@@ -14,6 +14,7 @@ const CHECKS: [(&str, Check); 8] = [
     ("sdp", sdp),
     ("srtp", srtp),
     ("media", media),
+    ("polycom", polycom),
     ("config", config),
 ];
 

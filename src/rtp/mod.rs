@@ -6,10 +6,12 @@
 //!                                      └─► EventRx (keys)
 //! ```
 //!
-//! Where a call is protected, `Srtp` stands before the datagram.
+//! Where a call is protected, `Srtp` stands before the datagram. What is paged to a group may come
+//! in another form, which `polycom` makes RTP of.
 
 mod event;
 mod packet;
+pub mod polycom;
 mod reorder;
 mod rtcp;
 mod sequence;
