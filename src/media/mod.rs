@@ -1,5 +1,6 @@
 //! How does a caller's RTP become sound that never stops, and sound RTP?
 
+mod announcer;
 mod broadcast;
 mod card;
 mod conceal;
@@ -25,6 +26,7 @@ mod wheel;
 mod tests;
 
 pub use crate::rtp::Key;
+pub use announcer::{Announcer, AnnouncerSettings, Form};
 pub use broadcast::Broadcast;
 pub use live::Live;
 pub use play::{Ended, Play, Repeat};
