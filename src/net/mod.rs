@@ -5,8 +5,10 @@
 //!  control ◄── Event ──────────────┘             Inlet ─► Latch ─► media::Receiver ─► FeedTx
 //!                                                Inlet ◄─ Outgoing ◄─ media::Sender
 //!  control ─ Command ─► Hall, a thread of its own for those who only listen
+//!  control ─ Command ─► Groups, a thread of its own for multicast
 //! ```
 
+pub mod group;
 mod hall;
 mod media;
 mod run;
@@ -26,6 +28,7 @@ mod reports;
 mod tests;
 
 pub use crate::media::Repeat;
+pub use group::Groups;
 pub use hall::{Flow, Hall, Hearing, Whereabouts};
 pub use media::{Event, Leg, Media, Redirect, Rx, Tx};
 pub use ports::{PortPair, PortPairs};

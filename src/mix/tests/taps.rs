@@ -32,7 +32,8 @@ fn a_tap_has_what_its_zone_hears_to_the_bit_with_music_or_without() {
     let mut with = tap(&mut stage, 0, TapMusic::With);
     let mut without = tap(&mut stage, 1, TapMusic::Without);
     stage.settle();
-    (all(&mut with), all(&mut without));
+    all(&mut with);
+    all(&mut without);
     let from = stage.now();
     for (id, at) in [(1, 0), (2, 1)] {
         let play = stage
