@@ -186,6 +186,44 @@ fn every_mistake_has_its_line_and_what_to_write() {
              or 0 for none",
         ),
         (
+            "[page:a]\nmessage = x.wav\nrecord = caller",
+            "paging.conf:3: [page:a] record = caller: a message has no caller to record; write \
+             record = page",
+        ),
+        (
+            "[page:a]\nrecord-greeting = told.wav",
+            "paging.conf:2: [page:a] record-greeting = told.wav: nothing of this page is recorded; \
+             write record = caller, or remove the greeting",
+        ),
+        (
+            "[page:a]\npriority = 200\nrecord = page\nrecord-greeting = told.wav",
+            "paging.conf:4: [page:a] record-greeting = told.wav: would delay an emergency; remove \
+             it, or write a priority below 200",
+        ),
+        (
+            "[page:a]\nrecord = yes",
+            "paging.conf:2: [page:a] record = yes: no such choice; write no, caller or page",
+        ),
+        (
+            "[zone:a]\noutputs = x\nrecord = page",
+            "paging.conf:3: [zone:a] record = page: no such choice; write no or pages",
+        ),
+        (
+            "[server]\nrecordings-max-size = 10",
+            "paging.conf:2: [server] recordings-max-size = 10: not a size; write e.g. 500M or 10G, \
+             or 0 for no limit",
+        ),
+        (
+            "[server]\nrecordings-format = mp3",
+            "paging.conf:2: [server] recordings-format = mp3: no such format; write wav, flac or \
+             opus",
+        ),
+        (
+            "[server]\nretention-days = a month",
+            "paging.conf:2: [server] retention-days = a month: not a whole number from 0 to 36500; \
+             write e.g. 30",
+        ),
+        (
             "[page:a]\npre-roll = 3",
             "paging.conf:2: [page:a] pre-roll = 3: has no unit; write e.g. 150ms or 1.5s",
         ),
@@ -254,6 +292,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("message", &["fire drill.wav"]),
     ("repeat", &["3", "100"]),
     ("announce-to-caller", &["yes"]),
+    ("record", &["page"]),
 ];
 
 const ZONES: &str = "[zone:hall]\noutputs = a\n[zone:yard]\noutputs = b\n";

@@ -210,6 +210,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("eq", &["100:3dB, 200:-3.5dB:4", "low:90:-9dB high:5000:24"]),
     ("delay", &["1s", "0.3ms", "20ms"]),
     ("limiter", &["-40dB", "-3.5"]),
+    ("record", &["pages"]),
 ];
 
 proptest! {
@@ -217,7 +218,7 @@ proptest! {
 
     #[test]
     fn what_is_dumped_reads_as_the_same(
-        zones in prop::collection::vec(prop::collection::vec(prop::option::of(0..3usize), 9), 0..4),
+        zones in prop::collection::vec(prop::collection::vec(prop::option::of(0..3usize), 10), 0..4),
     ) {
         let mut written = String::new();
         for (n, picks) in zones.iter().enumerate() {

@@ -16,6 +16,7 @@ use crate::config::player::Player;
 use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::secret::Secret;
 use crate::config::zone::Zone;
+use crate::output::record::Format;
 
 /// Everything the daemon wants to know, checked; equal when all settings are, wherever written.
 #[derive(Clone, Debug)]
@@ -353,6 +354,13 @@ pub struct Server {
     pub log_format: LogFormat,
     /// Where we keep what must outlive a restart.
     pub state_dir: Option<PathBuf>,
+    /// Where recordings are; `None` is a folder in `state_dir`.
+    pub recordings_dir: Option<PathBuf>,
+    pub recordings_format: Format,
+    /// How many days they are kept; `None` for ever.
+    pub retention_days: Option<u32>,
+    /// How many bytes all of them may take; `None` is any number.
+    pub recordings_max_size: Option<u64>,
 }
 
 /// What a log line looks like.
@@ -432,6 +440,10 @@ impl Config {
                 sentry_dsn: Secret::default(),
                 log_format: LogFormat::Text,
                 state_dir: None,
+                recordings_dir: None,
+                recordings_format: Format::Wav,
+                retention_days: None,
+                recordings_max_size: None,
             },
             zones: Vec::new(),
             pages: Vec::new(),

@@ -9,6 +9,7 @@ use crate::config::model::Config;
 use crate::config::near::remedy;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::config::zone;
+use crate::control::Side;
 use crate::page::{Busy, Entry, Extension, Overlap};
 
 /// One `[page:NAME]`: what callers of some numbers get.
@@ -50,6 +51,10 @@ pub struct Page {
     pub repeat: u32,
     /// Tones tell callers how things stand.
     pub announce_to_caller: bool,
+    /// What of it is recorded, if anything is.
+    pub record: Option<Side>,
+    /// What tells the caller of it; not looked for yet.
+    pub record_greeting: Option<PathBuf>,
 }
 
 /// A sound around a page.
@@ -107,6 +112,8 @@ impl Page {
             message: None,
             repeat: 1,
             announce_to_caller: false,
+            record: None,
+            record_greeting: None,
         }
     }
 }
@@ -134,6 +141,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
         zone::must_exist(loading, config, &section, &page.zones);
         accounts(loading, config, &page);
         duration(loading, config, &page);
+        recording(loading, config, &page);
         let entry = page.entry();
         let others = before.iter().zip(&config.pages);
         let met: Vec<Mistake> = others
@@ -182,6 +190,35 @@ fn duration(loading: &mut Loading, config: &Config, page: &Page) {
         loading.mistakes.push(mistake);
     }
 }
+
+/// A message has no voice of a caller, and an emergency does not wait for one to be told.
+fn recording(loading: &mut Loading, config: &Config, page: &Page) {
+    let section = page.section();
+    let is_emergency = page.priority >= EMERGENCY;
+    let wrong = [
+        (
+            page.record == Some(Side::Caller) && page.message.is_some(),
+            "record",
+            "a message has no caller to record; write record = page",
+        ),
+        (
+            page.record_greeting.is_some() && page.record.is_none(),
+            "record-greeting",
+            "nothing of this page is recorded; write record = caller, or remove the greeting",
+        ),
+        (
+            page.record_greeting.is_some() && is_emergency,
+            "record-greeting",
+            "would delay an emergency; remove it, or write a priority below 200",
+        ),
+    ];
+    for (_, key, text) in wrong.into_iter().filter(|(is_wrong, ..)| *is_wrong) {
+        loading.mistakes.push(config.mistake(&section, key, text));
+    }
+}
+
+/// The lowest priority of an emergency.
+const EMERGENCY: u8 = 200;
 
 /// How one says that a call could be for two pages.
 fn meets(config: &Config, other: &Page, at: &Place, overlap: Overlap<'_>) -> String {

@@ -44,6 +44,8 @@ pub struct Zone {
     pub delay: Duration,
     /// What no output of the zone exceeds, in dBFS.
     pub limiter: Db,
+    /// All that leaves by its outputs is recorded while pages are heard here.
+    pub record: bool,
 }
 
 /// Where the sound of a zone goes.
@@ -86,6 +88,7 @@ impl Zone {
             eq: Vec::new(),
             delay: Duration::ZERO,
             limiter: Db::UNITY,
+            record: false,
         }
     }
 }

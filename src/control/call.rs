@@ -23,6 +23,8 @@ pub enum CallState {
     Answering,
     /// Is on the speakers.
     Live,
+    /// Is told that it will be recorded.
+    Greeted,
     /// Hears that it is done as asked.
     Farewell,
 }
@@ -36,6 +38,10 @@ pub(super) enum Stage {
         then: Then,
     },
     Live,
+    /// Hears its greeting, once it is there; by then it has.
+    Greeting {
+        until: Option<Instant>,
+    },
     /// It is done as asked; the caller is hung up on by then.
     Farewell {
         until: Instant,
@@ -47,6 +53,7 @@ pub(super) enum Stage {
 pub(super) enum Then {
     Klaxon,
     Voice,
+    Greeting,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +68,8 @@ pub(super) struct Answered {
 pub(super) enum Due {
     /// The answer delay is over.
     Answer,
+    /// The caller has heard its greeting.
+    Greeted,
     /// The caller has heard that it is done.
     Done,
     /// The sound has been away for too long.
@@ -79,6 +88,7 @@ impl Due {
     pub(super) fn why(self) -> &'static str {
         match self {
             Self::Answer => "a caller is to be answered",
+            Self::Greeted => "a caller has heard its greeting",
             Self::Done => "a caller has heard that it is done",
             Self::NoSound => "a caller has waited for sound",
             Self::Waited => "a caller has waited in the queue",
@@ -164,6 +174,7 @@ impl Call {
             Stage::Klaxon => CallState::Klaxon,
             Stage::Answering { .. } => CallState::Answering,
             Stage::Live => CallState::Live,
+            Stage::Greeting { .. } => CallState::Greeted,
             Stage::Farewell { .. } => CallState::Farewell,
         }
     }
@@ -190,6 +201,7 @@ impl Call {
                 None,
             ],
             Stage::Farewell { until } => [Some((until, Due::Done)), None],
+            Stage::Greeting { until } => [until.map(|at| (at, Due::Greeted)), None],
             Stage::Klaxon | Stage::Live => [None, None],
         };
         let by_answer = match self.answered {

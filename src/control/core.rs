@@ -7,6 +7,7 @@ use super::audience::Audience;
 use super::call::{Call, Stage};
 use super::health::{Health, seconds};
 use super::pages::Record;
+use super::recordings::Recordings;
 use super::{CallStatus, Effect, Input, Level, Policy, Refusal, Snapshot};
 use crate::base::CallId;
 use crate::page::{self, Choice, Machine, PageId};
@@ -21,6 +22,7 @@ pub struct Core {
     pub(super) health: Health,
     /// What is known of each page that is not over.
     pub(super) records: BTreeMap<PageId, Record>,
+    pub(super) recordings: Recordings,
     /// Somebody measures what is heard.
     pub(super) is_measured: bool,
     pub(super) stopping: bool,
@@ -38,6 +40,7 @@ impl Core {
             audience: Audience::default(),
             health: Health::new(now),
             records: BTreeMap::new(),
+            recordings: Recordings::default(),
             is_measured: false,
             stopping: false,
             n_pages: 0,
@@ -78,6 +81,7 @@ impl Core {
             calls: self.calls.iter().map(|(id, it)| status(*id, it)).collect(),
             accounts: self.health.accounts.clone(),
             music: self.health.music.clone(),
+            disk: self.health.disk.clone(),
             ducked: self.pages.ducked(),
             n_listeners: self.audience.n_calls(),
         }
@@ -104,6 +108,7 @@ impl Core {
             Input::CallConfirmed { call } => {
                 self.audience.confirmed(call, now);
                 self.call_confirmed(call);
+                self.greet(call, now);
             }
             Input::PlayerLoaded { player, is_there } => self.audience.loaded(player, is_there),
             Input::Performed { call } => self.audience.performed(call, now),
@@ -135,6 +140,18 @@ impl Core {
             }
             Input::MusicGone { name } => {
                 self.health.music.remove(&name);
+            }
+            Input::RecordingOpened { recording, file } => self.recording_opened(recording, file),
+            Input::RecordingFinished {
+                recording,
+                file,
+                length,
+                lost,
+            } => self.recording_finished(recording, file, length, lost),
+            Input::RecordingOver { recording } => self.recording_over(recording),
+            Input::DiskChanged { ok, text } => {
+                let note = self.health.disk_changed(ok, text, now);
+                self.log(note);
             }
             Input::Start(start) => self.start_page(start, now),
             Input::Cancel { page } => self.cancel_page(page, now),

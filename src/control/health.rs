@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Level, Music, Note};
+use super::{Disk, Level, Music, Note};
 
 /// Whether anything reaches a loudspeaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) struct Health {
     pub(super) sound: SoundState,
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) music: BTreeMap<String, Music>,
+    /// Once something was told of it.
+    pub(super) disk: Option<Disk>,
 }
 
 impl Health {
@@ -38,6 +40,7 @@ impl Health {
             sound: SoundState::Down { since: now, why },
             accounts: BTreeMap::new(),
             music: BTreeMap::new(),
+            disk: None,
         }
     }
 

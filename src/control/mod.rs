@@ -21,6 +21,7 @@ mod keys;
 mod music;
 mod pages;
 mod policy;
+mod recordings;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -33,5 +34,6 @@ pub use call::CallState;
 pub use health::{Account, SoundState};
 pub use music::Music;
 pub use policy::{Alert, Clip, Cues, Klaxon, KlaxonFor, Policy, Rule};
+pub use recordings::{Disk, Mark, Recorded, Side};
 pub use snapshot::{CallStatus, Snapshot};
 pub use words::{Cue, Effect, Input, KeyWay, Level, Note, Refusal, Sound, Start};

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::call::{Call, Stage, after};
 use super::health::seconds;
+use super::recordings::Taping;
 use super::words::Start;
 use super::{Clip, Core, Cue, Cues, Effect, Level, Note, Refusal, Rule, Sound};
 use crate::base::{CallId, Db, PlayId, ZoneSet};
@@ -13,7 +14,7 @@ use crate::page::{Ask, Hearing, Outcome, Over, PageId, Priority, Source, Tone};
 #[derive(Debug)]
 pub(super) struct Record {
     /// How a note names it.
-    label: String,
+    pub(super) label: String,
     /// Who speaks.
     pub(super) call: Option<CallId>,
     priority: Priority,
@@ -27,6 +28,7 @@ pub(super) struct Record {
     /// It was not said to its end.
     is_cut: bool,
     measured: ZoneSet,
+    pub(super) taping: Taping,
 }
 
 /// What its tones are.
@@ -68,6 +70,7 @@ impl Record {
             verdict: None,
             is_cut: false,
             measured: ZoneSet::EMPTY,
+            taping: Taping::of_call(call, rule),
         };
         record.revise(rule);
         record
@@ -92,6 +95,7 @@ impl Record {
             verdict: None,
             is_cut: false,
             measured: ZoneSet::EMPTY,
+            taping: Taping::of_start(start),
         }
     }
 
@@ -242,6 +246,7 @@ impl Core {
             Tone::Message if is_first => self.note_page(page, "begins"),
             Tone::Message | Tone::Warning | Tone::End => {}
         }
+        self.tape_play(page, play);
         self.effects.push_back(Effect::Play {
             play,
             sound,
@@ -339,6 +344,7 @@ impl Core {
             record.verdict = Some(outcome);
         }
         self.tell_outcome(page, &record, hearing, now);
+        self.tape_over(&record.taping);
         if let (Some((_, reason)), Some(id)) = (turned, call) {
             self.turn_away(id, Refusal::Busy, reason, now);
         }
@@ -377,7 +383,9 @@ impl Core {
             Outcome::Heard | Outcome::Cancelled => Level::Info,
             Outcome::PartlyHeard | Outcome::Expired | Outcome::Refused => Level::Warn,
         };
-        let note = Note::new(record.call, level, &format!("{}: {text}", record.label));
+        let recorded = self.told_recording(&record.taping);
+        let text = format!("{}: {text}{recorded}", record.label);
+        let note = Note::new(record.call, level, &text);
         self.log(Some(Note {
             page: Some((page, outcome)),
             ..note

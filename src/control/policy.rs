@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::call::after;
-use super::{Player, Sound};
+use super::{Player, Side, Sound};
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::page::{self, Ask, Busy, Choice, Entry, Extent, Limit, Priority, Source, Wish};
 
@@ -49,6 +49,8 @@ pub struct Policy {
     pub volume_call: Db,
     /// What callers may dial; without any, every call pages every zone.
     pub pages: Vec<Rule>,
+    /// Zones that are recorded while pages are heard there.
+    pub recorded: ZoneSet,
     /// What callers may hear; each has numbers of its own, which no page has.
     pub players: Vec<Player>,
 }
@@ -82,6 +84,10 @@ pub struct Rule {
     pub message: Option<(Clip, u32)>,
     /// Whether the caller hears tones that tell how things stand.
     pub cues: Cues,
+    /// What of it is recorded, if anything is.
+    pub record: Option<Side>,
+    /// What the caller hears once it is answered, before the page begins.
+    pub greeting: Option<Clip>,
 }
 
 /// Whether callers are told by tones how things stand.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::words::one_line;
-use super::{Account, CallState, Music, SoundState};
+use super::{Account, CallState, Disk, Music, SoundState};
 use crate::base::{CallId, ZoneSet};
 
 /// The state of the whole site at one moment.
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub accounts: BTreeMap<String, Account>,
     /// Sources of music that play or should, by name.
     pub music: BTreeMap<String, Music>,
+    /// Whether recordings can be written, once something was told of it.
+    pub disk: Option<Disk>,
     /// Zones whose music is down.
     pub ducked: ZoneSet,
     /// Callers who hear music on hold or a file, or are about to; none of them is in `calls`.
@@ -46,6 +48,7 @@ impl Snapshot {
         }
         parts.extend(self.accounts_in_words());
         parts.extend(self.music_in_words());
+        parts.extend(self.disk_in_words());
         parts.extend(self.silence_in_words(now));
         one_line(&parts.join("; "))
     }
@@ -56,6 +59,7 @@ impl Snapshot {
         }
         let words = [
             (CallState::Live, "live"),
+            (CallState::Greeted, "being told"),
             (CallState::Klaxon, "at the klaxon"),
             (CallState::Answering, "about to be answered"),
             (CallState::Queued, "waiting"),
@@ -95,6 +99,11 @@ impl Snapshot {
     fn music_in_words(&self) -> impl Iterator<Item = String> {
         let failing = self.music.iter().filter(|(_, music)| !music.ok);
         failing.map(|(name, music)| format!("music {name} {}", music.text))
+    }
+
+    fn disk_in_words(&self) -> Option<String> {
+        let disk = self.disk.as_ref().filter(|disk| !disk.ok)?;
+        Some(format!("nothing is recorded: {}", disk.text))
     }
 
     fn silence_in_words(&self, now: Instant) -> Option<String> {

@@ -36,8 +36,14 @@ impl Core {
             page::Event::Warned { page } => self.tell(page, Cue::NearlyOver),
             page::Event::TimeUp { page } => self.time_up(page, now),
             page::Event::Over { page, how, hearing } => self.page_over(page, how, hearing, now),
-            page::Event::Ducked { zones } => self.duck(zones),
-            page::Event::Released { zones } => self.release(zones),
+            page::Event::Ducked { zones } => {
+                self.tape_zones(&zones);
+                self.duck(zones);
+            }
+            page::Event::Released { zones } => {
+                self.tape_released(&zones);
+                self.release(zones);
+            }
         }
     }
 
@@ -50,7 +56,9 @@ impl Core {
     }
 
     fn granted(&mut self, page: PageId, zones: ZoneSet, now: Instant) {
-        let klaxon_first = self.policy.klaxon_before_answer;
+        let greeting = self.is_to_be_greeted(page);
+        // Whoever is told something first is answered first.
+        let klaxon_first = self.policy.klaxon_before_answer && !greeting;
         let answer_at = self.answer_at(page, now);
         self.tell_extent(page, &zones);
         let Some((_, call)) = self.of_page(page) else {
@@ -63,7 +71,10 @@ impl Core {
             self.pages.handle_begin(page, now);
             return;
         }
-        let then = Then::Klaxon;
+        let then = match greeting {
+            true => Then::Greeting,
+            false => Then::Klaxon,
+        };
         call.enter(Stage::Answering { answer_at, then }, now);
     }
 
@@ -102,6 +113,7 @@ impl Core {
             self.note_page(page, &text);
             self.announce(page, now);
         }
+        self.tape_voice(page);
         self.effects.push_back(Effect::Connect {
             call: id,
             zones,
@@ -178,6 +190,7 @@ impl Core {
     fn expire(&mut self, id: CallId, due: Due, now: Instant) {
         match due {
             Due::Answer => self.answer(id, now),
+            Due::Greeted => self.greeted(id, now),
             Due::Done => self.hang_up(id, "done as asked", Level::Info, now),
             Due::NoSound => {
                 self.judge(id, Outcome::Refused);
@@ -203,12 +216,20 @@ impl Core {
         };
         let page = call.page;
         call.answer(longest, now);
-        call.enter(Stage::Klaxon, now);
+        call.enter(
+            match then {
+                Then::Klaxon | Then::Voice => Stage::Klaxon,
+                Then::Greeting => Stage::Greeting { until: None },
+            },
+            now,
+        );
         self.effects.push_back(Effect::Answer { call: id });
         // The voice goes in with the answer, not with the ACK: no first word may be lost.
         match then {
             Then::Klaxon => self.pages.handle_begin(page, now),
             Then::Voice => self.pages.handle_speak(page, now),
+            // It begins when the caller is known to hear us.
+            Then::Greeting => {}
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Clip, Policy};
-use crate::base::{CallId, Db, PlayId, SoundId, ZoneSet};
+use super::{Clip, Mark, Policy, Recorded};
+use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
 use crate::page::{Busy, Extent, Outcome, PageId, Priority, Wish};
 
 /// One thing that happened.
@@ -73,6 +73,22 @@ pub enum Input {
     },
     /// A source of music is no longer configured.
     MusicGone { name: String },
+    /// A recording is written into that file from now on.
+    RecordingOpened {
+        recording: RecordingId,
+        file: String,
+    },
+    /// A file of a recording is whole; so much of its length could not be written.
+    RecordingFinished {
+        recording: RecordingId,
+        file: String,
+        length: Duration,
+        lost: Duration,
+    },
+    /// Nothing more comes of a recording.
+    RecordingOver { recording: RecordingId },
+    /// Recordings can be written or not; `text` says why, or completes "recordings: …".
+    DiskChanged { ok: bool, text: String },
     /// From now on these rules hold. Calls survive; who is answered keeps the old time limit.
     Configure(Policy),
     /// Time has passed.
@@ -108,6 +124,22 @@ pub enum Effect {
     Announce { call: CallId },
     /// Let the caller hear a tone, before the answer if there was none yet and its phone can.
     Tell { call: CallId, cue: Cue },
+    /// Let the answered caller hear that it will be recorded.
+    Greet { call: CallId, sound: Sound },
+    /// Record from now on; `words` name the file, behind the time.
+    Record {
+        recording: RecordingId,
+        mark: Mark,
+        words: Vec<String>,
+    },
+    /// The sound, whose `Play` follows, is a part of the recording.
+    RecordPlay {
+        recording: RecordingId,
+        play: PlayId,
+    },
+    /// The recording ends; follows each `Record` once. `Input::RecordingOver` is awaited, but not
+    /// for ever.
+    EndRecording { recording: RecordingId },
     /// Send BYE; nothing more is said about the call but `Disconnect`.
     HangUp { call: CallId, why: String },
     /// The voice of the answered call belongs into exactly these zones, maybe into none; may be
@@ -250,6 +282,8 @@ pub struct Note {
     pub call: Option<CallId>,
     /// The page whose end this tells, and what became of it.
     pub page: Option<(PageId, Outcome)>,
+    /// The file of a recording that this tells of.
+    pub recorded: Option<Box<Recorded>>,
     pub level: Level,
     pub text: String,
 }
@@ -260,6 +294,7 @@ impl Note {
         Self {
             call,
             page: None,
+            recorded: None,
             level,
             text,
         }

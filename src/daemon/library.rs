@@ -103,6 +103,7 @@ fn files_of(page: &Page) -> impl Iterator<Item = (&'static str, &Path)> {
         ("end-tone", page.end_tone.file()),
         ("warning-tone", page.warning_tone.file()),
         ("message", page.message.as_deref()),
+        ("record-greeting", page.record_greeting.as_deref()),
     ];
     let named = tones.into_iter();
     named.filter_map(|(key, path)| Some((key, path?)))

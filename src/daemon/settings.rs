@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{Db, ZoneId};
+use crate::base::{Db, ZoneId, ZoneSet};
 use crate::config::{self, Config};
 use crate::control::{self, Alert, Clip, Cues, Klaxon, KlaxonFor, Policy, Rule, Sound};
 use crate::daemon::library::Library;
@@ -18,6 +18,7 @@ use crate::dsp::{Curve, FLAT, FLAT_Q, Speech};
 use crate::media::{Repeat, Start};
 use crate::mix::{EngineSettings, Fitting, Treatment};
 use crate::music::Minute;
+use crate::output::record;
 use crate::page::{Entry, Extent, Priority};
 use crate::sounds::Shape;
 use crate::{output, sip};
@@ -54,7 +55,32 @@ pub(super) fn policy(
         volume_klaxon: audio.volume_klaxon.level(),
         volume_call: audio.volume_call.level(),
         pages: config.pages.iter().map(rule).collect(),
+        recorded: recorded(config, zones),
         players: players(config),
+    }
+}
+
+/// Zones that are recorded while pages are heard there.
+fn recorded(config: &Config, zones: &Zones) -> ZoneSet {
+    let recorded = config.zones.iter().filter(|zone| zone.record);
+    recorded.filter_map(|zone| zones.id(&zone.name)).collect()
+}
+
+/// How recordings are written and kept.
+pub(super) fn recordings(config: &Config) -> record::Settings {
+    let server = &config.server;
+    let of_pages = config.pages.iter().any(|page| page.record.is_some());
+    record::Settings {
+        folder: server
+            .recordings_dir
+            .clone()
+            .unwrap_or_else(|| state_file(config, "recordings")),
+        format: server.recordings_format,
+        limits: record::Limits {
+            days: server.retention_days,
+            bytes: server.recordings_max_size,
+        },
+        is_wanted: of_pages || config.zones.iter().any(|zone| zone.record),
     }
 }
 
@@ -91,6 +117,11 @@ fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &
             clip: tone(&page.warning_tone),
         }),
         message: message.map(|clip| (clip, page.repeat)),
+        record: page.record,
+        greeting: page
+            .record_greeting
+            .as_deref()
+            .and_then(|path| library.clip(path)),
         cues: if page.announce_to_caller {
             Cues::Told
         } else {

@@ -105,12 +105,19 @@ impl Daemon {
     }
 
     pub fn spawn_at(conf: &Conf, sip: SocketAddr) -> Self {
+        Self::spawn_under(&[], conf, sip)
+    }
+
+    /// As the end of a command line that goes over into it, such as one of `unshare`.
+    pub fn spawn_under(before: &[&str], conf: &Conf, sip: SocketAddr) -> Self {
         let folder = Folder::new("daemon");
         let file = folder.write("test.conf", conf.text(sip, free_block(N_RTP_PORTS)));
         let notify = Notify::open();
-        let process = Process::spawn(env!("CARGO_BIN_EXE_paging"), |command| {
+        let words = [before, &[env!("CARGO_BIN_EXE_paging")]].concat();
+        let process = Process::spawn(words[0], |command| {
             command
                 .current_dir(folder.path())
+                .args(&words[1..])
                 .arg(&file)
                 .env("NOTIFY_SOCKET", &notify.path)
                 .env_remove("RUST_LOG");

@@ -6,6 +6,7 @@ mod measure;
 mod music;
 mod network;
 mod page;
+mod record;
 mod schedule;
 mod sound;
 mod zone;
@@ -28,6 +29,7 @@ pub(super) use network::{
     USER, pairs,
 };
 pub(super) use page::{BUSY, NAMES, REPEAT, TONE};
+pub(super) use record::{RECORD, RECORD_ZONE, RECORDING_FORMAT, RETENTION, SIZE};
 pub(super) use schedule::{CHIME, DAYS, MISSED, PLANS, PRIORITY, TIMEZONE, WHEN, ZONE_NAMES};
 pub(super) use sound::{AGC, BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER};
 pub(super) use zone::{EQ, HIGH_PASS, LIMITER, OPTIONAL_DUCK, OUTPUTS, ZONE_DELAY};

@@ -18,8 +18,8 @@ const SECTIONS: [&str; 4] = ["line", "relay", "multicast-in", "http"];
 
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),
-    ("page", &["mode", "pin", "record"]),
+    ("page", &["mode", "pin"]),
     ("music", &["jack-client"]),
     ("calls", &["silence-hang-up"]),
-    ("server", &["recordings-dir", "retention-days", "log-file"]),
+    ("server", &["log-file"]),
 ];

@@ -66,6 +66,8 @@ pub enum Part {
     Output,
     /// The klaxon's file must be read again.
     Klaxon,
+    /// How recordings are written and kept.
+    Recordings,
     /// Rules that the control core applies.
     Policy,
     /// Which music plays where, and how loud.

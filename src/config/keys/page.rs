@@ -8,6 +8,7 @@ const CALLS: &str = "Which calls a page is for";
 const ZONES: &str = "Where a page is heard, and when";
 const LENGTH: &str = "How long a page may be";
 const SOUND: &str = "What sounds with a page";
+const RECORD: &str = "What is recorded of a page";
 
 /// Beside the table: no page is there unless written, and then every call pages every zone.
 pub(in crate::config) const KEYS: &[Row<Page>] = &[
@@ -188,5 +189,27 @@ pub(in crate::config) const KEYS: &[Row<Page>] = &[
         "no",
         "Tell the caller by tones: one low beep for each page before theirs, a high one to speak,\n\
          two when the end is near, a fall when another page takes all zones."
+    ),
+    row!(
+        "page",
+        RECORD,
+        "record",
+        Policy,
+        record,
+        form::RECORD,
+        "no",
+        "no; caller for what the caller says; page for what its zones hear: klaxon, voice and end\n\
+         tone, without music. Where and how stands in [server]."
+    ),
+    row!(
+        "page",
+        RECORD,
+        "record-greeting",
+        Policy,
+        record_greeting,
+        form::PATH,
+        "",
+        "A sound file that tells the caller of the recording: they are answered, hear it, and then\n\
+         the page begins. Empty: nothing."
     ),
 ];

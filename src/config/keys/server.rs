@@ -5,6 +5,7 @@ use crate::config::keys::{Key, whole};
 
 const LOG: &str = "Log and error reports";
 const FILES: &str = "Files that we write";
+const RECORDINGS: &str = "Recordings";
 
 pub(super) const KEYS: &[Key] = &[
     whole!(
@@ -63,5 +64,46 @@ pub(super) const KEYS: &[Key] = &[
         "/var/lib/paging",
         "The folder of what must outlive a restart: which bells have rung. Under systemd it is the\n\
          state folder of the service unless set."
+    ),
+    whole!(
+        "server",
+        RECORDINGS,
+        "recordings-dir",
+        Recordings,
+        server.recordings_dir,
+        form::PATH,
+        "",
+        "The folder of recordings, with a folder for each day. Empty: recordings in state-dir."
+    ),
+    whole!(
+        "server",
+        RECORDINGS,
+        "recordings-format",
+        Recordings,
+        server.recordings_format,
+        form::RECORDING_FORMAT,
+        "wav",
+        "wav; flac, which takes half the room; or opus, a tenth of it, for speech (zones are\n\
+         written as flac then)."
+    ),
+    whole!(
+        "server",
+        RECORDINGS,
+        "retention-days",
+        Recordings,
+        server.retention_days,
+        form::RETENTION,
+        "30",
+        "After so many days a recording is deleted. 0: never."
+    ),
+    whole!(
+        "server",
+        RECORDINGS,
+        "recordings-max-size",
+        Recordings,
+        server.recordings_max_size,
+        form::SIZE,
+        "10G",
+        "When all recordings together take more, the oldest are deleted: 500M, 10G. 0: no limit."
     ),
 ];

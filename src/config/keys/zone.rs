@@ -6,6 +6,7 @@ use crate::config::zone::Zone;
 
 const PLACE: &str = "Where a zone is heard";
 const LEVELS: &str = "How loud a zone is";
+const RECORD: &str = "What is recorded of it";
 const FITTING: &str = "How its sound is fitted";
 
 /// Beside the table: no zone is there unless written, and then every output is one zone.
@@ -136,5 +137,16 @@ pub(in crate::config) const KEYS: &[Row<Zone>] = &[
         form::LIMITER,
         "-1dB",
         "What no peak exceeds: -40dB to -1dB below the loudest that an output can play."
+    ),
+    row!(
+        "zone",
+        RECORD,
+        "record",
+        Policy,
+        record,
+        form::RECORD_ZONE,
+        "no",
+        "no; or pages: all that leaves by its outputs, a channel each up to 8, music too, while a\n\
+         page or a bell is heard here. Where and how stands in [server]."
     ),
 ];

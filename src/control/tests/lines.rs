@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
-use crate::control::Effect;
+use crate::control::{Effect, Mark};
 
 /// Seconds since the start and what was ordered, like `2.0 answer #1`.
 pub(super) fn line(effect: &Effect, at: Duration) -> String {
@@ -24,6 +24,21 @@ fn words(effect: &Effect) -> String {
         Effect::Play { play, zones, .. } => format!("play {}{}", play.0, places(zones)),
         Effect::MovePlay { play, zones } => format!("move {}{}", play.0, places(zones)),
         Effect::Tell { call, cue } => format!("tell {call} {cue:?}"),
+        Effect::Greet { call, .. } => format!("greet {call}"),
+        Effect::Record {
+            recording,
+            mark,
+            words,
+        } => {
+            let what = match mark {
+                Mark::Caller(call) => format!("caller {call}"),
+                Mark::Page(_) => "page".to_owned(),
+                Mark::Zone(zone) => format!("zone {}", zone.0),
+            };
+            format!("record {} of {what} as {}", recording.0, words.join("-"))
+        }
+        Effect::RecordPlay { recording, play } => format!("{} into {}", play.0, recording.0),
+        Effect::EndRecording { recording } => format!("end of {}", recording.0),
         Effect::StopPlay { play } => format!("stop {}", play.0),
         Effect::Duck { zones, to, .. } if *to == Db::UNITY => {
             format!("music back{}", places(zones))

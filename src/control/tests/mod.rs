@@ -11,6 +11,7 @@ mod properties;
 mod queue;
 mod random_pages;
 mod ranks;
+mod recordings;
 mod site;
 mod sound;
 mod world;

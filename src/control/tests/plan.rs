@@ -24,6 +24,8 @@ pub(super) fn rule(name: &str, extensions: &[&str], zones: &[u16]) -> Rule {
         warning: None,
         message: None,
         cues: Cues::Silent,
+        record: None,
+        greeting: None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::plan::rule;
 use super::ranks::clip;
 use super::site::{Site, ms, policy};
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
-use crate::control::{Alert, Cues, Input, KeyWay, Policy, Rule, Start};
+use crate::control::{Alert, Cues, Input, KeyWay, Policy, Rule, Side, Start};
 use crate::page::{Busy, Extent, PageId, Priority};
 
 const N_ZONES: u16 = 6;
@@ -197,6 +197,8 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
             clip: tones.3.then(|| clip(300)),
         }),
         cues: if tones.3 { Cues::Told } else { Cues::Silent },
+        record: [None, Some(Side::Caller), Some(Side::Page)][(limits.2 % 3) as usize],
+        greeting: limits.2.is_multiple_of(5).then(|| clip(700)),
         ..rule("", &[], &zones)
     });
     vec(one, 1..5).prop_map(|mut rules| {

@@ -35,6 +35,7 @@ pub(super) fn policy() -> Policy {
         duck_release: ms(800),
         volume_klaxon: Db(-3.0),
         volume_call: Db(-1.0),
+        recorded: ZoneSet::EMPTY,
         pages: Vec::new(),
         players: Vec::new(),
     }
@@ -268,6 +269,7 @@ impl Site {
         assert!(snapshot.ducked.is_empty());
         assert!(self.world.voices.is_empty());
         assert!(self.world.plays.is_empty());
+        assert!(self.world.recordings.is_empty());
         assert_eq!(self.core.poll_timeout(), None);
     }
 }

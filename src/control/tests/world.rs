@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use crate::base::{CallId, Db, PlayId, ZoneSet};
+use crate::base::{CallId, Db, PlayId, RecordingId, ZoneSet};
 use crate::control::{CallState, Cue, Effect, Input, Snapshot};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +30,10 @@ pub(super) struct World {
     pub(super) answered: Vec<(CallId, Instant)>,
     known_plays: BTreeSet<PlayId>,
     announced: BTreeSet<CallId>,
+    known_recordings: BTreeSet<RecordingId>,
+    pub(super) recordings: BTreeSet<RecordingId>,
+    /// They follow.
+    recorded_plays: BTreeSet<PlayId>,
 }
 
 impl World {
@@ -63,6 +67,10 @@ impl World {
             | Input::MusicChanged { .. }
             | Input::MusicSkipped { .. }
             | Input::MusicGone { .. }
+            | Input::RecordingOpened { .. }
+            | Input::RecordingFinished { .. }
+            | Input::RecordingOver { .. }
+            | Input::DiskChanged { .. }
             | Input::Cancel { .. }
             | Input::Measured { .. }
             | Input::Configure(_)
@@ -101,6 +109,19 @@ impl World {
                 assert!(self.sound, "a klaxon played into silence");
                 assert!(self.known_plays.insert(*play), "a play id came twice");
                 self.plays.insert(*play, *zones);
+                self.recorded_plays.remove(play);
+            }
+            Effect::Greet { call, .. } => self.expect(*call, Standing::Answered),
+            Effect::Record { recording, .. } => {
+                assert!(self.known_recordings.insert(*recording), "an id came twice");
+                self.recordings.insert(*recording);
+            }
+            Effect::RecordPlay { recording, play } => {
+                assert!(self.recordings.contains(recording), "over");
+                self.recorded_plays.insert(*play);
+            }
+            Effect::EndRecording { recording } => {
+                assert!(self.recordings.remove(recording), "ended twice");
             }
             Effect::MovePlay { play, zones } => {
                 if let Some(at) = self.plays.get_mut(play) {
@@ -160,7 +181,8 @@ impl World {
         assert_eq!(self.ducked, snapshot.ducked);
         let heard = self.heard();
         assert!(heard.difference(&self.ducked).is_empty(), "music too loud");
-        let between = [CallState::Klaxon, CallState::Answering];
+        assert!(self.recorded_plays.is_empty(), "a recorded play is missing");
+        let between = [CallState::Klaxon, CallState::Answering, CallState::Greeted];
         let starts = snapshot.calls.iter().any(|it| between.contains(&it.state));
         // Without sound, a message that waits for it keeps its zones as they are.
         let is_right = heard == self.ducked || starts || self.is_cut || !self.sound;

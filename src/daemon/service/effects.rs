@@ -54,6 +54,14 @@ impl Service {
                 self.tell_heard(call);
             }
             Effect::Tell { call, cue } => self.tell(call, cue),
+            Effect::Greet { call, sound } => self.greet(call, sound),
+            Effect::Record {
+                recording,
+                mark,
+                words,
+            } => self.record(recording, mark, words),
+            Effect::RecordPlay { recording, play } => self.console.record_play(play, recording),
+            Effect::EndRecording { recording } => self.end_recording(recording),
             Effect::Play {
                 play,
                 sound,

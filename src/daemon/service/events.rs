@@ -248,6 +248,7 @@ impl Service {
                 if let Err(refusal) = self.console.route(routes) {
                     tracing::error!("sound: {refusal}");
                 }
+                self.follow_outputs();
                 self.zones_unheard(unheard);
             }
             output::Event::Retrying { after } => {

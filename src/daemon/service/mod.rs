@@ -16,6 +16,7 @@ mod bells;
 mod effects;
 mod events;
 mod music;
+mod recordings;
 mod reload;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -43,10 +44,12 @@ use crate::daemon::{klaxon, settings, words};
 use crate::mix::{self, Console, Ears, Listening};
 use crate::music::Minute;
 use crate::net::{self, Media};
+use crate::output::record::{self, Recorder};
 use crate::output::timer::Tap;
 use crate::output::{self, Supervisor};
 use crate::sip::{self, Endpoint};
 use bells::{Rung, Sounding};
+use recordings::Recordings;
 
 /// The running daemon.
 pub(super) struct Service {
@@ -78,6 +81,7 @@ pub(super) struct Service {
     n_bells: u32,
     console: Console,
     output: Supervisor,
+    recordings: Recordings,
     klaxon: Option<Arc<Pcm>>,
     /// The sounds of pages.
     library: Library,
@@ -98,6 +102,7 @@ pub(super) struct Service {
     sip_events: UnboundedReceiver<sip::Event>,
     net_events: UnboundedReceiver<net::Event>,
     output_events: UnboundedReceiver<output::Event>,
+    recorded: UnboundedReceiver<record::Event>,
     music_news: UnboundedReceiver<jukebox::News>,
     requests: UnboundedReceiver<Request>,
     loaded: UnboundedReceiver<Loaded>,
@@ -141,6 +146,7 @@ enum Happening {
     Sip(sip::Event),
     Net(net::Event),
     Output(output::Event),
+    Recorded(record::Event),
     Music(jukebox::News),
     Asked(Request),
     Loaded(Loaded),
@@ -172,6 +178,8 @@ impl Service {
         let tap = extras.tap.unwrap_or_else(Tap::none);
         let output =
             output::spawn_tapped(settings::output(&config, &zones), engine, output_tx, tap)?;
+        let (recorded_tx, recorded) = unbounded_channel();
+        let recorder = Recorder::spawn(settings::recordings(&config), recorded_tx)?;
         let (news, music_news) = unbounded_channel();
         let book = jukebox::book(settings::state_file(&config, "music-loudness"));
         let (handle, requests) = unbounded_channel();
@@ -202,6 +210,7 @@ impl Service {
             n_bells: 0,
             console,
             output,
+            recordings: Recordings::new(recorder),
             klaxon,
             library,
             for_callers,
@@ -217,6 +226,7 @@ impl Service {
             sip_events,
             net_events,
             output_events,
+            recorded,
             music_news,
             requests,
             loaded,
@@ -251,6 +261,8 @@ impl Service {
         if let Some(report) = self.door.report(&self.endpoint.counts()) {
             tracing::info!("sip: {report}");
         }
+        self.recordings.recorder.stop();
+        self.last_words();
         self.endpoint.stop().await;
         self.output.stop();
         tracing::info!("stopped");
@@ -263,6 +275,7 @@ impl Service {
             Some(event) = self.sip_events.recv() => Happening::Sip(event),
             Some(event) = self.net_events.recv() => Happening::Net(event),
             Some(event) = self.output_events.recv() => Happening::Output(event),
+            Some(event) = self.recorded.recv() => Happening::Recorded(event),
             Some(news) = self.music_news.recv() => Happening::Music(news),
             Some(request) = self.requests.recv() => Happening::Asked(request),
             Some(loaded) = self.loaded.recv() => Happening::Loaded(loaded),
@@ -293,6 +306,7 @@ impl Service {
             Happening::Sip(event) => self.sip_event(event, now),
             Happening::Net(event) => self.net_event(event),
             Happening::Output(event) => self.output_event(event),
+            Happening::Recorded(event) => self.recorder_event(event),
             Happening::Music((name, event)) => self.music_news(name, event),
             Happening::Loaded(loaded) => {
                 let news = self.players.take(loaded);
@@ -315,7 +329,7 @@ impl Service {
                     self.inputs.push_back(Input::PlayEnded { play });
                 }
                 mix::Event::MusicGone { music } => self.music_gone(music),
-                mix::Event::RecordingBroken { .. } => {}
+                mix::Event::RecordingBroken { recording } => self.recording_broken(recording),
                 mix::Event::VoiceGone { .. } => {}
             }
         }

@@ -78,6 +78,9 @@ impl Service {
         if changes.concern(Part::Players) || changes.concern(Part::Music) {
             self.set_players();
         }
+        // Which pages and zones are recorded counts here too.
+        let recordings = settings::recordings(&self.config);
+        self.recordings.recorder.configure(recordings);
         if changes.concern(Part::Voices) {
             let treatment = settings::treatment(&self.config);
             self.console.set_treatment(treatment);

@@ -44,6 +44,8 @@ pub enum Event {
         length: Duration,
         lost: Duration,
     },
+    /// The other end of the order's track is gone, and everything is written.
+    Over { recording: RecordingId },
     /// What a crash had left is whole again.
     Mended { file: String },
     /// Whether recordings can be written; told when it changes, and for another reason.

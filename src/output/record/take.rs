@@ -35,6 +35,12 @@ impl Take {
         }
     }
 
+    pub(super) fn over(&self) -> Event {
+        Event::Over {
+            recording: self.order.recording,
+        }
+    }
+
     pub(super) fn is_written(&self) -> bool {
         self.writing.is_some()
     }

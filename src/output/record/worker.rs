@@ -125,6 +125,7 @@ impl Worker {
             Ok(false) => true,
             Ok(true) => {
                 self.end(take, Ok(()), now);
+                self.say(take.over());
                 false
             }
             Err(why) => {
