@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use common::daemon::{Conf, Daemon};
 use common::folder::Folder;
+use common::jackd::Jackd;
 use common::ogg;
 use common::ports::free_address;
-use common::signal::sine;
+use common::signal::{sine, write_wav};
 use paging::base::{Encoding, RecordingId, SampleRate, TrackTx};
 use paging::codec::Decoder;
 use paging::output::record::{Event, Format, Limits, Order, Recorder, Settings};
@@ -102,29 +103,33 @@ fn tone(channels: usize) -> Vec<f32> {
 #[test]
 fn every_format_holds_what_was_played_and_so_does_what_a_crash_leaves_of_it() {
     let rows = [
-        (Format::Wav, 1, Some(SampleRate::HZ_16000), 60_000, ".wav"),
-        (Format::Wav, 2, None, 480_000, ".wav"),
-        (Format::Flac, 1, Some(SampleRate::HZ_16000), 20_000, ".flac"),
-        (Format::Flac, 3, None, 100_000, ".flac"),
-        (Format::Opus, 1, Some(SampleRate::HZ_16000), 4_000, ".opus"),
-        (Format::Opus, 2, None, 100_000, ".flac"),
+        (Format::Wav, 1, Some(SampleRate::HZ_16000), ".wav"),
+        (Format::Wav, 2, None, ".wav"),
+        (Format::Flac, 1, Some(SampleRate::HZ_16000), ".flac"),
+        (Format::Flac, 3, None, ".flac"),
+        (Format::Opus, 1, Some(SampleRate::HZ_16000), ".opus"),
+        (Format::Opus, 2, None, ".flac"),
     ];
-    for (format, channels, rate, least, end) in rows {
+    for (format, channels, rate, end) in rows {
         let (whole, cut) = (Folder::new("whole"), Folder::new("cut"));
         let (recorder, mut events) = recorder(whole.path(), format);
         let mut track = begin(&recorder, channels, rate);
         let sound = tone(channels);
         track.push(&sound);
-        // As a crash would find it, more than a second before its end.
+        // As a crash would find it, in the middle of a frame or a page.
         let part = format!("{end}.part");
+        let mut before = 0;
         let part = wait("no part", || {
+            std::thread::sleep(Duration::from_millis(300));
             let part = files(whole.path(), &part).pop()?;
-            (size(&part) > least).then_some(part)
+            let grown = size(&part) - std::mem::replace(&mut before, size(&part));
+            (grown == 0).then_some(part)
         });
         let day = part.parent().unwrap().file_name().unwrap();
         std::fs::create_dir(cut.path().join(day)).unwrap();
         let left = cut.path().join(day).join(part.file_name().unwrap());
-        std::fs::copy(&part, &left).unwrap();
+        let bytes = std::fs::read(&part).unwrap();
+        std::fs::write(&left, &bytes[..bytes.len() - 101]).unwrap();
         drop(track);
         recorder.stop();
         let what = format!("{format} {channels}");
@@ -157,39 +162,61 @@ fn every_format_holds_what_was_played_and_so_does_what_a_crash_leaves_of_it() {
 }
 
 #[test]
-fn a_killed_daemon_leaves_a_recording_that_plays_to_its_last_second() {
-    let folder = Folder::new("recordings");
-    let conf = Conf::timer().more(&format!(
-        "recordings-dir = {}\n[page:lessons]\nextensions = 700\nrecord = page\n",
-        folder.path().display()
+fn a_killed_daemon_leaves_recordings_that_play_to_their_last_second() {
+    let jackd = Jackd::start(48_000, 256);
+    let (folder, sounds) = (Folder::new("recordings"), Folder::new("sounds"));
+    let greeting = sounds.path().join("recorded.wav");
+    write_wav(&greeting, 8_000, &[&sine(8_000, 880.0, 0.5, 0.4)]);
+    let conf = Conf::jack(&jackd).more(&format!(
+        "recordings-dir = {}\n[zone:hall]\noutputs = system:playback_[12]\nrecord = pages\n\
+         [page:lessons]\nextensions = 700\nrecord = page\nrecord-greeting = {}\n",
+        folder.path().display(),
+        greeting.display()
     ));
     let mut daemon = Daemon::start(&conf);
     let mut phone = daemon.phone();
     phone.call("700", SOON);
-    phone.start_talking(sine(8_000, 440.0, 0.5, 3.0));
-    // Samples of 16 bits, 48,000 a second.
-    let part = wait("nothing is recorded", || {
-        let part = files(folder.path(), "-lessons-tester.wav.part").pop()?;
-        (size(&part) > 44 + 2 * 96_000).then_some(part)
+    let talking = phone.keep_talking(sine(8_000, 440.0, 0.5, 1.0).into(), 0.0);
+    // Samples of 16 bits, 48,000 a second: of the page, and of the two outputs of the zone.
+    let ends = [
+        ("-lessons-tester.wav", 96_000),
+        ("-hall-lessons-tester.wav", 192_000),
+    ];
+    let parts = ends.map(|(end, n_bytes)| {
+        wait("nothing is recorded", || {
+            let parts = files(folder.path(), &format!("{end}.part"));
+            let is_it =
+                |part: &PathBuf| part.to_str().unwrap().contains("hall") == end.contains("hall");
+            let part = parts.into_iter().find(is_it)?;
+            (size(&part) > 44 + 2 * n_bytes).then_some((part, n_bytes))
+        })
     });
+    assert!(phone.heard_loud() > 0, "the caller was told");
     daemon.process.kill();
-    let written = (size(&part) - 44) as f64 / 96_000.0;
-    // Under the name by which players know the kind.
-    let copy = folder.path().join("copy.wav");
-    std::fs::copy(&part, &copy).unwrap();
-    let (seconds, highest) = heard(&copy);
-    assert!(written - seconds < 1.0, "{seconds} of {written} s");
-    assert!(highest > 0.1, "{highest}");
+    drop(talking);
+    let written = parts.map(|(part, n_bytes)| {
+        let written = (size(&part) - 44) as f64 / n_bytes as f64;
+        // Under the name by which players know the kind.
+        let copy = sounds.path().join("copy.wav");
+        std::fs::copy(&part, &copy).unwrap();
+        let (seconds, highest) = heard(&copy);
+        assert!(written - seconds < 1.0, "{seconds} of {written} s");
+        assert!(highest > 0.1, "{highest}");
+        (part, written)
+    });
 
     let mut daemon = Daemon::start(&conf);
-    let told = "-lessons-tester.wav was not finished, and is whole again";
-    daemon.process.wait_for(told, SOON);
-    let whole = files(folder.path(), "-lessons-tester.wav");
-    let (seconds, _) = heard(&whole[0]);
-    assert!(
-        (seconds - written).abs() < 0.001,
-        "{seconds} of {written} s"
-    );
+    for (part, written) in written {
+        let whole = part.to_str().unwrap().trim_end_matches(".part");
+        let name = whole.rsplit('/').next().unwrap();
+        let told = format!("{name} was not finished, and is whole again");
+        daemon.process.wait_for(&told, SOON);
+        let (seconds, _) = heard(Path::new(whole));
+        assert!(
+            (seconds - written).abs() < 0.001,
+            "{seconds} of {written} s"
+        );
+    }
     assert_eq!(daemon.stop().0, Some(0));
 }
 

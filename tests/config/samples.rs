@@ -133,6 +133,10 @@ pub(crate) const SAMPLES: &[Sample] = &[
         &["https://key@sentry.example.com/42"],
     ),
     row("server", "state-dir", &["/srv/paging"]),
+    row("server", "recordings-dir", &["/srv/recordings"]),
+    row("server", "recordings-format", &["flac", "Opus"]),
+    row("server", "retention-days", &["0", "90"]),
+    row("server", "recordings-max-size", &["500M", "0", "1 tb"]),
 ];
 
 /// For each key, which of its values to write, if any; and the same for an account of its own.

@@ -32,6 +32,8 @@ pub(super) struct Worker {
     sweep_at: Instant,
     /// After a fault nothing is opened before this.
     open_at: Instant,
+    /// A file could not be written, and none was since: that there is room proves nothing.
+    is_blocked: bool,
     /// Why nothing can be recorded, as it was told.
     fault: Option<String>,
 }
@@ -48,6 +50,7 @@ impl Worker {
             look_at: now,
             sweep_at: now,
             open_at: now,
+            is_blocked: false,
             fault: None,
         }
     }
@@ -142,6 +145,7 @@ impl Worker {
         match take.open(&self.settings, now) {
             Ok(opened) => {
                 self.say(opened);
+                self.is_blocked = false;
                 self.well();
             }
             Err(why) => self.failed(&why, now),
@@ -175,11 +179,11 @@ impl Worker {
                 self.room = self.room.after(disk);
                 match self.room {
                     Room::TooLittle => self.ill(full(&self.settings.folder)),
-                    Room::Enough if now >= self.open_at => self.well(),
+                    Room::Enough if !self.is_blocked => self.well(),
                     Room::Enough => {}
                 }
             }
-            Err(why) => self.failed(&why, now),
+            Err(why) => self.ill(format!("{}: {why}", self.settings.folder.display())),
         }
     }
 
@@ -193,6 +197,7 @@ impl Worker {
             self.room = Room::TooLittle;
             return self.ill(full(folder));
         }
+        self.is_blocked = true;
         self.ill(format!("{}: {why}", folder.display()));
     }
 
