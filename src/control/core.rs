@@ -10,6 +10,7 @@ use super::pages::Record;
 use super::recordings::Recordings;
 use super::{CallStatus, Effect, Input, Level, Policy, Refusal, Snapshot};
 use crate::base::CallId;
+use crate::music::Hand;
 use crate::page::{self, Choice, Machine, PageId};
 
 /// The only decision maker: inputs in, effects out, in virtual time. One input, then drain.
@@ -20,6 +21,8 @@ pub struct Core {
     pub(super) calls: BTreeMap<CallId, Call>,
     audience: Audience,
     pub(super) health: Health,
+    /// What is set of the music by hand.
+    pub(super) by_hand: Hand,
     /// What is known of each page that is not over.
     pub(super) records: BTreeMap<PageId, Record>,
     pub(super) recordings: Recordings,
@@ -39,6 +42,7 @@ impl Core {
             calls: BTreeMap::new(),
             audience: Audience::default(),
             health: Health::new(now),
+            by_hand: Hand::default(),
             records: BTreeMap::new(),
             recordings: Recordings::default(),
             is_measured: false,
@@ -153,6 +157,8 @@ impl Core {
                 let note = self.health.disk_changed(ok, text, now);
                 self.log(note);
             }
+            Input::Music { demand, at } => self.demand(&demand, at),
+            Input::MusicByHand { hand } => self.remember(hand),
             Input::Start(start) => self.start_page(start, now),
             Input::Cancel { page } => self.cancel_page(page, now),
             Input::Measured { zones } => self.measured(&zones),
@@ -271,6 +277,7 @@ impl Core {
             return;
         }
         self.policy = policy;
+        self.tidy_by_hand();
         for call in self.calls.values().filter(|it| it.stage == Stage::Queued) {
             // A number that is gone was right when it was dialled, and who wants to speak is not
             // served by a message: the page keeps what it asked for.

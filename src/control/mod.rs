@@ -14,6 +14,7 @@
 //! them returns as an input. Inputs about a call that is already over are ignored.
 
 mod audience;
+mod by_hand;
 mod call;
 mod core;
 mod health;

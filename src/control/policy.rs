@@ -1,6 +1,6 @@
 //! By which rules are callers served?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::call::after;
@@ -53,6 +53,8 @@ pub struct Policy {
     pub recorded: ZoneSet,
     /// What callers may hear; each has numbers of its own, which no page has.
     pub players: Vec<Player>,
+    /// The names of all sources of music.
+    pub music: BTreeSet<String>,
 }
 
 /// One kind of page.

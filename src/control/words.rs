@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Clip, Mark, Policy, Recorded};
 use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
+use crate::music::{Demand, Hand, Moment};
 use crate::page::{Busy, Extent, Outcome, PageId, Priority, Wish};
 
 /// One thing that happened.
@@ -89,6 +90,10 @@ pub enum Input {
     RecordingOver { recording: RecordingId },
     /// Recordings can be written or not; `text` says why, or completes "recordings: …".
     DiskChanged { ok: bool, text: String },
+    /// Somebody wants something of the music, at this time of day.
+    Music { demand: Demand, at: Moment },
+    /// What was set of the music by hand before a restart.
+    MusicByHand { hand: Hand },
     /// From now on these rules hold. Calls survive; who is answered keeps the old time limit.
     Configure(Policy),
     /// Time has passed.
@@ -169,6 +174,11 @@ pub enum Effect {
         to: Db,
         ramp: Duration,
     },
+    /// Of the music, this is set by hand and has to outlive a restart; zones and sources that it
+    /// leaves alone play as configured.
+    Music { hand: Hand },
+    /// A source of music goes on with its next piece.
+    NextPiece { source: String },
     /// Write a line into the log.
     Log(Note),
     /// After a shutdown: no call is left, and none will come.

@@ -1,7 +1,7 @@
 //! Which sources of music play, in which zones, at this time of day?
 //!
 //! ```text
-//!  Config, minute of the day ─► Jukebox ─► Players (a thread each) ══ rings ══► mix
+//!  Config, Hand, time of day ─► Jukebox ─► Players (a thread each) ══ rings ══► mix
 //!                                   └────► Console: which zone plays which source
 //! ```
 
@@ -10,12 +10,12 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::base::{Db, MusicId, SampleRate, ZoneId};
+use crate::base::{Db, MusicId, SampleRate, ZoneId, ZoneSet};
 use crate::config::{self, Config, InPages};
 use crate::daemon::chance;
 use crate::daemon::zones::Zones;
 use crate::mix::{Console, Tuning};
-use crate::music::Minute;
+use crate::music::{Hand, Minute, Moment, Timetable};
 use crate::sounds::music::{Book, Event, From, Player, Settings};
 
 /// A source's name and what happened to it.
@@ -48,24 +48,33 @@ impl Jukebox {
     }
 
     /// Starts, changes and ends what has to, so that each zone plays what it should at this
-    /// minute. Returns the names of the sources that ended.
+    /// time. Returns the names of the sources that ended.
     pub(super) fn follow(
         &mut self,
         config: &Config,
         zones: &Zones,
-        now: Minute,
+        hand: &Hand,
+        now: Moment,
         console: &mut Console,
     ) -> Vec<String> {
         let gone = self.end_what_changed(config, console);
-        let usual = config.audio.music.as_deref();
-        let usual = usual.and_then(|name| self.started(config, name));
+        let wanted = wanted(config, zones, hand, now);
+        let usual = wanted.usual.and_then(|name| self.started(config, name));
         let mut tuned = BTreeMap::new();
-        for (zone, music) in wanted(config, zones, now) {
+        for (zone, music) in wanted.zones {
             tuned.insert(zone, music.and_then(|name| self.started(config, name)));
         }
         self.hand_rings(console);
         console.tune(tuned, usual);
         gone
+    }
+
+    /// A source goes on with its next piece, if it plays.
+    pub(super) fn next_piece(&self, source: &str) {
+        let mut running = self.running.values();
+        if let Some(running) = running.find(|running| running.settings.name == source) {
+            running.player.skip();
+        }
     }
 
     /// The engine has given a source's ring back: it gets another one.
@@ -147,17 +156,36 @@ pub(super) fn book(file: PathBuf) -> Option<Book> {
     book.ok()
 }
 
-/// What zones play at this minute that have a say, by name; `None` is nothing.
-fn wanted<'a>(
-    config: &'a Config,
-    zones: &Zones,
-    now: Minute,
-) -> impl Iterator<Item = (ZoneId, Option<&'a str>)> {
-    config.zones.iter().filter_map(move |zone| {
+/// What is to be heard by name; `None` is nothing.
+struct Wanted<'a> {
+    /// In the zones that have a say.
+    zones: Vec<(ZoneId, Option<&'a str>)>,
+    /// In all others.
+    usual: Option<&'a str>,
+}
+
+/// What zones play at this time: as somebody has set it, else as the time of day wants it, else as
+/// their section says.
+fn wanted<'a>(config: &'a Config, zones: &Zones, hand: &'a Hand, now: Moment) -> Wanted<'a> {
+    let moves = |music: Option<&'a str>| music.filter(|name| !hand.is_still(name));
+    let of_zone = |zone: &'a config::Zone| {
+        let id = zones.id(&zone.name)?;
         let own = zone.music.as_ref().map(|name| Some(name.as_str()));
-        let timed = zone.music_at.at(now).map(Option::as_deref);
-        Some((zones.id(&zone.name)?, timed.or(own)?))
-    })
+        let timed = zone.music_at.at(now.minute).map(Option::as_deref);
+        let by_hand = hand.source(id, &zone.music_at, now);
+        Some((id, moves(by_hand.or(timed).or(own)?)))
+    };
+    // Without zones in the configuration there is one, which has no timetable.
+    let nameless = config.zones.is_empty().then(|| zones.all());
+    let of_nameless = nameless.iter().flat_map(ZoneSet::iter).filter_map(|id| {
+        let by_hand = hand.source(id, &NEVER, now)?;
+        Some((id, moves(by_hand)))
+    });
+    let named = config.zones.iter().filter_map(of_zone);
+    Wanted {
+        zones: named.chain(of_nameless).collect(),
+        usual: moves(config.audio.music.as_deref()),
+    }
 }
 
 fn tuning(music: &config::Music) -> Tuning {
@@ -186,16 +214,43 @@ pub(super) fn settings(config: &Config, music: &config::Music) -> Settings {
     }
 }
 
-/// How loud music is in a zone at this minute, beside the levels of sources.
-pub(super) fn volume(config: &Config, zone: &config::Zone, now: Minute) -> Db {
+/// How loud music is in a zone at this time, beside the levels of sources.
+pub(super) fn volume(
+    config: &Config,
+    (id, zone): (ZoneId, &config::Zone),
+    hand: &Hand,
+    now: Moment,
+) -> Db {
     let usual = config.audio.volume_music.level();
-    let own = zone.music_volume_at.at(now).unwrap_or(&zone.music_volume);
-    Db(usual.0 + own.level().0)
+    let timed = zone.music_volume_at.at(now.minute);
+    let own = timed.unwrap_or(&zone.music_volume).level();
+    let by_hand = hand.volume(id, &zone.music_volume_at, now);
+    Db(usual.0 + by_hand.unwrap_or(own).0)
 }
 
-/// The minute of the day where this machine stands.
-pub(super) fn minute() -> Minute {
-    let now = jiff::Zoned::now();
-    let (hour, minute) = (now.hour(), now.minute());
-    Minute::new(hour as u16, minute as u16).expect("a clock shows a time of day")
+/// As `volume`, of the zone that no section has.
+pub(super) fn plain_volume(config: &Config, id: ZoneId, hand: &Hand, now: Moment) -> Db {
+    let usual = config.audio.volume_music.level();
+    Db(usual.0 + hand.volume(id, &NEVER, now).unwrap_or(Db::UNITY).0)
 }
+
+/// The time where this machine stands.
+pub(super) fn now() -> Moment {
+    let now = jiff::Zoned::now();
+    let days = now.date().duration_since(EPOCH);
+    let (hour, minute) = (now.hour(), now.minute());
+    Moment {
+        day: (days.as_hours() / 24) as i32,
+        minute: Minute::new(hour as u16, minute as u16).expect("a clock shows a time of day"),
+    }
+}
+
+/// The timetable of a zone without one.
+const NEVER: Timetable<()> = Timetable::empty();
+
+/// Where days are counted from.
+const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
+
+#[cfg(test)]
+#[path = "jukebox_tests.rs"]
+mod tests;

@@ -17,6 +17,7 @@ use crate::daemon::args::Args;
 use crate::daemon::zones::{Tuned, Zones};
 use crate::daemon::{bells, exit, jukebox, klaxon, library, logging, players, settings};
 use crate::mix::{self, Console, Event};
+use crate::music::Hand;
 use crate::output;
 
 pub(super) fn dump_defaults() -> ExitCode {
@@ -92,7 +93,8 @@ fn play_klaxon(config: &Config) -> anyhow::Result<()> {
     let pcm = klaxon::load(config)?.context("no file to play")?;
     let zones = Zones::new(config);
     let (mut console, engine) = mix::engine(settings::engine(config, &zones));
-    Tuned::default().follow(config, &zones, jukebox::minute(), &mut console);
+    let (hand, now) = (Hand::default(), jukebox::now());
+    Tuned::default().follow(config, &zones, &hand, now, &mut console);
     let (events_tx, mut events) = unbounded_channel();
     let output = output::spawn(settings::output(config, &zones), engine, events_tx)?;
     let started = Instant::now();

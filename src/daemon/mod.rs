@@ -9,11 +9,13 @@ pub mod args;
 pub mod call;
 
 mod bells;
+mod by_hand;
 mod chance;
 mod cues;
 mod door;
 mod exit;
 mod jukebox;
+mod keeper;
 mod klaxon;
 mod library;
 mod lives;

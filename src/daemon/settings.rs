@@ -17,8 +17,8 @@ use crate::daemon::{jukebox, legs, logging, players};
 use crate::dsp::{Curve, FLAT, FLAT_Q, Speech};
 use crate::media::{Repeat, Start};
 use crate::mix::{EngineSettings, Fitting, Treatment};
-use crate::music::Minute;
 use crate::output::record;
+use crate::music::{Hand, Moment};
 use crate::page::{Entry, Extent, Priority};
 use crate::sounds::Shape;
 use crate::{output, sip};
@@ -57,6 +57,7 @@ pub(super) fn policy(
         pages: config.pages.iter().map(rule).collect(),
         recorded: recorded(config, zones),
         players: players(config),
+        music: config.music.iter().map(|it| it.name.clone()).collect(),
     }
 }
 
@@ -208,22 +209,30 @@ impl Tuning {
     };
 }
 
-/// Of each zone, the nameless one included, at that minute of the day.
-pub(super) fn tunings(config: &Config, zones: &Zones, now: Minute) -> Vec<(ZoneId, Tuning)> {
+/// Of each zone, the nameless one included, at that time.
+pub(super) fn tunings(
+    config: &Config,
+    zones: &Zones,
+    hand: &Hand,
+    now: Moment,
+) -> Vec<(ZoneId, Tuning)> {
     if config.zones.is_empty() {
-        let plain = Tuning {
-            music: config.audio.volume_music.level(),
+        let plain = |id| Tuning {
+            music: jukebox::plain_volume(config, id, hand, now),
             ..Tuning::PLAIN
         };
-        return zones.all().iter().map(|id| (id, plain.clone())).collect();
+        return zones.all().iter().map(|id| (id, plain(id))).collect();
     }
-    let tuning = |zone: &config::Zone| Tuning {
+    let tuning = |id, zone: &config::Zone| Tuning {
         speech: zone.volume.level(),
         klaxon: zone.klaxon_volume.level(),
-        music: jukebox::volume(config, zone, now),
+        music: jukebox::volume(config, (id, zone), hand, now),
         fitting: fitting(zone),
     };
-    let of = |zone: &config::Zone| Some((zones.id(&zone.name)?, tuning(zone)));
+    let of = |zone: &config::Zone| {
+        let id = zones.id(&zone.name)?;
+        Some((id, tuning(id, zone)))
+    };
     config.zones.iter().filter_map(of).collect()
 }
 

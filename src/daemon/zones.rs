@@ -9,7 +9,7 @@ use crate::base::{ZoneId, ZoneSet};
 use crate::config::Config;
 use crate::daemon::settings::{Tuning, tunings};
 use crate::mix::Console;
-use crate::music::Minute;
+use crate::music::{Hand, Moment};
 
 /// The zones by number. Without any in the configuration there is one that has no name, and every
 /// output is its loudspeaker.
@@ -108,10 +108,11 @@ impl Tuned {
         &mut self,
         config: &Config,
         zones: &Zones,
-        now: Minute,
+        hand: &Hand,
+        now: Moment,
         console: &mut Console,
     ) {
-        let wanted = tunings(config, zones, now);
+        let wanted = tunings(config, zones, hand, now);
         let wanted: BTreeMap<ZoneId, Tuning> = wanted.into_iter().collect();
         for (&id, tuning) in &wanted {
             let told = self.0.remove(&id).unwrap_or(Tuning::PLAIN);

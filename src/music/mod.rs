@@ -3,11 +3,13 @@
 //! ```text
 //!  playlist ─► Order ─► (the disk: open, decode) ─► levelling ─► Joint ─► base::stereo ─► mix
 //!  Timetable: which source and how loud at this time of day      Backoff: when to try again
+//!  Hand: which source and how loud because somebody wants it so
 //! ```
 //!
 //! All of it are values: the files, streams and threads are in `sounds::music`.
 
 mod backoff;
+mod hand;
 mod joint;
 mod level;
 mod order;
@@ -15,6 +17,7 @@ mod playlist;
 mod timetable;
 
 pub use backoff::Backoff;
+pub use hand::{Demand, Hand, Moment};
 pub use joint::{Joint, gains};
 pub use level::{Levels, Loudness, REFERENCE, levelling};
 pub use order::Order;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::music::Moment;
+
 /// A minute of the day, 0 to 1439.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Minute(u16);
@@ -10,6 +12,11 @@ impl Minute {
     /// `None` unless it is a time from 00:00 to 23:59.
     pub fn new(hour: u16, minute: u16) -> Option<Self> {
         (hour < 24 && minute < 60).then_some(Self(hour * 60 + minute))
+    }
+
+    /// Minutes since midnight.
+    pub fn of_day(self) -> u16 {
+        self.0
     }
 }
 
@@ -38,7 +45,7 @@ impl<T> Timetable<T> {
     }
 
     /// Nothing at any time.
-    pub fn empty() -> Self {
+    pub const fn empty() -> Self {
         Self { steps: Vec::new() }
     }
 
@@ -47,6 +54,17 @@ impl<T> Timetable<T> {
     pub fn at(&self, now: Minute) -> Option<&T> {
         let begun = self.steps.iter().rev().find(|(at, _)| *at <= now);
         begun.or(self.steps.last()).map(|(_, value)| value)
+    }
+
+    /// Whether another value begins to hold after `from`, and at `to` at the latest.
+    pub fn steps_between(&self, from: Moment, to: Moment) -> bool {
+        let mut times = self.steps.iter().map(|(at, _)| *at);
+        match to.day.saturating_sub(from.day) {
+            ..0 => false,
+            0 => times.any(|at| at > from.minute && at <= to.minute),
+            1 => times.any(|at| at > from.minute || at <= to.minute),
+            2.. => !self.steps.is_empty(),
+        }
     }
 
     pub fn steps(&self) -> &[(Minute, T)] {

@@ -44,6 +44,8 @@ fn words(effect: &Effect) -> String {
             format!("music back{}", places(zones))
         }
         Effect::Duck { zones, to, .. } => format!("music {to}{}", places(zones)),
+        Effect::Music { .. } => "music by hand".to_owned(),
+        Effect::NextPiece { source } => format!("next piece of {source}"),
         Effect::Log(note) => note.text.clone(),
         Effect::Stopped => "stopped".to_owned(),
     }

@@ -38,6 +38,7 @@ pub(super) fn policy() -> Policy {
         recorded: ZoneSet::EMPTY,
         pages: Vec::new(),
         players: Vec::new(),
+        music: ["lounge", "radio"].map(str::to_owned).into(),
     }
 }
 

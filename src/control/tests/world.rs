@@ -71,6 +71,8 @@ impl World {
             | Input::RecordingFinished { .. }
             | Input::RecordingOver { .. }
             | Input::DiskChanged { .. }
+            | Input::Music { .. }
+            | Input::MusicByHand { .. }
             | Input::Cancel { .. }
             | Input::Measured { .. }
             | Input::Configure(_)
@@ -141,6 +143,7 @@ impl World {
                 self.is_cut &= !self.ducked.is_empty();
             }
             Effect::Duck { zones, .. } => self.ducked = self.ducked.union(zones),
+            Effect::Music { .. } | Effect::NextPiece { .. } => {}
             Effect::Log(note) => {
                 assert!(!note.text.contains(char::is_control), "{:?}", note.text);
             }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  config, .ics ─► files ─► Timetable ─┐
-//!  state-dir ◄──► keeper ──► Memory ───┼─► bells::Diary ─► due bells ─► Service ─► control::Core
+//!  state-dir ◄──► Keeper ──► Memory ───┼─► bells::Diary ─► due bells ─► Service ─► control::Core
 //!  wall clock, looked at each second ──┘
 //! ```
 //!
@@ -10,7 +10,6 @@
 //! own: a disk that hangs does not keep a bell from ringing.
 
 mod files;
-mod keeper;
 mod listing;
 mod ringing;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::files::{self, Chimes};
-use super::keeper::Keeper;
 use crate::base::Pcm;
 use crate::bells::{Diary, Event, Mark, Memory, Occurrence};
 use crate::config::{Config, Mistake};
+use crate::daemon::keeper::Keeper;
 
 /// The bells of a daemon, and what they sound like.
 pub(in crate::daemon) struct Ringing {
@@ -46,7 +46,8 @@ impl Ringing {
         let (keeper, memory) = if config.bells.is_empty() {
             (None, Memory::default())
         } else {
-            let (keeper, memory) = Keeper::open(file.clone());
+            let (keeper, text) = Keeper::open(file.clone(), WHAT);
+            let memory = text.map_or_else(Memory::default, |text| remembered(&text, &file));
             (Some(keeper), memory)
         };
         let kept = memory.clone();
@@ -75,7 +76,7 @@ impl Ringing {
         let timetable = files::timetable(config)?;
         self.chimes = files::chimes(config)?;
         if self.keeper.is_none() && !config.bells.is_empty() {
-            self.keeper = Some(Keeper::open(self.file.clone()).0);
+            self.keeper = Some(Keeper::open(self.file.clone(), WHAT).0);
         }
         self.diary.handle_timetable(timetable, now);
         self.tell_past(now);
@@ -136,7 +137,7 @@ impl Ringing {
     fn keep(&mut self) {
         let memory = self.diary.memory();
         if let Some(keeper) = self.keeper.as_ref().filter(|_| *memory != self.kept) {
-            keeper.keep(memory);
+            keeper.keep(memory.to_text());
             self.kept = memory.clone();
         }
     }
@@ -154,6 +155,13 @@ impl Ringing {
     }
 }
 
+fn remembered(text: &str, file: &Path) -> Memory {
+    Memory::parse(text).unwrap_or_else(|why| {
+        tracing::warn!("{} {why}; all bells begin now", file.display());
+        Memory::default()
+    })
+}
+
 fn told(it: &Occurrence, late: Duration) -> String {
     let mut text = it.local.strftime("%F %T").to_string();
     match it.mark {
@@ -167,6 +175,9 @@ fn told(it: &Occurrence, late: Duration) -> String {
     }
     text
 }
+
+/// What is kept here.
+const WHAT: &str = "bells are";
 
 /// Below this nobody looks at a clock.
 const WORTH_TELLING: Duration = Duration::from_secs(2);

@@ -53,6 +53,8 @@ impl Service {
                 self.console.remove_voice(call);
                 self.tell_heard(call);
             }
+            Effect::Music { hand } => self.set_by_hand(hand),
+            Effect::NextPiece { source } => self.next_piece(&source),
             Effect::Tell { call, cue } => self.tell(call, cue),
             Effect::Greet { call, sound } => self.greet(call, sound),
             Effect::Record {

@@ -31,6 +31,7 @@ use crate::base::{CallId, Db, Pcm, PlayId, SoundId, ZoneSet};
 use crate::config::{Config, Mistake};
 use crate::control::{Core, Input, Note, SoundState};
 use crate::daemon::bells::Ringing;
+use crate::daemon::by_hand::ByHand;
 use crate::daemon::door::Door;
 use crate::daemon::jukebox::{self, Jukebox};
 use crate::daemon::legs::Legs;
@@ -42,7 +43,7 @@ use crate::daemon::players::{Loaded, News, Players};
 use crate::daemon::zones::{Tuned, Zones};
 use crate::daemon::{klaxon, settings, words};
 use crate::mix::{self, Console, Ears, Listening};
-use crate::music::Minute;
+use crate::music::Moment;
 use crate::net::{self, Media};
 use crate::output::record::{self, Recorder};
 use crate::output::timer::Tap;
@@ -64,8 +65,9 @@ pub(super) struct Service {
     zones: Zones,
     tuned: Tuned,
     jukebox: Jukebox,
-    /// The minute of the day that music was last set for.
-    minute: Minute,
+    by_hand: ByHand,
+    /// The minute that music was last set for.
+    minute: Moment,
     /// Names of zones that no output carries, as they were last told.
     unheard: Vec<String>,
     ears: Ears,
@@ -181,6 +183,10 @@ impl Service {
         let (recorded_tx, recorded) = unbounded_channel();
         let recorder = Recorder::spawn(settings::recordings(&config), recorded_tx)?;
         let (news, music_news) = unbounded_channel();
+        let by_hand = ByHand::open(settings::state_file(&config, "music-by-hand"), &zones);
+        let before = Input::MusicByHand {
+            hand: by_hand.hand().clone(),
+        };
         let book = jukebox::book(settings::state_file(&config, "music-loudness"));
         let (handle, requests) = unbounded_channel();
         let (loaded_tx, loaded) = unbounded_channel();
@@ -192,14 +198,15 @@ impl Service {
         };
         let mut service = Self {
             core: Core::new(policy, now),
-            inputs: VecDeque::from([measured]),
+            inputs: VecDeque::from([measured, before]),
             endpoint,
             legs: Legs::new(settings::legs(&config), media, net_tx),
             wanted: BTreeMap::new(),
             zones,
             tuned: Tuned::default(),
             jukebox: Jukebox::new(book.clone(), news.clone()),
-            minute: jukebox::minute(),
+            by_hand,
+            minute: jukebox::now(),
             unheard: Vec::new(),
             ears: Ears::default(),
             listening: BTreeMap::new(),

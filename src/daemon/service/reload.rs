@@ -8,9 +8,9 @@ use crate::daemon::{klaxon, settings};
 impl Service {
     /// Tells the engine what is different about the zones since it was last told.
     pub(super) fn tune_zones(&mut self) {
-        let (config, zones) = (&self.config, &self.zones);
+        let (config, zones, hand) = (&self.config, &self.zones, self.by_hand.hand());
         self.tuned
-            .follow(config, zones, self.minute, &mut self.console);
+            .follow(config, zones, hand, self.minute, &mut self.console);
     }
 
     /// Zones that stay keep their number, and with it whoever is heard there.

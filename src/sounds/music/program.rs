@@ -116,10 +116,11 @@ impl Program {
         self.stage.pour(ring);
     }
 
-    /// Leaves the piece that plays.
+    /// Leaves the piece that plays, or the station if there are others.
     pub(super) fn skip(&mut self) {
         self.stage.clear();
-        if let Some(Playing::File { .. }) = self.playing {
+        let is_one_of_many = self.order.as_ref().is_some_and(|order| order.len() > 1);
+        if matches!(self.playing, Some(Playing::File { .. })) || is_one_of_many {
             self.playing = None;
         }
     }

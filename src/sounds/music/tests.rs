@@ -228,6 +228,8 @@ fn a_playlist_plays_in_its_order_and_what_it_lacks_is_told() {
     let mut site = Site::new(from_path(list), None);
     let heard = site.hear(40_000);
     assert_eq!((heard[19_999], heard[20_000]), ([0.1; 2], [0.2; 2]));
+    // It is told once it has been poured, and may be heard before.
+    site.wait_for(|event| matches!(event, Event::Skipped { .. }));
     let skipped = skipped(site.told());
     assert!(skipped[0].1.contains("does not exist"), "{skipped:?}");
 }

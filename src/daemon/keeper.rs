@@ -1,12 +1,10 @@
-//! How does the memory of bells outlive the program?
+//! How does what must be remembered outlive the program?
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-
-use crate::bells::Memory;
 
 /// A file that is always whole: the old text or the new one.
 pub(super) struct Keeper {
@@ -15,28 +13,28 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Reads what an earlier run has left, and keeps what comes.
-    pub(super) fn open(path: PathBuf) -> (Self, Memory) {
-        let memory = read(&path);
+    /// Reads what an earlier run has left, and keeps what comes. `what` begins the sentence when
+    /// it is not remembered, such as `bells are`.
+    pub(super) fn open(path: PathBuf, what: &'static str) -> (Self, Option<String>) {
+        let text = read(&path, what);
         let (texts, received) = channel();
-        let name = "bells".to_owned();
         let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || keep(&path, &received));
+            .name("keeper".to_owned())
+            .spawn(move || keep(&path, what, &received));
         if let Err(why) = &thread {
-            tracing::warn!("bells are not remembered over a restart: {why}");
+            tracing::warn!("{what} not remembered over a restart: {why}");
         }
         let keeper = Self {
             texts: Some(texts),
             thread: thread.ok(),
         };
-        (keeper, memory)
+        (keeper, text)
     }
 
-    /// Has the memory written, soon.
-    pub(super) fn keep(&self, memory: &Memory) {
+    /// Has the text written in place of the one before, soon.
+    pub(super) fn keep(&self, text: String) {
         if let Some(texts) = &self.texts {
-            texts.send(memory.to_text()).ok();
+            texts.send(text).ok();
         }
     }
 }
@@ -51,22 +49,19 @@ impl Drop for Keeper {
     }
 }
 
-fn read(path: &Path) -> Memory {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Memory::default(),
+fn read(path: &Path, what: &str) -> Option<String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => None,
         Err(why) => {
-            tracing::warn!("{}: {why}; all bells begin now", path.display());
-            return Memory::default();
+            let path = path.display();
+            tracing::warn!("{what} not remembered from before: {path}: {why}");
+            None
         }
-    };
-    Memory::parse(&text).unwrap_or_else(|why| {
-        tracing::warn!("{} {why}; all bells begin now", path.display());
-        Memory::default()
-    })
+    }
 }
 
-fn keep(path: &Path, texts: &Receiver<String>) {
+fn keep(path: &Path, what: &str, texts: &Receiver<String>) {
     let mut was_told = false;
     while let Ok(text) = texts.recv() {
         // Only the newest counts.
@@ -77,7 +72,7 @@ fn keep(path: &Path, texts: &Receiver<String>) {
                 was_told = true;
                 let path = path.display();
                 tracing::warn!(
-                    "bells are not remembered over a restart: {path}: {why}; \
+                    "{what} not remembered over a restart: {path}: {why}; \
                      write state-dir = FOLDER that this user may write to"
                 );
             }
