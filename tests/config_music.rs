@@ -101,8 +101,20 @@ fn what_is_written_out_reads_the_same_again() {
 fn every_mistake_has_its_line_and_its_remedy() {
     let rows = [
         (
-            "[music:a]\njack-client = mpd\n",
-            "1: [music:a]: has nothing to play yet: jack-client",
+            "[music:a]\njack-client = mpd\nin-pages = pause\n",
+            "3: [music:a] in-pages = pause: cannot be: a player in JACK",
+        ),
+        (
+            "[music:a]\njack-client = (\n",
+            "2: [music:a] jack-client = (:",
+        ),
+        (
+            "[music:b]\npath = x\nfallback = a\n[music:a]\njack-client = mpd\n",
+            "3: [music:b] fallback = a: is music of JACK",
+        ),
+        (
+            "[moh:x]\nextensions = 1\nsource = music:a\n[music:a]\njack-client = mpd\n",
+            "3: [moh:x] source = music:a: is music of JACK",
         ),
         ("[music:]\npath = x\n", "1: [music:]: needs a name"),
         ("[music:off]\npath = x\n", "1: [music:off]: needs a name"),
@@ -112,7 +124,7 @@ fn every_mistake_has_its_line_and_its_remedy() {
         ),
         (
             "[music:a]\npath = x\nurl = http://y\n",
-            "1: [music:a]: has a path and a url",
+            "1: [music:a]: has more than one of path, url and jack-client",
         ),
         (
             "[music:a]\nurl = ftp://y\n",

@@ -52,6 +52,7 @@ impl Bench {
                     routes,
                     described,
                     unheard,
+                    ..
                 } = event
                 {
                     self.console.route(routes).unwrap();

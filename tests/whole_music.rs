@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::daemon::{Conf, Daemon};
 use common::folder::Folder;
-use common::jack_client::{Recorder, Recording};
+use common::jack_client::{Music, Recorder, Recording};
 use common::jackd::Jackd;
 use common::measure;
 use common::signal::{self, Dice};
@@ -148,4 +148,70 @@ fn music_that_pauses_in_a_page_goes_on_with_its_next_sample() {
         let expected = later - at - silent;
         assert!(gone.abs_diff(expected) < 200, "{gone} {expected}");
     });
+}
+
+/// The amplitude of a tone on a speaker from one moment to another, by the middle one of short
+/// windows, which a cycle that the server skips does not spoil.
+fn tone(heard: &Heard, speaker: usize, hz: f32, (from, to): (usize, usize)) -> f32 {
+    let part = &heard.recording.speakers[speaker][from..to];
+    measure::median(&measure::level_over_time(
+        part,
+        RATE,
+        hz,
+        RATE as usize / 20,
+    ))
+}
+
+#[test]
+fn a_player_of_jack_is_music_of_its_zones_alone_and_is_ducked_like_any() {
+    let jackd = Jackd::wide(RATE, 1_024, 4);
+    let conf = Conf::jack(&jackd).more(
+        "[music:mpd]\njack-client = ^mpd\\.hall:\n[zone:hall]\noutputs = playback_[12]\n\
+         music = mpd\n[zone:yard]\noutputs = playback_3\n",
+    );
+    let daemon = Daemon::start(&conf);
+    let log = &daemon.process;
+    log.wait_for("music mpd: silent: no JACK port gives sound", LIMIT);
+    let player = || Music::start(&jackd, "mpd.hall", [1_000.0, 3_000.0], 0.2, true);
+    let music = player();
+    log.wait_for("music mpd: plays mpd.hall:left, mpd.hall:right", LIMIT);
+    let n_attempts = (0..ATTEMPTS).find_map(|_| page(&jackd, &daemon));
+    let heard = n_attempts.expect("the graph is whole in one of them");
+    let before = (
+        heard.frame(heard.page_at, -900),
+        heard.frame(heard.page_at, -100),
+    );
+    let during = (
+        heard.frame(heard.page_at, 500),
+        heard.frame(heard.over_at, -100),
+    );
+    let end = heard.recording.left.len();
+    let after = (end - RATE as usize / 2, end);
+    // Left and right, each of its own, and nothing by the way that the player took itself.
+    for (speaker, hz, other) in [(0, 1_000.0, 3_000.0), (1, 3_000.0, 1_000.0)] {
+        for (span, wanted) in [(before, 0.2), (during, 0.02), (after, 0.2)] {
+            let level = tone(&heard, speaker, hz, span);
+            assert!(
+                (0.9..1.1).contains(&(level / wanted)),
+                "{speaker}: {level} {wanted}"
+            );
+        }
+        assert!(tone(&heard, speaker, other, before) < 1e-3);
+    }
+    assert!(
+        measure::rms(&heard.recording.speakers[2]) < 1e-4,
+        "the yard has none"
+    );
+    music.stop();
+    let told = |text: &str| daemon.process.log().matches(text).count();
+    let wait = |text: &str| {
+        let began = Instant::now();
+        while told(text) < 2 {
+            assert!(began.elapsed() < LIMIT, "{text}: {}", daemon.process.log());
+            pause(20);
+        }
+    };
+    wait("music mpd: silent");
+    let _music = player();
+    wait("music mpd: plays mpd.hall:left, mpd.hall:right");
 }

@@ -7,6 +7,7 @@ use crate::base::Db;
 use crate::config::keys;
 use crate::config::load::Loading;
 use crate::config::model::{Config, Volume};
+use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
 
 /// A source that zones can play.
@@ -14,10 +15,12 @@ use crate::config::place::{Mistake, Place, Remark};
 pub struct Music {
     /// NAME of `[music:NAME]`; without blanks and commas, and never `off`.
     pub name: String,
-    /// A file, a folder or a playlist. Either this or `url` is set.
+    /// A file, a folder or a playlist. One of this, `url` and `jack_client` is set.
     pub path: Option<PathBuf>,
     /// A stream, or a playlist that names one.
     pub url: Option<String>,
+    /// The ports of players in the JACK graph.
+    pub jack_client: Option<Pattern>,
     /// Another order in each round.
     pub shuffle: bool,
     /// The level of this source, beside those of zones and of `[audio]`.
@@ -54,6 +57,7 @@ impl Music {
             name: name.to_owned(),
             path: None,
             url: None,
+            jack_client: None,
             shuffle: false,
             volume: Volume::Untouched,
             crossfade: Duration::ZERO,
@@ -83,29 +87,27 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
         let n_mistakes = loading.mistakes.len();
         let music = music(loading, &section, config);
         let is_right = loading.mistakes.len() == n_mistakes;
-        let text = match (&music.path, &music.url) {
+        let n_sources = usize::from(music.path.is_some())
+            + usize::from(music.url.is_some())
+            + usize::from(music.jack_client.is_some());
+        let text = match n_sources {
             _ if !is_name(&music.name) => {
                 "needs a name after the colon, without blanks and commas, and not \"off\", which \
                  stands for none; write e.g. [music:lounge]"
                     .to_owned()
             }
-            (None, None) if loading.layers.find(&section, &["jack-client"]).is_some() => {
-                "has nothing to play yet: jack-client is not supported here; write \
-                 jack-music-client-name and jack-music-links in [audio]"
+            0 if is_right => {
+                "has nothing to play; write path = FILE, FOLDER or PLAYLIST, url = STREAM, or \
+                 jack-client = PATTERN"
                     .to_owned()
             }
-            (None, None) if is_right => {
-                "has nothing to play; write path = FILE, FOLDER or PLAYLIST, or url = STREAM"
-                    .to_owned()
-            }
-            (Some(_), Some(_)) => {
-                "has a path and a url; write one of them, and a section of its own for the other"
-                    .to_owned()
-            }
+            2.. => "has more than one of path, url and jack-client; write one of them, and a \
+                    section of its own for each other"
+                .to_owned(),
             _ if config.music.len() >= MOST => {
                 format!("is one too many; there is room for {MOST}")
             }
-            (Some(_), None) | (None, Some(_) | None) => {
+            0 | 1 => {
                 config.music.push(music);
                 continue;
             }
@@ -117,9 +119,22 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
 /// Finds names of sources that are not there; for when all sections are read.
 pub(super) fn check(loading: &mut Loading, config: &Config) {
     for music in &config.music {
+        if music.jack_client.is_some() && music.in_pages == InPages::Pause {
+            let text = "cannot be: a player in JACK does not stand still; write in-pages = duck";
+            loading
+                .mistakes
+                .push(config.mistake(&music.section(), "in-pages", text));
+        }
         if let Some(fallback) = &music.fallback {
             let section = music.section();
-            if !is_known(config, fallback) {
+            let other = config.music.iter().find(|music| music.name == *fallback);
+            if other.is_some_and(|music| music.jack_client.is_some()) {
+                let text = "is music of JACK, which cannot be a fallback; name a source with path \
+                            or url";
+                loading
+                    .mistakes
+                    .push(config.mistake(&section, "fallback", text));
+            } else if !is_known(config, fallback) {
                 loading
                     .mistakes
                     .push(config.mistake(&section, "fallback", unknown(fallback)));

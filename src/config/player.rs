@@ -182,6 +182,11 @@ fn unfit(player: &Player, config: &Config) -> Option<Mistake> {
              it heard by [moh:NAME]"
                 .to_owned(),
         ),
+        PlayerKind::Hold if is_of_jack(name, config) => (
+            player.kind.source_key(),
+            "is music of JACK, which only loudspeakers can play; name a source with path or url"
+                .to_owned(),
+        ),
         PlayerKind::Hold if player.from_beginning => (
             "start",
             "cannot be: the music goes on for all who hear it; write start = joined, or name the \
@@ -191,6 +196,11 @@ fn unfit(player: &Player, config: &Config) -> Option<Mistake> {
         PlayerKind::Hold => return None,
     };
     Some(config.mistake(&player.section(), key, text))
+}
+
+fn is_of_jack(name: &str, config: &Config) -> bool {
+    let music = config.music.iter().find(|music| music.name == name);
+    music.is_some_and(|music| music.jack_client.is_some())
 }
 
 /// A number that two have, or one and a page: told at the second, with the place of the first.

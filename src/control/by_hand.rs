@@ -61,7 +61,7 @@ impl Core {
             return Err(format!("there is no music \"{source}\""));
         }
         if let Demand::Volume { to, .. } = demand
-            && !(to.0 <= LOUDEST.0)
+            && (to.0.is_nan() || to.0 > LOUDEST.0)
         {
             return Err(format!("{to} is too loud"));
         }

@@ -30,12 +30,26 @@ pub(super) struct Jukebox {
 }
 
 struct Running {
-    settings: Settings,
+    name: String,
     tuning: Tuning,
-    player: Player,
-    /// Of the ring that the engine has.
-    rate: Option<SampleRate>,
+    origin: Origin,
 }
+
+enum Origin {
+    /// Files and stations.
+    Played {
+        settings: Settings,
+        player: Player,
+        /// Of the ring that the engine has.
+        rate: Option<SampleRate>,
+    },
+    /// Players of the JACK graph.
+    Jack,
+}
+
+/// The engine's inputs of each source that is there in the JACK graph, with their ports; of
+/// functions that take an option of it, `None` is a graph that was not looked at yet.
+pub(super) type JackSources = BTreeMap<String, Vec<(usize, String)>>;
 
 impl Jukebox {
     /// Nothing plays yet. What is learnt of the loudness of files is written into `book`.
@@ -53,18 +67,20 @@ impl Jukebox {
         &mut self,
         config: &Config,
         zones: &Zones,
-        hand: &Hand,
-        now: Moment,
+        (hand, now): (&Hand, Moment),
+        jack: Option<&JackSources>,
         console: &mut Console,
     ) -> Vec<String> {
         let gone = self.end_what_changed(config, console);
         let wanted = wanted(config, zones, hand, now);
-        let usual = wanted.usual.and_then(|name| self.started(config, name));
+        let usual = wanted.usual.and_then(|it| self.started(config, it, jack));
         let mut tuned = BTreeMap::new();
         for (zone, music) in wanted.zones {
-            tuned.insert(zone, music.and_then(|name| self.started(config, name)));
+            let music = music.and_then(|name| self.started(config, name, jack));
+            tuned.insert(zone, music);
         }
         self.hand_rings(console);
+        console.set_inputs(self.inputs(jack));
         console.tune(tuned, usual);
         gone
     }
@@ -72,26 +88,32 @@ impl Jukebox {
     /// A source goes on with its next piece, if it plays.
     pub(super) fn next_piece(&self, source: &str) {
         let mut running = self.running.values();
-        if let Some(running) = running.find(|running| running.settings.name == source) {
-            running.player.skip();
+        let named = running.find(|running| running.name == source);
+        if let Some(Origin::Played { player, .. }) = named.map(|running| &running.origin) {
+            player.skip();
         }
     }
 
     /// The engine has given a source's ring back: it gets another one.
     pub(super) fn lost(&mut self, music: MusicId) {
-        if let Some(running) = self.running.get_mut(&music) {
-            running.rate = None;
+        let running = self.running.get_mut(&music);
+        if let Some(Origin::Played { rate, .. }) = running.map(|running| &mut running.origin) {
+            *rate = None;
         }
     }
 
     fn end_what_changed(&mut self, config: &Config, console: &mut Console) -> Vec<String> {
         let mut gone = Vec::new();
         self.running.retain(|&id, running| {
-            let name = &running.settings.name;
+            let name = &running.name;
             let wanted = config.music.iter().find(|music| music.name == *name);
-            if let Some(music) = wanted
-                && settings(config, music) == running.settings
-            {
+            let is_same = |music: &&config::Music| match &running.origin {
+                Origin::Played { settings: old, .. } => {
+                    music.jack_client.is_none() && settings(config, music) == *old
+                }
+                Origin::Jack => music.jack_client.is_some(),
+            };
+            if let Some(music) = wanted.filter(is_same) {
                 running.tuning = tuning(music);
                 console.set_tuning(id, running.tuning);
                 return true;
@@ -103,46 +125,87 @@ impl Jukebox {
         gone
     }
 
-    /// The number of a source, which is started if it was not.
-    fn started(&mut self, config: &Config, name: &str) -> Option<MusicId> {
+    /// The number of a source, which is started if it was not; of its fallback, if it is of JACK
+    /// and not there.
+    fn started(
+        &mut self,
+        config: &Config,
+        name: &str,
+        jack: Option<&JackSources>,
+    ) -> Option<MusicId> {
+        let music = config.music.iter().find(|music| music.name == name)?;
+        if music.jack_client.is_some()
+            && jack.is_some_and(|jack| !jack.contains_key(name))
+            && let Some(fallback) = &music.fallback
+        {
+            return self.started(config, fallback, jack);
+        }
         let mut running = self.running.iter();
-        let known = running.find(|(_, running)| running.settings.name == name);
+        let known = running.find(|(_, running)| running.name == name);
         if let Some((id, _)) = known {
             return Some(*id);
         }
-        let music = config.music.iter().find(|music| music.name == name)?;
         let id = (0..)
             .map(MusicId)
             .find(|id| !self.running.contains_key(id))?;
-        let settings = settings(config, music);
-        let (news, name) = (self.news.clone(), music.name.clone());
-        let tell = move |event| {
-            // A daemon that has ended does not hear it.
-            news.send((name.clone(), event)).ok();
+        let origin = match music.jack_client {
+            Some(_) => Origin::Jack,
+            None => self.spawned(settings(config, music))?,
         };
-        let player = Player::spawn(settings.clone(), self.book.clone(), chance::number(), tell);
-        let player = player.map_err(|why| tracing::error!("music {}: {why}", music.name));
         let running = Running {
-            settings,
+            name: name.to_owned(),
             tuning: tuning(music),
-            player: player.ok()?,
-            rate: None,
+            origin,
         };
         self.running.insert(id, running);
         Some(id)
     }
 
+    fn spawned(&self, settings: Settings) -> Option<Origin> {
+        let (news, name) = (self.news.clone(), settings.name.clone());
+        let tell = move |event| {
+            // A daemon that has ended does not hear it.
+            news.send((name.clone(), event)).ok();
+        };
+        let player = Player::spawn(settings.clone(), self.book.clone(), chance::number(), tell);
+        let player = player.map_err(|why| tracing::error!("music {}: {why}", settings.name));
+        Some(Origin::Played {
+            player: player.ok()?,
+            settings,
+            rate: None,
+        })
+    }
+
+    /// The engine's inputs of the sources that are of JACK; none of one that is not there.
+    fn inputs(&self, jack: Option<&JackSources>) -> BTreeMap<MusicId, Vec<usize>> {
+        let of = |name: &str| {
+            jack.and_then(|it| it.get(name))
+                .map_or(&[][..], Vec::as_slice)
+        };
+        let of_jack = |(id, running): (&MusicId, &Running)| match running.origin {
+            Origin::Jack => {
+                let inputs = of(&running.name).iter().map(|(input, _)| *input);
+                Some((*id, inputs.collect()))
+            }
+            Origin::Played { .. } => None,
+        };
+        self.running.iter().filter_map(of_jack).collect()
+    }
+
     fn hand_rings(&mut self, console: &mut Console) {
-        let rate = console.vitals().rate();
+        let wanted = console.vitals().rate();
         for (&id, running) in &mut self.running {
-            if running.rate == Some(rate) {
+            let Origin::Played { player, rate, .. } = &mut running.origin else {
+                console.set_tuning(id, running.tuning);
+                continue;
+            };
+            if *rate == Some(wanted) {
                 continue;
             }
-            let ring = running.player.ring(rate);
-            match console.add_music(id, ring, running.tuning) {
-                Ok(()) => running.rate = Some(rate),
+            match console.add_music(id, player.ring(wanted), running.tuning) {
+                Ok(()) => *rate = Some(wanted),
                 Err(refusal) => {
-                    tracing::error!("music {} is not heard: {refusal}", running.settings.name);
+                    tracing::error!("music {} is not heard: {refusal}", running.name);
                 }
             }
         }

@@ -80,7 +80,9 @@ impl Site {
         let mut rings = Vec::new();
         for (source, id) in ["lounge", "radio"].into_iter().zip(0..) {
             let (tx, rx) = stereo(RATE, 8_000);
-            console.add_music(MusicId(id), rx, Tuning::default()).unwrap();
+            console
+                .add_music(MusicId(id), rx, Tuning::default())
+                .unwrap();
             rings.push((source, tx));
         }
         Self {
@@ -97,14 +99,17 @@ impl Site {
     /// What is heard in the zones half a second after that time came, by source and gain.
     fn at(&mut self, hand: &Hand, now: Moment) -> [f32; 2] {
         let (config, zones) = (&self.config, &self.zones);
-        self.tuned.follow(config, zones, hand, now, &mut self.console);
+        self.tuned
+            .follow(config, zones, hand, now, &mut self.console);
         let wanted = wanted(config, zones, hand, now);
         let number = |name: &str| {
             let at = self.rings.iter().position(|(source, _)| *source == name);
             MusicId(at.unwrap() as u16)
         };
         let tuned = wanted.zones.iter();
-        let tuned = tuned.map(|(zone, music)| (*zone, music.map(number))).collect();
+        let tuned = tuned
+            .map(|(zone, music)| (*zone, music.map(number)))
+            .collect();
         let usual = wanted.usual.map(number);
         self.console.tune(tuned, usual);
         self.run();
@@ -168,17 +173,56 @@ fn what_is_set_by_hand_is_heard_until_its_hour_and_the_rest_goes_on() {
     let (radio, lounge) = (level("radio"), level("lounge"));
     let steps = [
         (12, 0, None, [radio, lounge * SOFT]),
-        (12, 1, Some(Demand::Pause { zones: canteen.into() }), [0.0, lounge * SOFT]),
-        (12, 2, Some(Demand::Volume { zones: hall.into(), to: Db(0.0) }), [0.0, lounge]),
-        (12, 3, Some(Demand::Resume { zones: canteen.into() }), [radio, lounge]),
+        (
+            12,
+            1,
+            Some(Demand::Pause {
+                zones: canteen.into(),
+            }),
+            [0.0, lounge * SOFT],
+        ),
+        (
+            12,
+            2,
+            Some(Demand::Volume {
+                zones: hall.into(),
+                to: Db(0.0),
+            }),
+            [0.0, lounge],
+        ),
+        (
+            12,
+            3,
+            Some(Demand::Resume {
+                zones: canteen.into(),
+            }),
+            [radio, lounge],
+        ),
         (
             12,
             4,
-            Some(Demand::Play { zones: canteen.into(), source: Some("lounge".into()) }),
+            Some(Demand::Play {
+                zones: canteen.into(),
+                source: Some("lounge".into()),
+            }),
             [lounge, lounge],
         ),
-        (12, 5, Some(Demand::PauseSource { source: "lounge".into() }), [0.0, 0.0]),
-        (12, 6, Some(Demand::ResumeSource { source: "lounge".into() }), [lounge, lounge]),
+        (
+            12,
+            5,
+            Some(Demand::PauseSource {
+                source: "lounge".into(),
+            }),
+            [0.0, 0.0],
+        ),
+        (
+            12,
+            6,
+            Some(Demand::ResumeSource {
+                source: "lounge".into(),
+            }),
+            [lounge, lounge],
+        ),
         // The timetables go on: the canteen's at 14:00, the volume of the hall at 22:00.
         (13, 59, None, [lounge, lounge]),
         (14, 0, None, [0.0, lounge]),
@@ -193,7 +237,10 @@ fn what_is_set_by_hand_is_heard_until_its_hour_and_the_rest_goes_on() {
         assert_heard(site.at(&hand, now), expected, now);
         // A restart changes nothing.
         let text = hand.to_text(|id| site.zones.name(id));
-        assert_eq!(Hand::parse(&text, |name| site.zones.id(name)), Ok(hand.clone()));
+        assert_eq!(
+            Hand::parse(&text, |name| site.zones.id(name)),
+            Ok(hand.clone())
+        );
     }
 }
 
@@ -202,16 +249,30 @@ fn after_a_page_it_is_as_it_was_and_where_nothing_played_nothing_plays() {
     let mut site = Site::new();
     let mut hand = Hand::default();
     let [canteen, hall] = ["canteen", "hall"].map(|name| site.zones.id(name).unwrap());
-    let (now, both) = (moment(1, 12, 0), [canteen, hall].into_iter().collect::<ZoneSet>());
+    let (now, both) = (
+        moment(1, 12, 0),
+        [canteen, hall].into_iter().collect::<ZoneSet>(),
+    );
     let ramp = std::time::Duration::from_millis(50);
     let lounge = level("lounge") * SOFT;
-    hand.set(&Demand::Pause { zones: canteen.into() }, now);
+    hand.set(
+        &Demand::Pause {
+            zones: canteen.into(),
+        },
+        now,
+    );
     assert_heard(site.at(&hand, now), [0.0, lounge], now);
     let before = site.taken();
     site.console.duck(both, Db(-20.0), ramp);
     assert_heard(site.at(&hand, now), [0.0, lounge * 0.1], now);
     // Somebody turns it during the page: heard as softly, and whole afterwards.
-    hand.set(&Demand::Volume { zones: hall.into(), to: Db(0.0) }, now);
+    hand.set(
+        &Demand::Volume {
+            zones: hall.into(),
+            to: Db(0.0),
+        },
+        now,
+    );
     assert_heard(site.at(&hand, now), [0.0, level("lounge") * 0.1], now);
     site.console.duck(both, Db::UNITY, ramp);
     assert_heard(site.at(&hand, now), [0.0, level("lounge")], now);
@@ -222,14 +283,29 @@ fn after_a_page_it_is_as_it_was_and_where_nothing_played_nothing_plays() {
 
 #[test]
 fn without_zones_the_one_that_there_is_can_be_set_too() {
-    let loaded = read_texts([(Path::new("x"), SITE.split("[zone").next().unwrap().as_bytes())], &[]);
+    let loaded = read_texts(
+        [(
+            Path::new("x"),
+            SITE.split("[zone").next().unwrap().as_bytes(),
+        )],
+        &[],
+    );
     let config = loaded.config.unwrap();
     let zones = Zones::new(&config);
     let (mut hand, now) = (Hand::default(), moment(1, 12, 0));
     assert_eq!(wanted(&config, &zones, &hand, now).usual, Some("lounge"));
     assert!(wanted(&config, &zones, &hand, now).zones.is_empty());
     hand.set(&Demand::Pause { zones: zones.all() }, now);
-    hand.set(&Demand::Volume { zones: zones.all(), to: Db(-9.0) }, now);
-    assert_eq!(wanted(&config, &zones, &hand, now).zones, [(ZoneId(0), None)]);
+    hand.set(
+        &Demand::Volume {
+            zones: zones.all(),
+            to: Db(-9.0),
+        },
+        now,
+    );
+    assert_eq!(
+        wanted(&config, &zones, &hand, now).zones,
+        [(ZoneId(0), None)]
+    );
     assert_eq!(plain_volume(&config, ZoneId(0), &hand, now), Db(-9.0));
 }

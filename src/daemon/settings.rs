@@ -425,6 +425,7 @@ pub(super) fn output(config: &Config, zones: &Zones) -> output::Settings {
                 .map(|ports| ports.regex().clone()),
             music_client: jack.music_client.regex().clone(),
             music_links: jack.music_links.iter().map(link).collect(),
+            clients: config.music.iter().filter_map(jack_client).collect(),
         },
         device: audio.device.as_ref().map(device),
         sample_rate: audio.sample_rate,
@@ -435,6 +436,12 @@ pub(super) fn output(config: &Config, zones: &Zones) -> output::Settings {
             .filter_map(|zone| output_zone(zone, zones))
             .collect(),
     }
+}
+
+fn jack_client(music: &config::Music) -> Option<output::JackClient> {
+    let ports = music.jack_client.as_ref()?.regex().clone();
+    let music = music.name.clone();
+    Some(output::JackClient { music, ports })
 }
 
 /// `None` for a zone that there is no room for.

@@ -218,6 +218,29 @@ pub(super) fn music(name: String, event: Event) -> Option<Input> {
     })
 }
 
+/// Whether the ports of a source are in the JACK graph, and what plays if they are not.
+pub(super) fn music_of_jack(
+    name: &str,
+    pattern: &str,
+    found: Option<&Vec<(usize, String)>>,
+    instead: Option<&str>,
+) -> Input {
+    let missing = || format!("no JACK port gives sound that matches \"{pattern}\"");
+    let text = match (found, instead) {
+        (Some(ports), _) => {
+            let ports: Vec<&str> = ports.iter().map(|(_, port)| port.as_str()).collect();
+            format!("plays {}", ports.join(", "))
+        }
+        (None, Some(instead)) => format!("{instead} plays instead: {}", missing()),
+        (None, None) => format!("silent: {}", missing()),
+    };
+    Input::MusicChanged {
+        name: name.to_owned(),
+        ok: found.is_some(),
+        text,
+    }
+}
+
 /// What one who listened was sent, and sent, in one line.
 pub(super) fn listened(
     sent: &SenderReport,

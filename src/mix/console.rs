@@ -200,6 +200,15 @@ impl Console {
         }
     }
 
+    /// Says which of the clock's inputs bring sources of music that have no ring, the left side
+    /// first, by a crossfade of 20 ms. A source without any is silent.
+    pub fn set_inputs(&mut self, inputs: BTreeMap<MusicId, Vec<usize>>) {
+        if inputs != self.tunings.inputs {
+            self.tunings.inputs = inputs;
+            self.route_again();
+        }
+    }
+
     fn route_again(&mut self) {
         // The routes were accepted before, and sources beyond the limit never get this far.
         if let Ok(table) = Table::new(&self.routes, &self.tapped, &self.tunings, &self.limits) {

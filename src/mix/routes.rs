@@ -58,7 +58,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn new(output: usize, routes: &Routes, tuned: Option<(usize, f32)>) -> Self {
+    fn new(output: usize, routes: &Routes, tuned: Vec<(usize, f32)>) -> Self {
         let route = &routes.outputs[output];
         let mut others = routes.outputs.iter();
         let first = others.position(|other| other.zones == route.zones);
@@ -79,7 +79,7 @@ impl Row {
         }
     }
 
-    fn of_tap(output: usize, tap: &Tap, routes: &Routes, tuned: Option<(usize, f32)>) -> Self {
+    fn of_tap(output: usize, tap: &Tap, routes: &Routes, tuned: Vec<(usize, f32)>) -> Self {
         Self {
             set: tap.zones,
             leader: output,
@@ -141,26 +141,29 @@ impl Table {
         }
         wanted.resize(limits.n_inputs + N_SIDES * limits.n_music, false);
         let mut audiences = vec![vec![]; limits.n_music];
-        let mut input = |zones: ZoneSet, (music, side, gain): (usize, usize, f32)| {
+        let mut inputs = |zones: ZoneSet, tuned: Option<(usize, usize, f32)>| {
+            let Some(tuned) = tuned else {
+                return Vec::new();
+            };
+            let music = tuned.0;
             if tunings.rests(music) && !audiences[music].contains(&zones) {
                 audiences[music].push(zones);
             }
-            let input = limits.n_inputs + N_SIDES * music + side;
-            wanted[input] = true;
-            (input, gain)
+            let links = tunings.links(tuned, limits.n_inputs);
+            links.iter().for_each(|(input, _)| wanted[*input] = true);
+            links
         };
         let outputs = 0..routes.outputs.len();
         let mut rows: Vec<Row> = outputs
             .map(|output| {
                 let tuned = tunings.at(output, routes);
-                let tuned = tuned.map(|tuned| input(routes.outputs[output].zones, tuned));
-                Row::new(output, routes, tuned)
+                Row::new(output, routes, inputs(routes.outputs[output].zones, tuned))
             })
             .collect();
         for (&tap, at) in tapped {
             let output = limits.n_outputs + tap;
             rows.extend((rows.len()..output).map(Row::empty));
-            let tuned = tunings.at_tap(at).map(|tuned| input(at.zones, tuned));
+            let tuned = inputs(at.zones, tunings.at_tap(at));
             rows.push(Row::of_tap(output, at, routes, tuned));
         }
         Ok(Self {

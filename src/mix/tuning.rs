@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::{Db, MusicId, ZoneId, ZoneSet};
 use crate::mix::routes::Routes;
 use crate::mix::tap::{Tap, TapMusic};
+use crate::mix::tune::N_SIDES;
 
 /// How one source of music is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +38,8 @@ pub(super) struct Tunings {
     pub(super) zones: BTreeMap<ZoneId, Option<MusicId>>,
     /// What the others hear.
     pub(super) usual: Option<MusicId>,
+    /// The inputs of sources that the clock brings, the left side first.
+    pub(super) inputs: BTreeMap<MusicId, Vec<usize>>,
 }
 
 const LEFT: usize = 0;
@@ -48,6 +51,27 @@ impl Tunings {
     pub(super) fn rests(&self, music: usize) -> bool {
         let source = self.sources.get(&MusicId(music as u16));
         source.is_some_and(|tuning| tuning.rests_in_pages)
+    }
+
+    /// What is summed for one side of a source, input and gain; beyond the `n_inputs` of the clock
+    /// are those of sources that come by rings.
+    pub(super) fn links(
+        &self,
+        (music, side, gain): (usize, usize, f32),
+        n_inputs: usize,
+    ) -> Vec<(usize, f32)> {
+        let Some(inputs) = self.inputs.get(&MusicId(music as u16)) else {
+            return vec![(n_inputs + N_SIDES * music + side, gain)];
+        };
+        let inputs: Vec<usize> = inputs.iter().copied().filter(|it| *it < n_inputs).collect();
+        match (side, &inputs[..]) {
+            (LEFT, [left, _, ..]) => vec![(*left, gain)],
+            (RIGHT, [_, right, ..]) => vec![(*right, gain)],
+            (_, all) => {
+                let share = gain / all.len().max(1) as f32;
+                all.iter().map(|input| (*input, share)).collect()
+            }
+        }
     }
 
     /// The source that an output plays, the side of it and its gain: as the first of its zones
@@ -131,6 +155,34 @@ mod tests {
         assert_eq!(sides(&tunings, &routes), expected);
         tunings.sources.get_mut(&MusicId(3)).unwrap().is_stereo = false;
         assert_eq!(sides(&tunings, &routes)[0], Some((3, BOTH)));
+    }
+
+    #[test]
+    fn a_source_that_the_clock_brings_is_its_inputs_and_without_any_silent() {
+        let mut tunings = Tunings::default();
+        assert_eq!(
+            tunings.links((1, RIGHT, 0.5), 8),
+            [(8 + N_SIDES + RIGHT, 0.5)]
+        );
+        type Row<'a> = (&'a [usize], usize, &'a [(usize, f32)]);
+        let rows: &[Row<'_>] = &[
+            (&[4, 2], LEFT, &[(4, 0.5)]),
+            (&[4, 2], RIGHT, &[(2, 0.5)]),
+            (&[4, 2], BOTH, &[(4, 0.25), (2, 0.25)]),
+            (&[4], LEFT, &[(4, 0.5)]),
+            (&[4], RIGHT, &[(4, 0.5)]),
+            (&[4], BOTH, &[(4, 0.5)]),
+            (&[], BOTH, &[]),
+            (&[99, 3], RIGHT, &[(3, 0.5)]),
+        ];
+        for (inputs, side, expected) in rows {
+            tunings.inputs.insert(MusicId(1), inputs.to_vec());
+            assert_eq!(
+                tunings.links((1, *side, 0.5), 8),
+                *expected,
+                "{inputs:?} {side}"
+            );
+        }
     }
 
     #[test]

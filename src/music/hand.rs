@@ -292,8 +292,19 @@ mod tests {
     fn what_is_no_more_is_forgotten() {
         let (mut hand, now) = (Hand::default(), at(1, 9, 0));
         hand.set(&play(Some("radio")), now);
-        hand.set(&Demand::Volume { zones: ZoneSet::first(2), to: Db(-3.0) }, now);
-        hand.set(&Demand::PauseSource { source: "radio".into() }, now);
+        hand.set(
+            &Demand::Volume {
+                zones: ZoneSet::first(2),
+                to: Db(-3.0),
+            },
+            now,
+        );
+        hand.set(
+            &Demand::PauseSource {
+                source: "radio".into(),
+            },
+            now,
+        );
         hand.retain(&HALL.into(), |name| name != "radio");
         let never = Timetable::<u8>::empty();
         assert_eq!(hand.source(HALL, &never, now), None);
@@ -303,15 +314,19 @@ mod tests {
     }
 
     fn demand() -> impl Strategy<Value = Demand> {
-        let zones = || prop::collection::vec(0..3_u16, 1..3).prop_map(|ids| {
-            ids.into_iter().map(ZoneId).collect::<ZoneSet>()
-        });
+        let zones = || {
+            prop::collection::vec(0..3_u16, 1..3)
+                .prop_map(|ids| ids.into_iter().map(ZoneId).collect::<ZoneSet>())
+        };
         let name = || prop::sample::select(vec!["radio", "lounge"]).prop_map(str::to_owned);
         prop_oneof![
             (zones(), prop::option::of(name()))
                 .prop_map(|(zones, source)| Demand::Play { zones, source }),
             (zones(), -60.0..6.0_f32).prop_map(|(zones, to)| Demand::Volume { zones, to: Db(to) }),
-            zones().prop_map(|zones| Demand::Volume { zones, to: Db::SILENCE }),
+            zones().prop_map(|zones| Demand::Volume {
+                zones,
+                to: Db::SILENCE
+            }),
             zones().prop_map(|zones| Demand::Pause { zones }),
             zones().prop_map(|zones| Demand::Resume { zones }),
             zones().prop_map(|zones| Demand::Reset { zones }),

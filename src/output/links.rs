@@ -36,6 +36,17 @@ pub struct Plan {
     pub music: Vec<Music>,
     /// Music ports that no link takes anywhere: they are connected to nothing.
     pub unlinked: Vec<String>,
+    /// Ports of the sources that zones choose.
+    pub players: Vec<Player>,
+}
+
+/// A port of a source that zones choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Player {
+    /// `client:port`.
+    pub port: String,
+    /// The name of the source.
+    pub music: String,
 }
 
 /// A loudspeaker of the graph.
@@ -69,6 +80,10 @@ pub fn plan(ports: &[GraphPort], settings: &JackSettings, zones: &[Zone]) -> Pla
         ..Plan::default()
     };
     for port in names(ports, PortKind::Source) {
+        if let Some(player) = player(port, settings) {
+            plan.players.push(player);
+            continue;
+        }
         let Some(short) = music_name(port, settings) else {
             continue;
         };
@@ -109,6 +124,16 @@ fn speaker(port: &str, zones: &[Zone]) -> Option<Speaker> {
     })
 }
 
+/// Of several sources that it could be of, the first has it.
+fn player(port: &str, settings: &JackSettings) -> Option<Player> {
+    let mut clients = settings.clients.iter();
+    let client = clients.find(|client| client.ports.is_match(port))?;
+    Some(Player {
+        port: port.to_owned(),
+        music: client.music.clone(),
+    })
+}
+
 /// The short name that links look at, if the port is music.
 fn music_name<'a>(port: &'a str, settings: &JackSettings) -> Option<&'a str> {
     let found = settings.music_client.captures(port)?;
@@ -138,6 +163,7 @@ mod tests {
     use regex::Regex;
 
     use super::*;
+    use crate::output::settings::JackClient;
 
     /// The graph that most rows look at.
     const GRAPH: [(&str, PortKind); 8] = [
@@ -278,6 +304,23 @@ mod tests {
     fn a_filter_that_matches_nothing_is_no_error() {
         let plan = plan(&graph(), &settings("^nowhere:", MPD, "left---"), &[]);
         assert!(plan.outputs.is_empty() && plan.music.is_empty());
+    }
+
+    #[test]
+    fn a_port_of_a_source_is_no_other_music_and_the_first_source_has_it() {
+        let client = |music: &str, ports: &str| JackClient {
+            music: music.to_owned(),
+            ports: Regex::new(ports).unwrap(),
+        };
+        let mut settings = settings("^system:", MPD, "left--- right---");
+        settings.clients = vec![client("left", "^mpd.*:left$"), client("rest", "^mpd.*t$")];
+        let plan = plan(&graph(), &settings, &[]);
+        let players = plan.players.iter();
+        let players: Vec<_> = players.map(|it| (&it.port[..], &it.music[..])).collect();
+        let expected = [("mpd.paging:left", "left"), ("mpd.paging:right", "rest")];
+        assert_eq!(players, expected);
+        assert!(plan.music.is_empty());
+        assert_eq!(plan.unlinked, ["mpd.paging:centre"]);
     }
 
     #[test]

@@ -36,8 +36,8 @@ mod worker;
 
 pub use clock::{Lent, N_INPUTS, N_OUTPUTS, Pulse};
 pub use error::Error;
-pub use links::{GraphPort, Music, Plan, PortKind, Speaker, plan};
-pub use settings::{Backend, DeviceMatch, JackSettings, Link, LinkError, Settings};
+pub use links::{GraphPort, Music, Plan, Player, PortKind, Speaker, plan};
+pub use settings::{Backend, DeviceMatch, JackClient, JackSettings, Link, LinkError, Settings};
 pub use supervisor::{Event, Supervisor, check, spawn, spawn_tapped};
 pub use zones::{OutputMatch, Zone};
 

@@ -104,6 +104,17 @@ pub struct JackSettings {
     pub music_client: Regex,
     /// Which music goes to which loudspeaker.
     pub music_links: Vec<Link>,
+    /// Music that zones choose; its ports are no others' music.
+    pub clients: Vec<JackClient>,
+}
+
+/// Players of a JACK graph that are one source of music.
+#[derive(Clone, Debug)]
+pub struct JackClient {
+    /// The name of the source.
+    pub music: String,
+    /// Searched in the full names of ports.
+    pub ports: Regex,
 }
 
 impl Default for JackSettings {
@@ -116,6 +127,7 @@ impl Default for JackSettings {
             music_client: Regex::new("^mpd\\.paging:(.*)$").expect("the pattern is a constant"),
             music_links: Link::parse_list("left---left right---right")
                 .expect("the links are a constant"),
+            clients: Vec::new(),
         }
     }
 }

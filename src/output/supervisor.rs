@@ -1,5 +1,6 @@
 //! How does the daemon hold the way out in its hand?
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -42,6 +43,9 @@ pub enum Event {
         described: Vec<String>,
         /// The names of zones that no output carries.
         unheard: Vec<String>,
+        /// The engine inputs of the sources that players of the graph are, each with the port
+        /// that feeds it; a source of which no port is there is left out.
+        sources: BTreeMap<String, Vec<(usize, String)>>,
     },
     /// While down: it is tried again, this far apart.
     Retrying {

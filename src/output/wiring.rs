@@ -1,5 +1,7 @@
 //! What is wired to what, as the engine must know it and as a person reads it?
 
+use std::collections::BTreeMap;
+
 use crate::base::{Db, ZoneSet};
 use crate::mix::{Link, Route, Routes};
 use crate::output::zones::{self, Zone};
@@ -10,6 +12,8 @@ pub(crate) struct Wiring {
     pub(crate) outputs: Vec<Output>,
     /// Engine music input, what feeds it, and the engine outputs it goes to.
     pub(crate) music: Vec<(usize, String, Vec<usize>)>,
+    /// Engine music input, what feeds it, and the source that it is of.
+    pub(crate) players: Vec<(usize, String, String)>,
 }
 
 /// An output of the engine.
@@ -33,7 +37,18 @@ impl Wiring {
                 .enumerate()
                 .map(|(place, name)| (place, name, everywhere.clone()))
                 .collect(),
+            players: Vec::new(),
         }
+    }
+
+    /// The inputs of each source that zones choose, in the order of the graph.
+    pub(crate) fn sources(&self) -> BTreeMap<String, Vec<(usize, String)>> {
+        let mut sources: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (place, port, music) in &self.players {
+            let inputs = sources.entry(music.clone()).or_default();
+            inputs.push((*place, port.clone()));
+        }
+        sources
     }
 
     /// For the engine.
@@ -102,6 +117,7 @@ mod tests {
         let wiring = Wiring {
             outputs: vec![output(0, "a:1", both), output(2, "a:3", ZoneSet::first(1))],
             music: vec![(1, "mpd:left".to_owned(), vec![2])],
+            players: vec![],
         };
         let routes = wiring.routes();
         assert_eq!(routes.outputs.len(), 3);
@@ -124,6 +140,7 @@ mod tests {
         let wiring = Wiring {
             outputs: vec![output(0, "a:1", one), output(3, "a:2", ZoneSet::first(2))],
             music: vec![(1, "mpd:left".to_owned(), vec![3])],
+            players: vec![],
         };
         assert_eq!(
             wiring.described(&[]),

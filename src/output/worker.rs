@@ -164,6 +164,7 @@ impl Worker {
             routes: wiring.routes(),
             described: wiring.described(&self.settings.zones),
             unheard: unheard(&self.settings.zones, &wiring),
+            sources: wiring.sources(),
         };
         running.wiring = Some(wiring);
         self.say(event);

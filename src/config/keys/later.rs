@@ -19,7 +19,6 @@ const SECTIONS: [&str; 4] = ["line", "relay", "multicast-in", "http"];
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),
     ("page", &["mode", "pin"]),
-    ("music", &["jack-client"]),
     ("calls", &["silence-hang-up"]),
     ("server", &["log-file"]),
 ];

@@ -33,6 +33,18 @@ pub(in crate::config) const KEYS: &[Row<Music>] = &[
     row!(
         "music",
         SOURCE,
+        "jack-client",
+        Music,
+        jack_client,
+        form::OPTIONAL_PATTERN,
+        "",
+        "Players in the JACK graph: a regular expression searched in the names of ports that give\n\
+         sound, as ^mpd\\.hall: does. The first is the left side, the second the right. They are\n\
+         connected whenever they are there, and to nothing else; jack-music-links does not count."
+    ),
+    row!(
+        "music",
+        SOURCE,
         "fallback",
         Music,
         fallback,

@@ -83,10 +83,12 @@ fn demanded(core: &mut Core, demand: Demand, now: Instant) -> (Option<Hand>, Vec
     core.handle(Input::Music { demand, at: at(9) }, now);
     let (mut hand, mut lines) = (None, Vec::new());
     while let Some(effect) = core.poll() {
-        match effect {
-            Effect::Music { hand: set } => hand = Some(set),
-            Effect::Log(note) => lines.push(note.text),
-            other => panic!("{other:?}"),
+        if let Effect::Music { hand: set } = effect {
+            hand = Some(set);
+        } else if let Effect::Log(note) = effect {
+            lines.push(note.text);
+        } else {
+            panic!("{effect:?}");
         }
     }
     (hand, lines)
@@ -111,18 +113,34 @@ fn what_somebody_wants_of_the_music_is_set_and_told() {
         source.map(|it| it.map(str::to_owned))
     };
     assert_eq!(source(&hand), Some(Some("radio".to_owned())));
-    let softer = Demand::Volume { zones: HALL.into(), to: Db(-12.0) };
+    let softer = Demand::Volume {
+        zones: HALL.into(),
+        to: Db(-12.0),
+    };
     let (hand, lines) = demanded(&mut core, softer, now);
     assert_eq!(lines, ["music in hall by hand: -12dB"]);
     assert_eq!(hand.unwrap().volume(HALL, &never, at(10)), Some(Db(-12.0)));
     let (hand, _) = demanded(&mut core, play(None), now);
     assert_eq!(source(&hand), Some(None));
     let (hand, lines) = demanded(&mut core, Demand::Reset { zones: HALL.into() }, now);
-    assert_eq!((source(&hand), lines), (None, vec!["music in hall: as configured".to_owned()]));
-    let next = Demand::Next { source: "lounge".to_owned() };
-    core.handle(Input::Music { demand: next, at: at(9) }, now);
+    assert_eq!(
+        (source(&hand), lines),
+        (None, vec!["music in hall: as configured".to_owned()])
+    );
+    let next = Demand::Next {
+        source: "lounge".to_owned(),
+    };
+    core.handle(
+        Input::Music {
+            demand: next,
+            at: at(9),
+        },
+        now,
+    );
     let effects: Vec<_> = std::iter::from_fn(|| core.poll()).collect();
-    assert!(effects.contains(&Effect::NextPiece { source: "lounge".to_owned() }));
+    assert!(effects.contains(&Effect::NextPiece {
+        source: "lounge".to_owned()
+    }));
 }
 
 #[test]
@@ -131,15 +149,45 @@ fn what_cannot_be_is_told_and_changes_nothing() {
     let mut core = Core::new(policy(), now);
     let rows = [
         (play(Some("opera")), "there is no music \"opera\""),
-        (Demand::Next { source: "opera".into() }, "there is no music \"opera\""),
-        (Demand::Pause { zones: ZoneId(7).into() }, "a zone is not there"),
-        (Demand::Pause { zones: ZoneSet::EMPTY }, "a zone is not there"),
-        (Demand::Volume { zones: HALL.into(), to: Db(40.0) }, "40dB is too loud"),
-        (Demand::Volume { zones: HALL.into(), to: Db(f32::NAN) }, "NaNdB is too loud"),
+        (
+            Demand::Next {
+                source: "opera".into(),
+            },
+            "there is no music \"opera\"",
+        ),
+        (
+            Demand::Pause {
+                zones: ZoneId(7).into(),
+            },
+            "a zone is not there",
+        ),
+        (
+            Demand::Pause {
+                zones: ZoneSet::EMPTY,
+            },
+            "a zone is not there",
+        ),
+        (
+            Demand::Volume {
+                zones: HALL.into(),
+                to: Db(40.0),
+            },
+            "40dB is too loud",
+        ),
+        (
+            Demand::Volume {
+                zones: HALL.into(),
+                to: Db(f32::NAN),
+            },
+            "NaNdB is too loud",
+        ),
     ];
     for (demand, why) in rows {
         let (hand, lines) = demanded(&mut core, demand, now);
-        assert_eq!((hand, lines), (None, vec![format!("music stays as it is: {why}")]));
+        assert_eq!(
+            (hand, lines),
+            (None, vec![format!("music stays as it is: {why}")])
+        );
     }
 }
 
@@ -148,18 +196,25 @@ fn what_was_set_before_a_restart_holds_and_what_is_gone_meanwhile_does_not() {
     let now = Instant::now();
     let mut first = Core::new(policy(), now);
     demanded(&mut first, play(Some("radio")), now);
-    let still = Demand::PauseSource { source: "lounge".into() };
+    let still = Demand::PauseSource {
+        source: "lounge".into(),
+    };
     let (hand, _) = demanded(&mut first, still, now);
     let hand = hand.unwrap();
     let mut second = Core::new(policy(), now);
-    second.handle(Input::MusicByHand { hand: hand.clone() }, now);
+    second.handle(Input::MusicByHand { hand }, now);
     assert_eq!(second.poll(), None, "it is known to whoever told it");
-    let rules = Policy { music: ["lounge".to_owned()].into(), ..policy() };
+    let rules = Policy {
+        music: ["lounge".to_owned()].into(),
+        ..policy()
+    };
     second.handle(Input::Configure(rules), now);
     let effects: Vec<_> = std::iter::from_fn(|| second.poll()).collect();
-    let set = effects.iter().find_map(|effect| match effect {
-        Effect::Music { hand } => Some(hand),
-        _ => None,
+    let set = effects.iter().find_map(|effect| {
+        if let Effect::Music { hand } = effect {
+            return Some(hand);
+        }
+        None
     });
     let never = Timetable::<u8>::empty();
     assert_eq!(set.unwrap().source(HALL, &never, at(10)), None);

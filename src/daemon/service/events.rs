@@ -241,10 +241,12 @@ impl Service {
                 routes,
                 described,
                 unheard,
+                sources,
             } => {
                 for line in described {
                     tracing::info!("sound: {line}");
                 }
+                self.music_of_jack(sources);
                 if let Err(refusal) = self.console.route(routes) {
                     tracing::error!("sound: {refusal}");
                 }

@@ -33,7 +33,7 @@ use crate::control::{Core, Input, Note, SoundState};
 use crate::daemon::bells::Ringing;
 use crate::daemon::by_hand::ByHand;
 use crate::daemon::door::Door;
-use crate::daemon::jukebox::{self, Jukebox};
+use crate::daemon::jukebox::{self, JackSources, Jukebox};
 use crate::daemon::legs::Legs;
 use crate::daemon::library::Library;
 use crate::daemon::lives::Lives;
@@ -66,6 +66,8 @@ pub(super) struct Service {
     tuned: Tuned,
     jukebox: Jukebox,
     by_hand: ByHand,
+    /// Sources of music that are players of JACK, once the graph was looked at.
+    jack_sources: Option<JackSources>,
     /// The minute that music was last set for.
     minute: Moment,
     /// Names of zones that no output carries, as they were last told.
@@ -206,6 +208,7 @@ impl Service {
             tuned: Tuned::default(),
             jukebox: Jukebox::new(book.clone(), news.clone()),
             by_hand,
+            jack_sources: None,
             minute: jukebox::now(),
             unheard: Vec::new(),
             ears: Ears::default(),

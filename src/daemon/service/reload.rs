@@ -44,6 +44,7 @@ impl Service {
         }
         self.notify.reloading();
         let old = std::mem::replace(&mut self.config, config);
+        self.forget_music_of_jack(&old.music);
         self.reload_pages(&old.pages);
         if changes.concern(Part::Klaxon) {
             self.reload_klaxon(old);
@@ -67,7 +68,7 @@ impl Service {
             self.reload_zones();
         }
         self.reload_bells();
-        if changes.concern(Part::Output) {
+        if changes.concern(Part::Output) || changes.concern(Part::Music) {
             let output = settings::output(&self.config, &self.zones);
             self.output.reconfigure(output);
         }

@@ -188,7 +188,9 @@ impl Jack {
     }
 
     fn place_music(&mut self, plan: &Plan) {
-        let sources: Vec<String> = plan.music.iter().map(|m| m.port.clone()).collect();
+        let sources = plan.music.iter().map(|it| it.port.clone());
+        let players = plan.players.iter().map(|it| it.port.clone());
+        let sources: Vec<String> = sources.chain(players).collect();
         let change = self.ins.assign(&sources);
         for &place in &change.removed {
             self.remote.take_in(place);
@@ -269,9 +271,11 @@ impl Jack {
 
     fn connections(&self, plan: &Plan) -> Connections {
         let music = plan.music.iter().map(|music| &music.port);
+        let players = plan.players.iter().map(|player| &player.port);
         let speakers = plan.outputs.iter().map(|speaker| &speaker.port);
         speakers
             .chain(music)
+            .chain(players)
             .chain(&plan.unlinked)
             .map(|port| (port.clone(), connections(self.client(), port)))
             .collect()
@@ -312,8 +316,13 @@ impl Jack {
             let place = self.ins.place(&music.port)?;
             Some((place, music.port.clone(), places(&music.to)))
         });
+        let players = plan.players.iter().filter_map(|player| {
+            let place = self.ins.place(&player.port)?;
+            Some((place, player.port.clone(), player.music.clone()))
+        });
         Wiring {
             music: music.collect(),
+            players: players.collect(),
             outputs,
         }
     }
