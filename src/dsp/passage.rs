@@ -6,12 +6,13 @@
 
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
-    Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType,
-    WindowFunction,
+    Adjustable as _, Async, FixedAsync, Resampler as _, SincInterpolationParameters,
+    SincInterpolationType, WindowFunction,
 };
 
 use crate::base::{Frame, SampleRate};
-use crate::dsp::resampler::points;
+use crate::dsp::drift::{FASTEST, SLOWEST};
+use crate::dsp::resampler::{SPEED_ROOM, points};
 
 /// Frames that are converted at a time.
 const CHUNK: usize = 1_024;
@@ -27,22 +28,63 @@ pub struct Passage {
     early: usize,
     n_in: u64,
     n_out: u64,
+    is_steered: bool,
+    /// How fast the input is read.
+    speed: f64,
+    /// Frames that came out more than at nominal speed.
+    strayed: f64,
 }
 
 impl Passage {
+    /// At its nominal speed; at equal rates every frame passes as it is.
     pub fn new(from: SampleRate, to: SampleRate) -> Self {
-        let inner = (from != to).then(|| filter(from, to));
+        let inner = (from != to).then(|| filter(from, to, 1.0));
+        Self::through(inner, (from, to), false)
+    }
+
+    /// At a speed that can be set.
+    pub fn steered(from: SampleRate, to: SampleRate) -> Self {
+        let inner = Some(filter(from, to, SPEED_ROOM));
+        Self::through(inner, (from, to), true)
+    }
+
+    fn through(
+        inner: Option<Async<f32>>,
+        rates: (SampleRate, SampleRate),
+        is_steered: bool,
+    ) -> Self {
         let made = inner
             .as_ref()
             .map_or(0, |inner| 2 * inner.output_frames_max());
         Self {
-            rates: (from, to),
+            rates,
             waiting: Vec::with_capacity(2 * CHUNK),
             made: vec![0.0; made],
             early: inner.as_ref().map_or(0, |inner| inner.output_delay()),
             inner,
             n_in: 0,
             n_out: 0,
+            is_steered,
+            speed: 1.0,
+            strayed: 0.0,
+        }
+    }
+
+    /// Whether its speed can be set.
+    pub fn is_steered(&self) -> bool {
+        self.is_steered
+    }
+
+    /// How fast the input is read from now on, 1.0 being nominal; beyond ±0.5 % it is clamped. Only
+    /// for one that is steered.
+    pub fn set_speed(&mut self, speed: f64) {
+        let Some(inner) = self.inner.as_mut().filter(|_| self.is_steered) else {
+            return;
+        };
+        let speed = speed.clamp(SLOWEST, FASTEST);
+        // Cannot fail within the clamp; if it did, the old speed would go on.
+        if inner.set_resample_ratio_relative(1.0 / speed, true).is_ok() {
+            self.speed = speed;
         }
     }
 
@@ -68,8 +110,7 @@ impl Passage {
     /// Nothing follows: appends what is still in the filter, so that as many frames came out as
     /// belong to those that went in.
     pub fn finish(&mut self, out: &mut Vec<Frame>) {
-        let ratio = f64::from(self.rates.1.hz()) / f64::from(self.rates.0.hz());
-        let whole = (self.n_in as f64 * ratio).round() as u64;
+        let whole = (self.n_in as f64 * self.ratio() + self.strayed).round() as u64;
         while self.inner.is_some() && self.n_out < whole {
             self.waiting.resize(2 * CHUNK, 0.0);
             let before = out.len();
@@ -77,10 +118,20 @@ impl Passage {
             let over = self.n_out.saturating_sub(whole) as usize;
             out.truncate((out.len() - over).max(before));
         }
-        *self = Self::new(self.rates.0, self.rates.1);
+        let (from, to) = self.rates;
+        *self = if self.is_steered {
+            Self::steered(from, to)
+        } else {
+            Self::new(from, to)
+        };
+    }
+
+    fn ratio(&self) -> f64 {
+        f64::from(self.rates.1.hz()) / f64::from(self.rates.0.hz())
     }
 
     fn convert(&mut self, out: &mut Vec<Frame>) {
+        self.strayed += CHUNK as f64 * self.ratio() * (1.0 / self.speed - 1.0);
         let Some(inner) = &mut self.inner else {
             return;
         };
@@ -103,13 +154,13 @@ impl Passage {
 }
 
 /// Flat to 95 % of the band, and images below −100 dB.
-fn filter(from: SampleRate, to: SampleRate) -> Async<f32> {
+fn filter(from: SampleRate, to: SampleRate, speed_room: f64) -> Async<f32> {
     let ratio = f64::from(to.hz()) / f64::from(from.hz());
     let sinc =
         SincInterpolationParameters::new(points(128, ratio), WindowFunction::BlackmanHarris2)
             .oversampling_factor(256)
             .interpolation(SincInterpolationType::Linear);
-    Async::new_sinc(ratio, 1.0, &sinc, CHUNK, 2, FixedAsync::Input)
+    Async::new_sinc(ratio, speed_room, &sinc, CHUNK, 2, FixedAsync::Input)
         .expect("a ratio of two sample rates is finite and above zero")
 }
 
@@ -168,6 +219,27 @@ mod tests {
     fn at_equal_rates_everything_passes_as_it_is() {
         let tone = sine(HIGH, 1_000);
         assert_eq!(pass(&[&tone], HIGH, HIGH), tone);
+    }
+
+    #[test]
+    fn a_steered_passage_is_as_much_longer_as_it_is_slower_and_whole_at_its_end() {
+        for (from, to, speed) in [(HIGH, HIGH, 0.999), (LOW, HIGH, 1.001), (HIGH, HIGH, 1.0)] {
+            let (mut passage, mut out) = (Passage::steered(from, to), vec![]);
+            let tone = sine(from, from.hz() as usize * 2);
+            passage.set_speed(speed);
+            passage.push(&tone, &mut out);
+            passage.finish(&mut out);
+            let expected = f64::from(to.hz()) * 2.0 / speed;
+            // The last part of a chunk and the way to the new speed pass as they are.
+            assert!(
+                (out.len() as f64 - expected).abs() < 5.0,
+                "{} {expected}",
+                out.len()
+            );
+            let steps = out[500..out.len() - 500].windows(2);
+            let most = steps.fold(0.0_f32, |most, w| most.max((w[1][0] - w[0][0]).abs()));
+            assert!(most < 0.031, "{most}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ const CUTOFF: f32 = 0.955;
 /// 6 kB of table a voice, which leaves the cache to the others.
 const PHASES: usize = 64;
 /// A hair more than the clamp of the drift control, so that rounding cannot be refused.
-const SPEED_ROOM: f64 = 1.006;
+pub(super) const SPEED_ROOM: f64 = 1.006;
 
 /// A resampler for one mono voice whose speed is steered. Makes as much as is asked for.
 pub struct Resampler {

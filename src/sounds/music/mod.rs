@@ -10,6 +10,7 @@
 //! Only the sound card decides how fast music goes: the ring is filled when there is room.
 
 mod book;
+mod chase;
 mod icy;
 mod list;
 mod player;

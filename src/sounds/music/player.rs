@@ -227,7 +227,7 @@ impl Run {
                 return Progress::Waiting;
             };
             let program = &mut self.programs[active];
-            program.pour(ring);
+            program.pour(ring, now);
             if ring.room() == 0 {
                 return Progress::Made;
             }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::base::{Db, SampleRate, StereoTx};
-use crate::music::{Backoff, Item, Loudness, Order, levelling};
+use crate::base::{Db, Frame, SampleRate, StereoTx};
+use crate::music::{Backoff, Item, Loudness, Order, Steady, levelling};
 use crate::sounds::music::book::Book;
+use crate::sounds::music::chase::Chase;
 use crate::sounds::music::list;
 use crate::sounds::music::player::{Event, From, Settings};
 use crate::sounds::music::radio::{Heard, Radio};
-use crate::sounds::music::stage::Stage;
+use crate::sounds::music::stage::{Clock, Stage};
 use crate::sounds::piece::Piece;
 
 /// How long the very first piece waits to be measured.
@@ -35,6 +36,10 @@ pub(super) struct Program {
     settings: Settings,
     book: Option<Book>,
     stage: Stage,
+    /// Follows the clock of a station.
+    chase: Chase,
+    /// Levels a station at that rate.
+    steady: Option<(SampleRate, Steady)>,
     order: Option<Order<Item>>,
     upcoming: Option<Item>,
     /// An item that waits to be measured, at most until then.
@@ -73,6 +78,8 @@ impl Program {
             settings,
             book,
             stage,
+            chase: Chase::default(),
+            steady: None,
             order: None,
             upcoming: None,
             awaited: None,
@@ -112,8 +119,17 @@ impl Program {
         self.stage.n_ready()
     }
 
-    pub(super) fn pour(&mut self, ring: &mut StereoTx) {
+    pub(super) fn pour(&mut self, ring: &mut StereoTx, now: Instant) {
         self.stage.pour(ring);
+        let Some(Playing::Station { radio, .. }) = &self.playing else {
+            return;
+        };
+        let here = ring
+            .rate()
+            .duration_of((ring.fill() + self.stage.n_ready()) as u64);
+        if let Some(speed) = self.chase.look(radio.waiting() + here, ring, now) {
+            self.stage.set_speed(speed);
+        }
     }
 
     /// Leaves the piece that plays, or the station if there are others.
@@ -238,7 +254,7 @@ impl Program {
         let why = match piece.decode() {
             Ok(Some((rate, frames))) => {
                 if !has_sounded {
-                    self.stage.begin(rate, gain);
+                    self.stage.begin(rate, gain, Clock::Any);
                 }
                 self.stage.push(rate, frames);
                 if !has_sounded {
@@ -285,10 +301,15 @@ impl Program {
             Some(Heard::Music(_, frames)) if frames.is_empty() => Progress::Made,
             Some(Heard::Music(rate, frames)) => {
                 if !is_heard {
-                    self.stage.begin(rate, Db::UNITY);
+                    self.chase.restart();
+                    self.steady = None;
+                    let gain = self.steadied(rate, &[]);
+                    self.stage.begin(rate, gain, Clock::Foreign);
                     self.sounds(&item);
                 }
                 (is_heard, n_lost) = (true, 0);
+                let gain = self.steadied(rate, &frames);
+                self.stage.set_level(gain);
                 self.stage.push(rate, &frames);
                 Progress::Made
             }
@@ -310,6 +331,19 @@ impl Program {
             is_heard,
         });
         progress
+    }
+
+    /// How far a station is turned, of which these frames are next.
+    fn steadied(&mut self, rate: SampleRate, frames: &[Frame]) -> Db {
+        let Some(target) = self.settings.loudness else {
+            return Db::UNITY;
+        };
+        let known = self.steady.take().filter(|(of, _)| *of == rate);
+        let (_, mut steady) = known.unwrap_or_else(|| (rate, Steady::new(rate, target)));
+        steady.measure(frames);
+        let gain = steady.gain();
+        self.steady = Some((rate, steady));
+        gain
     }
 
     /// The first frames of an item are there.

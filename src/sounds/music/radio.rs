@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -35,8 +35,11 @@ const STALLED: Duration = Duration::from_secs(10);
 const UNWANTED: Duration = Duration::from_secs(10);
 /// How often a wait looks whether it is over.
 const LOOK: Duration = Duration::from_millis(20);
-/// Packets that wait to be taken: a second or two.
-const N_WAITING: usize = 64;
+/// Sound that waits to be taken: what a station gives in advance, and what a clock that runs faster
+/// than ours has sent more. What has to wait at the station is lost there one day.
+const MOST_WAITING: Duration = Duration::from_secs(30);
+/// Packets of it: of 10 ms at least.
+const N_WAITING: usize = 4_096;
 /// A station may name a list that names the stream; nobody needs more lists in lists.
 const DEEPEST: usize = 3;
 /// The longest list that a station may send.
@@ -46,6 +49,25 @@ const LONGEST_LIST: u64 = 64 << 10;
 pub(super) struct Radio {
     heard: Receiver<Heard>,
     is_stopping: Arc<AtomicBool>,
+    waiting: Arc<Waiting>,
+}
+
+/// How much sound waits to be taken, in microseconds.
+#[derive(Default)]
+struct Waiting(AtomicU64);
+
+impl Waiting {
+    fn span(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    fn come(&self, heard: &Heard) {
+        self.0.fetch_add(heard.micros(), Ordering::Relaxed);
+    }
+
+    fn go(&self, heard: &Heard) {
+        self.0.fetch_sub(heard.micros(), Ordering::Relaxed);
+    }
 }
 
 /// What comes from a station.
@@ -53,6 +75,15 @@ pub(super) enum Heard {
     Music(SampleRate, Vec<Frame>),
     /// It is gone and will be tried again.
     Lost(String),
+}
+
+impl Heard {
+    fn micros(&self) -> u64 {
+        match self {
+            Self::Music(rate, frames) => frames.len() as u64 * 1_000_000 / u64::from(rate.hz()),
+            Self::Lost(_) => 0,
+        }
+    }
 }
 
 impl Radio {
@@ -63,22 +94,36 @@ impl Radio {
     pub(super) fn tune(address: &str) -> std::io::Result<Self> {
         let (tx, heard) = sync_channel(N_WAITING);
         let is_stopping = Arc::new(AtomicBool::new(false));
+        let waiting = Arc::new(Waiting::default());
         let tuner = Tuner {
             address: address.to_owned(),
             agent: agent(),
             tx,
             is_stopping: is_stopping.clone(),
+            waiting: waiting.clone(),
         };
         std::thread::Builder::new()
             .name("radio".to_owned())
             .spawn(move || tuner.until_stopped())?;
-        Ok(Self { heard, is_stopping })
+        Ok(Self {
+            heard,
+            is_stopping,
+            waiting,
+        })
+    }
+
+    /// How much sound waits to be taken.
+    pub(super) fn waiting(&self) -> Duration {
+        self.waiting.span()
     }
 
     /// What came, if anything did.
     pub(super) fn poll(&self) -> Option<Heard> {
         match self.heard.try_recv() {
-            Ok(heard) => Some(heard),
+            Ok(heard) => {
+                self.waiting.go(&heard);
+                Some(heard)
+            }
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Heard::Lost("its thread has ended".to_owned())),
         }
@@ -97,6 +142,7 @@ struct Tuner {
     agent: Agent,
     tx: SyncSender<Heard>,
     is_stopping: Arc<AtomicBool>,
+    waiting: Arc<Waiting>,
 }
 
 /// Why listening ended.
@@ -196,7 +242,7 @@ impl Tuner {
             if self.is_stopping() {
                 return Err(End::Stopped);
             }
-            heard = match self.tx.try_send(heard) {
+            heard = match self.try_send(heard) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Disconnected(_)) => return Err(End::Stopped),
                 Err(TrySendError::Full(heard)) => heard,
@@ -208,11 +254,24 @@ impl Tuner {
         }
     }
 
+    fn try_send(&self, heard: Heard) -> Result<(), TrySendError<Heard>> {
+        if self.waiting.span() >= MOST_WAITING {
+            return Err(TrySendError::Full(heard));
+        }
+        // Before it can be taken, so that it never counts as less than nothing.
+        self.waiting.come(&heard);
+        let sent = self.tx.try_send(heard);
+        if let Err(TrySendError::Full(heard) | TrySendError::Disconnected(heard)) = &sent {
+            self.waiting.go(heard);
+        }
+        sent
+    }
+
     /// Until somebody takes what is old by now; then it is time for what is new.
     fn wait_for_listeners(&self) {
         while !self.is_stopping() {
             let nothing = Heard::Music(SampleRate::HZ_48000, Vec::new());
-            match self.tx.try_send(nothing) {
+            match self.try_send(nothing) {
                 Ok(()) | Err(TrySendError::Disconnected(_)) => return,
                 Err(TrySendError::Full(_)) => sleep(LOOK),
             }

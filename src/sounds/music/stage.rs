@@ -9,6 +9,18 @@ use crate::music::Joint;
 /// A levelled piece that follows another without a gap begins at that one's level.
 const LEVEL_RAMP: Duration = Duration::from_millis(500);
 
+/// How long a change of level within a station takes.
+const STEADY_RAMP: Duration = Duration::from_millis(500);
+
+/// Whose clock made a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// It is read as fast as it is heard.
+    Any,
+    /// It comes as fast as somebody else's clock runs, and its speed is set.
+    Foreign,
+}
+
 /// Frames that are handed on at a time.
 const CHUNK: usize = 4_096;
 
@@ -16,6 +28,7 @@ const CHUNK: usize = 4_096;
 pub(super) struct Stage {
     rate: SampleRate,
     crossfade: Duration,
+    clock: Clock,
     passage: Option<Passage>,
     joint: Joint,
     level: Ramp,
@@ -28,6 +41,7 @@ impl Stage {
         Self {
             rate,
             crossfade,
+            clock: Clock::Any,
             passage: None,
             joint: Joint::new(rate.frames_in(crossfade)),
             level: Ramp::resting(1.0),
@@ -46,8 +60,9 @@ impl Stage {
     }
 
     /// A piece at `rate` begins, to be played at `gain`.
-    pub(super) fn begin(&mut self, rate: SampleRate, gain: Db) {
+    pub(super) fn begin(&mut self, rate: SampleRate, gain: Db, clock: Clock) {
         let gain = gain.gain();
+        self.clock = clock;
         // Gapless pieces are often one recording: no step in its middle.
         match &self.passage {
             Some(_) if self.crossfade.is_zero() => {
@@ -57,6 +72,20 @@ impl Stage {
             Some(_) | None => self.level.jump(gain),
         }
         self.pass_at(rate);
+    }
+
+    /// The piece goes on at that gain, by a ramp.
+    pub(super) fn set_level(&mut self, gain: Db) {
+        let rate = self.passage.as_ref().map_or(self.rate, Passage::from);
+        let frames = rate.frames_in(STEADY_RAMP);
+        self.level.go(gain.gain(), frames, Shape::Smooth);
+    }
+
+    /// A piece by a foreign clock is read so fast from now on, 1.0 being nominal.
+    pub(super) fn set_speed(&mut self, speed: f64) {
+        if let Some(passage) = &mut self.passage {
+            passage.set_speed(speed);
+        }
     }
 
     /// More of the piece.
@@ -114,11 +143,16 @@ impl Stage {
     }
 
     fn pass_at(&mut self, rate: SampleRate) {
-        if self.passage.as_ref().is_some_and(|p| p.from() == rate) {
+        let is_steered = self.clock == Clock::Foreign;
+        let fits = |p: &Passage| p.from() == rate && p.is_steered() == is_steered;
+        if self.passage.as_ref().is_some_and(fits) {
             return;
         }
         self.flush();
-        self.passage = Some(Passage::new(rate, self.rate));
+        self.passage = Some(match self.clock {
+            Clock::Any => Passage::new(rate, self.rate),
+            Clock::Foreign => Passage::steered(rate, self.rate),
+        });
     }
 
     fn flush(&mut self) {

@@ -205,6 +205,9 @@ fn broken_files_are_skipped_and_told_and_the_good_ones_play_on() {
         let piece = &heard[i * 30_000..(i + 1) * 30_000];
         assert!(piece.iter().all(|frame| *frame == [level; 2]), "{level}");
     }
+    // It is told once it has been poured, and may be heard before.
+    let is_last = |what: &str| what.ends_with("5.flac");
+    site.wait_for(|event| matches!(event, Event::Skipped { what, .. } if is_last(what)));
     let skipped = skipped(site.told());
     for (name, why) in [
         ("2.mp3", "not an audio"),
@@ -369,11 +372,19 @@ fn wav_without_end(level: f32, seconds: usize) -> Vec<u8> {
     wav
 }
 
+/// A station is resampled, so that its clock can be followed: what is constant is so by and large.
+fn is_at(frame: Frame, level: f32) -> bool {
+    frame.iter().all(|x| (x - level).abs() < 1e-3)
+}
+
+/// Where the filter has passed the edge at which a station begins.
+const BEGUN: usize = 300;
+
 #[test]
 fn a_station_is_heard_without_its_metadata() {
     let url = station(|_, to| broadcast(to, 0.25, 30));
     let heard = Site::new(from_url(url), None).hear(200_000);
-    assert!(heard.iter().all(|frame| *frame == [0.25; 2]));
+    assert!(heard[BEGUN..].iter().all(|frame| is_at(*frame, 0.25)));
 }
 
 #[test]
@@ -392,8 +403,8 @@ fn a_station_that_ends_is_replaced_by_the_fallback_and_heard_again_when_it_is_ba
         ..from_url(url)
     };
     let mut site = Site::new(settings, None);
-    site.hear_until(|heard| heard[0] == [0.25; 2]);
-    site.hear_until(|heard| heard[0] == [0.125; 2]);
+    site.hear_until(|heard| is_at(heard[0], 0.25));
+    site.hear_until(|heard| is_at(heard[0], 0.125));
     site.wait_for(|event| {
         matches!(
             event,
@@ -403,7 +414,7 @@ fn a_station_that_ends_is_replaced_by_the_fallback_and_heard_again_when_it_is_ba
             }
         )
     });
-    site.hear_until(|heard| heard[0] == [0.5; 2]);
+    site.hear_until(|heard| is_at(heard[0], 0.5));
     site.wait_for(|event| *event == Event::Up);
 }
 
@@ -423,8 +434,8 @@ fn a_station_that_stalls_is_replaced_before_it_is_given_up() {
         ..from_url(url)
     };
     let mut site = Site::new(settings, None);
-    site.hear_until(|heard| heard[0] == [0.25; 2]);
-    site.hear_until(|heard| heard[0] == [0.125; 2]);
+    site.hear_until(|heard| is_at(heard[0], 0.25));
+    site.hear_until(|heard| is_at(heard[0], 0.125));
     site.wait_for(|event| {
         matches!(
             event,
@@ -434,7 +445,7 @@ fn a_station_that_stalls_is_replaced_before_it_is_given_up() {
             }
         )
     });
-    site.hear_until(|heard| heard[0] == [0.25; 2]);
+    site.hear_until(|heard| is_at(heard[0], 0.25));
     site.wait_for(|event| *event == Event::Up);
 }
 
@@ -446,7 +457,7 @@ fn a_station_of_the_old_kind_is_heard() {
         to.write_all(&wav_without_end(0.25, 20)).unwrap_or_default();
     });
     let heard = Site::new(from_url(url), None).hear(60_000);
-    assert!(heard.iter().all(|frame| *frame == [0.25; 2]));
+    assert!(heard[BEGUN..].iter().all(|frame| is_at(*frame, 0.25)));
 }
 
 #[test]
@@ -457,7 +468,7 @@ fn the_playlist_of_a_station_is_followed() {
     );
     let url = station(move |_, to| to.write_all(list.as_bytes()).unwrap_or_default());
     let heard = Site::new(from_url(url), None).hear(60_000);
-    assert!(heard.iter().all(|frame| *frame == [0.25; 2]));
+    assert!(heard[BEGUN..].iter().all(|frame| is_at(*frame, 0.25)));
 }
 
 #[test]
