@@ -2,6 +2,7 @@
 
 use crate::config::dialect::Entry;
 use crate::config::form;
+use crate::config::group::{self, IN, OUT};
 use crate::config::keys;
 use crate::config::layers::{DEFAULT, Layers};
 use crate::config::load::Loaded;
@@ -64,7 +65,7 @@ pub(super) fn names(layers: &Layers, warnings: &mut Vec<Warning>) {
 
 /// Finds what each key alone could not see.
 pub(super) fn together(config: &Config) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+    let mut warnings = group::idle(config);
     let mut warn = |section: &str, key: &str, text: String| {
         warnings.push(Warning(config.mistake(section, key, text).0));
     };
@@ -137,6 +138,12 @@ fn known_section(section: &str) -> Option<&str> {
     if section.starts_with(MUSIC) {
         return Some("music");
     }
+    if section.starts_with(OUT) {
+        return Some("multicast-out");
+    }
+    if section.starts_with(IN) {
+        return Some("multicast-in");
+    }
     let kind = if section.starts_with(ACCOUNT) {
         "sip"
     } else {
@@ -155,7 +162,8 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
                      [zone:NAME], [page:NAME], [music:NAME], [moh:NAME], [play:NAME], \
-                     [schedule:NAME], [plan:NAME], [audio], [calls] and [server]"
+                     [schedule:NAME], [plan:NAME], [multicast-out:NAME], [multicast-in:NAME], \
+                     [audio], [calls] and [server]"
                 .to_owned(),
         }
     };

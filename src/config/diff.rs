@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::config::group::{GroupIn, GroupOut};
 use crate::config::keys::{self, Part};
 use crate::config::model::{Account, Config, User};
 use crate::config::music::Music;
@@ -67,6 +68,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     bells(old, new, &mut changes);
     music(old, new, &mut changes);
     players(old, new, &mut changes);
+    groups(old, new, &mut changes);
     changes
 }
 
@@ -166,6 +168,32 @@ fn players(old: &Config, new: &Config, changes: &mut Changes) {
         changes.parts.insert(Part::Players);
         changes.keys.push(format!("[{}]", player.section()));
     }
+}
+
+fn groups(old: &Config, new: &Config, changes: &mut Changes) {
+    let out = |config: &Config| by_section(&config.groups_out, GroupOut::section);
+    let heard = |config: &Config| by_section(&config.groups_in, GroupIn::section);
+    let sections = differing(&out(old), &out(new));
+    for section in sections
+        .into_iter()
+        .chain(differing(&heard(old), &heard(new)))
+    {
+        changes.parts.insert(Part::Groups);
+        changes.keys.push(format!("[{section}]"));
+    }
+}
+
+fn by_section<T: Clone>(all: &[T], section: fn(&T) -> String) -> BTreeMap<String, T> {
+    all.iter().map(|it| (section(it), it.clone())).collect()
+}
+
+/// What is there only once, or otherwise.
+fn differing<T: PartialEq>(old: &BTreeMap<String, T>, new: &BTreeMap<String, T>) -> Vec<String> {
+    let both: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let differ = both
+        .into_iter()
+        .filter(|section| old.get(*section) != new.get(*section));
+    differ.cloned().collect()
 }
 
 fn account_changed(account: &Account, change: AccountChange, changes: &mut Changes) {

@@ -103,6 +103,19 @@ fn sections(config: &Config, secrets: Secrets) -> Sections {
             add(plan.section(), &row.key, row.show(plan));
         }
     }
+    for group in &config.groups_out {
+        // One that only its address tells of has no section.
+        if config.place(&group.section(), "address").is_some() {
+            for row in keys::of_group_out() {
+                add(group.section(), &row.key, row.show(group));
+            }
+        }
+    }
+    for group in &config.groups_in {
+        for row in keys::of_group_in() {
+            add(group.section(), &row.key, row.show(group));
+        }
+    }
     for player in &config.players {
         for row in player.rows() {
             add(player.section(), &row.key, row.show(player));

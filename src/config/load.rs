@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::config::check;
 use crate::config::dialect;
+use crate::config::group;
 use crate::config::keys::{self, Key};
 use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
@@ -151,6 +152,7 @@ impl Loading {
         self.further_accounts(&mut config);
         users::read(&mut self, &mut config);
         zone::read(&mut self, &mut config);
+        group::read(&mut self, &mut config);
         page::read(&mut self, &mut config);
         schedule::read(&mut self, &mut config);
         music::read(&mut self, &mut config);

@@ -17,6 +17,7 @@ mod dialect;
 mod diff;
 mod dump;
 mod form;
+mod group;
 mod keys;
 mod layers;
 mod load;
@@ -35,6 +36,7 @@ mod zone;
 pub use check::report;
 pub use diff::{AccountChange, Changes, diff};
 pub use dump::{Secrets, Title, dump};
+pub use group::{GroupForm, GroupIn, GroupName, GroupOut, MOST_IN, MOST_OUT};
 pub use keys::{Key, Part, all as keys};
 pub use load::{Loaded, Override, Source, default_sources, load, read, read_texts};
 pub use model::{

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{Db, Dscp, Encoding, Network, SampleRate};
+use crate::config::group::{GroupIn, GroupOut};
 use crate::config::keys;
 use crate::config::music::Music;
 use crate::config::page::Page;
@@ -37,6 +38,10 @@ pub struct Config {
     pub music: Vec<Music>,
     /// What callers may hear.
     pub players: Vec<Player>,
+    /// By name, and then those that zones name by their address only.
+    pub groups_out: Vec<GroupOut>,
+    /// By name.
+    pub groups_in: Vec<GroupIn>,
     /// By section and key as in the table; a key at its default is missing.
     pub(super) places: BTreeMap<(String, String), Written>,
 }
@@ -451,6 +456,8 @@ impl Config {
             plans: Vec::new(),
             music: Vec::new(),
             players: Vec::new(),
+            groups_out: Vec::new(),
+            groups_in: Vec::new(),
             places: BTreeMap::new(),
         }
     }
@@ -545,6 +552,8 @@ impl PartialEq for Config {
             && self.plans == other.plans
             && self.music == other.music
             && self.players == other.players
+            && self.groups_out == other.groups_out
+            && self.groups_in == other.groups_in
     }
 }
 

@@ -1,11 +1,11 @@
 //! What is set for one zone, and how do sections `[zone:NAME]` become zones?
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
 use crate::config::form;
+use crate::config::group::GroupName;
 use crate::config::keys;
 use crate::config::load::Loading;
 use crate::config::model::{Config, Device, Volume};
@@ -60,6 +60,8 @@ pub enum ZoneOutput {
         /// The first and the last, counted from 1; `None` is all of them.
         channels: Option<(u16, u16)>,
     },
+    /// A group of IP loudspeakers and telephones.
+    Multicast(GroupName),
 }
 
 impl Zone {
@@ -96,14 +98,8 @@ impl Zone {
 /// What the section of a zone begins with.
 pub(super) const ZONE: &str = "zone:";
 
-/// Addresses of multicast groups are told apart from ports by this.
+/// Multicast groups are told apart from ports by this.
 pub(super) const MULTICAST: &str = "multicast:";
-
-/// Whether the text is an address of a multicast group with its port.
-pub(super) fn is_group(text: &str) -> bool {
-    let address: Result<SocketAddr, _> = text.parse();
-    address.is_ok_and(|address| address.ip().is_multicast() && address.port() > 0)
-}
 
 /// Reads them all; one without a usable name or an output is a mistake.
 pub(super) fn read(loading: &mut Loading, config: &mut Config) {

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::groups::Kind;
 use super::health::Health;
 use super::keys::Keypad;
 use crate::base::CallId;
@@ -108,6 +109,7 @@ pub(super) enum Rivals {
 
 #[derive(Debug)]
 pub(super) struct Call {
+    pub(super) kind: Kind,
     pub(super) caller: String,
     pub(super) dialled: String,
     pub(super) wish: Wish,
@@ -130,6 +132,7 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn new(caller: String, dialled: String, page: PageId, now: Instant) -> Self {
         Self {
+            kind: Kind::Call,
             caller,
             dialled,
             wish: Wish::default(),
@@ -151,6 +154,21 @@ impl Call {
         Self {
             wish,
             auto_answer,
+            ..self
+        }
+    }
+
+    /// It is nobody who calls, but sound that comes by a group and wants no answer.
+    pub(super) fn streaming(self, now: Instant) -> Self {
+        Self {
+            kind: Kind::Stream,
+            answered: Some(Answered {
+                at: now,
+                hang_up_at: None,
+                confirmed: true,
+            }),
+            announced: true,
+            heard: true,
             ..self
         }
     }
@@ -181,7 +199,8 @@ impl Call {
 
     /// How a note names the call.
     pub(super) fn label(&self, call: CallId) -> String {
-        format!("call {call} from {} to {}", self.caller, self.dialled)
+        let noun = self.kind.noun();
+        format!("{noun} {call} from {} to {}", self.caller, self.dialled)
     }
 
     /// The next thing that time alone brings about. Nobody waits for ever: each stage but an

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::audience::Audience;
 use super::call::{Call, Stage};
+use super::groups::Kind;
 use super::health::{Health, seconds};
 use super::pages::Record;
 use super::recordings::Recordings;
@@ -86,6 +87,7 @@ impl Core {
             accounts: self.health.accounts.clone(),
             music: self.health.music.clone(),
             disk: self.health.disk.clone(),
+            groups: self.health.groups.clone(),
             ducked: self.pages.ducked(),
             n_listeners: self.audience.n_calls(),
         }
@@ -118,6 +120,11 @@ impl Core {
             Input::Performed { call } => self.audience.performed(call, now),
             Input::CallHeard { call } => self.call_heard(call),
             Input::Key { call, key, way } => self.key_pressed(call, key, way),
+            Input::StreamBegan {
+                call,
+                group,
+                speaker,
+            } => self.stream_began(call, group, speaker, now),
             Input::CallEnded { call, how } => {
                 if !self.audience.ended(call, &how, now) {
                     self.call_ended(call, &how, now);
@@ -159,6 +166,13 @@ impl Core {
             }
             Input::Music { demand, at } => self.demand(&demand, at),
             Input::MusicByHand { hand } => self.remember(hand),
+            Input::GroupChanged { name, ok, text } => {
+                let note = self.health.group_changed(name, ok, text, now);
+                self.log(note);
+            }
+            Input::GroupGone { name } => {
+                self.health.groups.remove(&name);
+            }
             Input::Start(start) => self.start_page(start, now),
             Input::Cancel { page } => self.cancel_page(page, now),
             Input::Measured { zones } => self.measured(&zones),
@@ -208,7 +222,8 @@ impl Core {
         if self.stopping {
             return Some((Refusal::ShuttingDown, "shutting down".to_owned()));
         }
-        let n = self.calls.len();
+        let calls = self.calls.values();
+        let n = calls.filter(|it| it.kind == Kind::Call).count();
         if n >= self.policy.max_calls && !is_emergency {
             return Some((Refusal::Busy, format!("there are {n} calls already")));
         }
@@ -281,7 +296,7 @@ impl Core {
         for call in self.calls.values().filter(|it| it.stage == Stage::Queued) {
             // A number that is gone was right when it was dialled, and who wants to speak is not
             // served by a message: the page keeps what it asked for.
-            if let Ok(rule) = self.policy.rule(&call.wish)
+            if let Ok(rule) = self.policy.rule_of(call)
                 && rule.is_none_or(|it| it.message.is_none())
                 && let Some(record) = self.records.get_mut(&call.page)
             {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Disk, Level, Music, Note};
+use super::{Disk, Group, Level, Music, Note};
 
 /// Whether anything reaches a loudspeaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub(super) struct Health {
     pub(super) music: BTreeMap<String, Music>,
     /// Once something was told of it.
     pub(super) disk: Option<Disk>,
+    pub(super) groups: BTreeMap<String, Group>,
 }
 
 impl Health {
@@ -41,6 +42,7 @@ impl Health {
             accounts: BTreeMap::new(),
             music: BTreeMap::new(),
             disk: None,
+            groups: BTreeMap::new(),
         }
     }
 

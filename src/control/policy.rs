@@ -51,6 +51,8 @@ pub struct Policy {
     pub pages: Vec<Rule>,
     /// Zones that are recorded while pages are heard there.
     pub recorded: ZoneSet,
+    /// What comes by multicast groups, by their names; no number leads to these.
+    pub streams: Vec<Rule>,
     /// What callers may hear; each has numbers of its own, which no page has.
     pub players: Vec<Player>,
     /// The names of all sources of music.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::words::one_line;
-use super::{Account, CallState, Disk, Music, SoundState};
+use super::{Account, CallState, Disk, Group, Music, SoundState};
 use crate::base::{CallId, ZoneSet};
 
 /// The state of the whole site at one moment.
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub music: BTreeMap<String, Music>,
     /// Whether recordings can be written, once something was told of it.
     pub disk: Option<Disk>,
+    /// Multicast groups that are spoken to or listened to, by the sections that name them.
+    pub groups: BTreeMap<String, Group>,
     /// Zones whose music is down.
     pub ducked: ZoneSet,
     /// Callers who hear music on hold or a file, or are about to; none of them is in `calls`.
@@ -49,6 +51,7 @@ impl Snapshot {
         parts.extend(self.accounts_in_words());
         parts.extend(self.music_in_words());
         parts.extend(self.disk_in_words());
+        parts.extend(self.groups_in_words());
         parts.extend(self.silence_in_words(now));
         one_line(&parts.join("; "))
     }
@@ -104,6 +107,12 @@ impl Snapshot {
     fn disk_in_words(&self) -> Option<String> {
         let disk = self.disk.as_ref().filter(|disk| !disk.ok)?;
         Some(format!("nothing is recorded: {}", disk.text))
+    }
+
+    /// Every group that fails.
+    fn groups_in_words(&self) -> impl Iterator<Item = String> {
+        let failing = self.groups.iter().filter(|(_, group)| !group.ok);
+        failing.map(|(name, group)| format!("{name} {}", group.text))
     }
 
     fn silence_in_words(&self, now: Instant) -> Option<String> {

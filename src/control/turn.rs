@@ -249,7 +249,8 @@ impl Core {
         };
         let since = call.answered.map_or(now, |answered| answered.at);
         let span = seconds(now.saturating_duration_since(since));
-        self.note(id, &call, level, &format!("hung up: {why} after {span}"));
+        let parted = call.kind.parted();
+        self.note(id, &call, level, &format!("{parted}: {why} after {span}"));
         let why = why.to_owned();
         self.effects.push_back(Effect::HangUp { call: id, why });
         self.clear(id, &call, now);

@@ -30,6 +30,14 @@ pub enum Input {
         key: char,
         way: KeyWay,
     },
+    /// Somebody speaks to a group that is listened to, as `speaker` is named in log lines; ends
+    /// as a call does.
+    StreamBegan {
+        call: CallId,
+        /// The name of its rule.
+        group: String,
+        speaker: String,
+    },
     /// The call is over and was not ended by an effect; `how` completes "ended: …".
     CallEnded { call: CallId, how: String },
     /// An answered call has sent no audio for too long.
@@ -94,6 +102,14 @@ pub enum Input {
     Music { demand: Demand, at: Moment },
     /// What was set of the music by hand before a restart.
     MusicByHand { hand: Hand },
+    /// A multicast group can be spoken to or heard, or cannot; `ok` if it can.
+    GroupChanged {
+        name: String,
+        ok: bool,
+        text: String,
+    },
+    /// A group is no longer configured.
+    GroupGone { name: String },
     /// From now on these rules hold. Calls survive; who is answered keeps the old time limit.
     Configure(Policy),
     /// Time has passed.

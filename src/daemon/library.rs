@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::{Pcm, SoundId};
-use crate::config::{Config, Mistake, Page, Tone};
+use crate::config::{Config, GroupIn, Mistake, Page, Tone};
 use crate::control::{Clip, Sound};
 use crate::sounds;
 
@@ -73,28 +73,47 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
 fn read(config: &Config) -> Result<BTreeMap<PathBuf, Arc<Pcm>>, Vec<Mistake>> {
     let mut files = BTreeMap::new();
     let mut mistakes = Vec::new();
-    for page in &config.pages {
-        for (key, path) in files_of(page) {
-            if files.contains_key(path) {
-                continue;
+    let of_groups = config.groups_in.iter();
+    let of_groups = of_groups.flat_map(|group| named(group.section(), tones_of(group)));
+    let of_pages = config.pages.iter();
+    let of_pages = of_pages.flat_map(|page| named(page.section(), files_of(page)));
+    for (section, key, path) in of_pages.chain(of_groups) {
+        if files.contains_key(path) {
+            continue;
+        }
+        match sounds::load(path) {
+            Ok(pcm) => {
+                files.insert(path.to_owned(), Arc::new(pcm));
             }
-            match sounds::load(path) {
-                Ok(pcm) => {
-                    files.insert(path.to_owned(), Arc::new(pcm));
-                }
-                Err(why) => {
-                    let text = format!("{why}; put a sound file there, or correct its name");
-                    mistakes.push(config.mistake(&page.section(), key, text));
-                }
+            Err(why) => {
+                let text = format!("{why}; put a sound file there, or correct its name");
+                mistakes.push(config.mistake(&section, key, text));
             }
         }
-        mistakes.extend(klaxon_wanted(config, page));
     }
+    let wanted = config.pages.iter();
+    mistakes.extend(wanted.flat_map(|page| klaxon_wanted(config, page)));
     if mistakes.is_empty() {
         Ok(files)
     } else {
         Err(mistakes)
     }
+}
+
+fn named<'a>(
+    section: String,
+    files: impl Iterator<Item = (&'static str, &'a Path)>,
+) -> impl Iterator<Item = (String, &'static str, &'a Path)> {
+    files.map(move |(key, path)| (section.clone(), key, path))
+}
+
+fn tones_of(group: &GroupIn) -> impl Iterator<Item = (&'static str, &Path)> {
+    let tones = [
+        ("klaxon", group.klaxon.file()),
+        ("end-tone", group.end_tone.file()),
+    ];
+    let named = tones.into_iter();
+    named.filter_map(|(key, path)| Some((key, path?)))
 }
 
 fn files_of(page: &Page) -> impl Iterator<Item = (&'static str, &Path)> {

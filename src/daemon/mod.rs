@@ -14,6 +14,7 @@ mod chance;
 mod cues;
 mod door;
 mod exit;
+mod groups;
 mod jukebox;
 mod keeper;
 mod klaxon;

@@ -14,6 +14,8 @@ pub(super) struct Beats {
     pub(super) media: u64,
     /// Turns of the thread of those who only listen, while there is one.
     pub(super) hall: Option<u64>,
+    /// Turns of the thread of multicast groups, while there is one.
+    pub(super) groups: Option<u64>,
     /// Rounds of the thread that keeps the sound running.
     pub(super) output: u64,
     /// Runs of the sound callback; while there is no sound, nobody runs it.
@@ -100,6 +102,7 @@ impl Watchdog {
         let has_moved = beats.media != self.last.media
             && beats.output != self.last.output
             && (beats.hall.is_none() || beats.hall != self.last.hall)
+            && (beats.groups.is_none() || beats.groups != self.last.groups)
             && (beats.callbacks.is_none() || beats.callbacks != self.last.callbacks);
         if now < self.due_at || !has_moved {
             return false;
@@ -132,6 +135,7 @@ mod tests {
         Beats {
             media,
             hall: None,
+            groups: None,
             output,
             callbacks,
         }
@@ -168,6 +172,7 @@ mod tests {
         let mut dog = watchdog(now);
         let with = |n: u64, hall| Beats {
             hall,
+            groups: hall,
             ..beats(n, n, None)
         };
         assert!(dog.ping_is_due(with(1, None), now));

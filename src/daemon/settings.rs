@@ -56,6 +56,10 @@ pub(super) fn policy(
         volume_call: audio.volume_call.level(),
         pages: config.pages.iter().map(rule).collect(),
         recorded: recorded(config, zones),
+        streams: {
+            let rule = |group| stream(group, zones, klaxon, library);
+            config.groups_in.iter().map(rule).collect()
+        },
         players: players(config),
         music: config.music.iter().map(|it| it.name.clone()).collect(),
     }
@@ -85,15 +89,51 @@ pub(super) fn recordings(config: &Config) -> record::Settings {
     }
 }
 
-fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &Library) -> Rule {
-    let tone = |tone: &config::Tone| match tone {
+/// A sound around a page, if there is one.
+fn clip_of(tone: &config::Tone, klaxon: Option<Duration>, library: &Library) -> Option<Clip> {
+    match tone {
         config::Tone::Nothing => None,
         config::Tone::Klaxon => klaxon.map(|duration| Clip {
             sound: Sound::Klaxon,
             duration,
         }),
         config::Tone::File(path) => library.clip(path),
-    };
+    }
+}
+
+/// The rule for what comes by a multicast group.
+fn stream(
+    group: &config::GroupIn,
+    zones: &Zones,
+    klaxon: Option<Duration>,
+    library: &Library,
+) -> Rule {
+    Rule {
+        name: group.name.clone(),
+        entry: Entry::default(),
+        zones: zones.named(&group.zones),
+        priority: Priority(group.priority),
+        busy: group.busy,
+        extent: if group.partial {
+            Extent::Partial
+        } else {
+            Extent::Whole
+        },
+        klaxon: clip_of(&group.klaxon, klaxon, library),
+        pre_roll: Duration::ZERO,
+        end_tone: clip_of(&group.end_tone, klaxon, library),
+        queue_timeout: None,
+        max_duration: group.max_duration,
+        warning: None,
+        message: None,
+        greeting: None,
+        record: None,
+        cues: Cues::Silent,
+    }
+}
+
+fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &Library) -> Rule {
+    let tone = |tone: &config::Tone| clip_of(tone, klaxon, library);
     let message = page.message.as_deref().and_then(|path| library.clip(path));
     let is_in_time =
         !page.warning.is_zero() && page.max_duration.is_some_and(|it| it > page.warning);
@@ -389,11 +429,12 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
 /// than the start did, up to the default of the engine.
 pub(super) fn engine(config: &Config, zones: &Zones) -> EngineSettings {
     let room = EngineSettings::default();
-    let n_voices = config.sip.max_calls.max(room.n_voices);
+    let n_voices = config.sip.max_calls.max(room.n_voices) + config.groups_in.len();
     EngineSettings {
         n_zones: zones.capacity(),
         n_inputs: output::N_INPUTS,
         n_outputs: output::N_OUTPUTS + OUTPUTS_A_ZONE * config.zones.len(),
+        n_taps: config::MOST_OUT,
         n_voices,
         n_plays: n_voices,
         n_music: config::MOST_MUSIC,
@@ -447,19 +488,21 @@ fn jack_client(music: &config::Music) -> Option<output::JackClient> {
 /// `None` for a zone that there is no room for.
 fn output_zone(zone: &config::Zone, zones: &Zones) -> Option<output::Zone> {
     let output = |from: &config::ZoneOutput| match from {
-        config::ZoneOutput::Ports(ports) => output::OutputMatch::Ports(ports.regex().clone()),
+        config::ZoneOutput::Ports(ports) => Some(output::OutputMatch::Ports(ports.regex().clone())),
         config::ZoneOutput::Device {
             device: named,
             channels,
-        } => output::OutputMatch::Device {
+        } => Some(output::OutputMatch::Device {
             device: device(named),
             channels: *channels,
-        },
+        }),
+        // Those are sent what is tapped, whatever the clock is.
+        config::ZoneOutput::Multicast(_) => None,
     };
     Some(output::Zone {
         id: zones.id(&zone.name)?,
         name: zone.name.clone(),
-        outputs: zone.outputs.iter().map(output).collect(),
+        outputs: zone.outputs.iter().filter_map(output).collect(),
     })
 }
 

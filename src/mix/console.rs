@@ -225,6 +225,18 @@ impl Console {
         zones: ZoneSet,
         gain: Db,
     ) -> Result<(), Refusal> {
+        self.add_voice_within(call, feed, zones, gain, Duration::ZERO)
+    }
+
+    /// As `add_voice`; it fades in within that time, and takes as long when it moves to other zones.
+    pub fn add_voice_within(
+        &mut self,
+        call: CallId,
+        feed: FeedRx,
+        zones: ZoneSet,
+        gain: Db,
+        fade: Duration,
+    ) -> Result<(), Refusal> {
         self.check(zones)?;
         if self.n_voices >= self.limits.n_voices {
             return Err(self.refuse(Refusal::Voices(self.limits.n_voices)));
@@ -237,6 +249,9 @@ impl Console {
         };
         let mut voice = Voice::new(call, serial, feed, zones, manner, rate, &mut self.used);
         voice.place.recording = self.recorded.of_call(call);
+        if !fade.is_zero() {
+            voice.place.come_within(fade, rate);
+        }
         self.voices.insert(
             call,
             Latest {

@@ -18,6 +18,8 @@ pub(super) struct Place {
     before: ZoneSet,
     /// The part of `zones`; the rest is that of `before`.
     fade: Ramp,
+    /// How long a move takes.
+    takes: Duration,
     /// Asked for while a move was under way.
     next: Option<ZoneSet>,
     /// The recording that it belongs to.
@@ -30,9 +32,17 @@ impl Place {
             zones,
             before: zones,
             fade: Ramp::resting(1.0),
+            takes: FADE,
             next: None,
             recording: None,
         }
+    }
+
+    /// Comes in from nowhere, and moves, in so much time.
+    pub(super) fn come_within(&mut self, span: Duration, rate: SampleRate) {
+        let zones = std::mem::replace(&mut self.zones, ZoneSet::EMPTY);
+        self.takes = span.max(FADE);
+        self.go(zones, rate);
     }
 
     // == realtime below ==
@@ -49,7 +59,7 @@ impl Place {
         self.before = self.zones;
         self.zones = zones;
         self.fade.jump(0.0);
-        self.fade.go(1.0, rate.frames_in(FADE), Shape::Smooth);
+        self.fade.go(1.0, rate.frames_in(self.takes), Shape::Smooth);
     }
 
     /// Adds the frames to the zones where they belong.

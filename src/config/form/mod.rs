@@ -2,6 +2,7 @@
 //!
 //! This file has what every kind shares, and the plain kinds; the others are by subject.
 
+mod group;
 mod measure;
 mod music;
 mod network;
@@ -19,6 +20,10 @@ use crate::config::pattern::Pattern;
 use crate::config::secret::Secret;
 use crate::page::{Extension, NotAnExtension};
 
+pub(super) use group::{
+    ANY_CHANNEL, CALLER_NAME, CHANNEL, CODEC, FADE, GROUP, GROUP_FORM, INTERFACE, OPTIONAL_CODEC,
+    PAYLOAD_TYPE, PTIME, SILENCE, TTL,
+};
 pub(super) use measure::{
     DUCK, EXPIRES, KEEP_ALIVE, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION,
     SIGNED_SECONDS, VOLUME,

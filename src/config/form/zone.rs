@@ -6,9 +6,10 @@ use crate::base::Db;
 use crate::config::form::measure::{DUCK, RAMP, decibels};
 use crate::config::form::sound::DEVICE;
 use crate::config::form::{BOOL, Form, one_line, optional};
+use crate::config::group::GroupName;
 use crate::config::model::Device;
 use crate::config::pattern::Pattern;
-use crate::config::zone::{MULTICAST, ZoneOutput, is_group};
+use crate::config::zone::{MULTICAST, ZoneOutput};
 use crate::dsp::{Curve, FLAT_Q, N_BANDS};
 
 pub(in crate::config) const OUTPUTS: Form<Vec<ZoneOutput>> = Form {
@@ -93,7 +94,9 @@ fn parted(text: &str) -> Vec<String> {
 
 fn output(item: &str) -> Result<ZoneOutput, String> {
     if let Some(group) = item.strip_prefix(MULTICAST) {
-        return Err(multicast(item, group));
+        let named = super::group::group_name(group);
+        let named = named.map_err(|why| format!("in \"{item}\": {why}"));
+        return named.map(ZoneOutput::Multicast);
     }
     let in_item = |why: String| format!("in \"{item}\": {why}");
     let Some(device) = item.strip_prefix(DEVICE_PREFIX) else {
@@ -110,16 +113,6 @@ fn output(item: &str) -> Result<ZoneOutput, String> {
             "\"{item}\" names no device; write device:NAME as listed by paging --dump-devices"
         )),
     }
-}
-
-fn multicast(item: &str, group: &str) -> String {
-    if is_group(group) {
-        return format!(
-            "\"{item}\": multicast is not supported by this version; \
-             write JACK ports or device:NAME"
-        );
-    }
-    format!("\"{item}\" is no group; write e.g. multicast:239.1.2.3:5004")
 }
 
 /// `3` or `3-4`, counted from 1.
@@ -146,6 +139,8 @@ fn output_text(output: &ZoneOutput) -> String {
             };
             format!("{DEVICE_PREFIX}{name}{channels}")
         }
+        ZoneOutput::Multicast(GroupName::Named(name)) => format!("{MULTICAST}{name}"),
+        ZoneOutput::Multicast(GroupName::At(address)) => format!("{MULTICAST}{address}"),
     }
 }
 
@@ -217,6 +212,12 @@ mod tests {
             ["Built-in\\ Audio:playback_FL", "device:usb/3-4"]
         );
         assert_eq!(outputs("device:2/7"), ["device:2/7"]);
+        let groups = [
+            "multicast:239.1.1.1:5004",
+            "multicast:[ff15::7]:5004",
+            "multicast:phones",
+        ];
+        assert_eq!(outputs(&groups.join(" ")), groups);
         let ZoneOutput::Ports(pattern) = &(OUTPUTS.parse)("a\\ b").unwrap()[0] else {
             panic!("ports");
         };
@@ -235,8 +236,8 @@ mod tests {
     fn what_cannot_be_meant_is_told_with_what_to_write() {
         let wrong = |text: &str| (OUTPUTS.parse)(text).unwrap_err();
         assert!(wrong("a b(").starts_with("in \"b(\": not a regular expression"));
-        assert!(wrong("multicast:239.1.1.1:5004").contains("not supported by this version"));
-        assert!(wrong("multicast:10.0.0.1:5004").contains("is no group; write e.g."));
+        assert!(wrong("multicast:239.1.1.1:0").contains("port 0 is no port"));
+        assert!(wrong("multicast:10.0.0.1:5004").contains("not a multicast address"));
         assert!(wrong("device:").contains("names no device"));
         assert!(wrong("device:usb/0").contains("no channels"));
         for bad in ["400", "5:-3dB", "400:99dB", "400:1dB:0", "mid:4:1", ":::"] {

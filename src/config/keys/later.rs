@@ -14,7 +14,7 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
     SECTIONS.contains(&kind)
 }
 
-const SECTIONS: [&str; 4] = ["line", "relay", "multicast-in", "http"];
+const SECTIONS: [&str; 3] = ["line", "relay", "http"];
 
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),

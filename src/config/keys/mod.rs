@@ -5,6 +5,7 @@
 mod audio;
 mod calls;
 mod gone;
+mod group;
 mod later;
 mod music;
 mod page;
@@ -15,6 +16,7 @@ mod sip;
 mod user;
 mod zone;
 
+use crate::config::group::{GroupIn, GroupOut};
 use crate::config::model::{ACCOUNT, Account, Config, User};
 use crate::config::music::Music;
 use crate::config::page::Page;
@@ -80,6 +82,8 @@ pub enum Part {
     Zones,
     /// What rings by the calendar.
     Bells,
+    /// Multicast groups that are spoken to or listened to.
+    Groups,
     /// How much is logged.
     Logging,
     /// Read once at start; a change needs a restart.
@@ -279,6 +283,16 @@ pub(super) fn of_message() -> &'static [Row<Player>] {
     player::MESSAGE_KEYS
 }
 
+/// The keys of every `[multicast-out:NAME]`.
+pub(super) fn of_group_out() -> &'static [Row<GroupOut>] {
+    group::OUT_KEYS
+}
+
+/// The keys of every `[multicast-in:NAME]`.
+pub(super) fn of_group_in() -> &'static [Row<GroupIn>] {
+    group::IN_KEYS
+}
+
 /// The keys of all sections that stand in a file only with a name, as `[zone:NAME]`.
 pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
     let of_players = of_hold().iter().chain(of_message());
@@ -289,6 +303,8 @@ pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
         .chain(of_plan().map(|row| &row.key))
         .chain(of_music().map(|row| &row.key))
         .chain(of_players.map(|row| &row.key))
+        .chain(of_group_out().iter().map(|row| &row.key))
+        .chain(of_group_in().iter().map(|row| &row.key))
 }
 
 /// The keys of every `[user:NAME]`; they stand in no file by themselves.

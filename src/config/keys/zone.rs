@@ -21,8 +21,9 @@ pub(in crate::config) const KEYS: &[Row<Zone>] = &[
         "",
         "Its loudspeakers, several parted by blanks or commas: regular expressions searched in\n\
          the names of JACK ports, device:NAME for a sound card (device:NAME/3 and device:NAME/3-4\n\
-         for some of its channels). \\ before a blank or comma makes it part of a name.\n\
-         An output may be of several zones."
+         for some of its channels), multicast:239.1.2.3:5004 or multicast:NAME for a group\n\
+         of IP speakers and telephones, see [multicast-out:NAME]. \\ before a blank or comma\n\
+         makes it part of a name. An output may be of several zones."
     ),
     row!(
         "zone",

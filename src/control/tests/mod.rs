@@ -14,4 +14,5 @@ mod ranks;
 mod recordings;
 mod site;
 mod sound;
+mod streams;
 mod world;

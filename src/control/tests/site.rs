@@ -37,6 +37,7 @@ pub(super) fn policy() -> Policy {
         volume_call: Db(-1.0),
         recorded: ZoneSet::EMPTY,
         pages: Vec::new(),
+        streams: Vec::new(),
         players: Vec::new(),
         music: ["lounge", "radio"].map(str::to_owned).into(),
     }

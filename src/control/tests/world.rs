@@ -42,6 +42,9 @@ impl World {
             Input::CallArrived { call, .. } => {
                 self.calls.entry(*call).or_insert(Standing::Unanswered);
             }
+            Input::StreamBegan { call, .. } => {
+                self.calls.entry(*call).or_insert(Standing::Answered);
+            }
             Input::CallEnded { call, .. } => {
                 if let Some(standing) = self.calls.get_mut(call) {
                     *standing = Standing::Over;
@@ -73,6 +76,8 @@ impl World {
             | Input::DiskChanged { .. }
             | Input::Music { .. }
             | Input::MusicByHand { .. }
+            | Input::GroupChanged { .. }
+            | Input::GroupGone { .. }
             | Input::Cancel { .. }
             | Input::Measured { .. }
             | Input::Configure(_)

@@ -36,6 +36,7 @@ impl Service {
                 self.endpoint
                     .refuse(call, why.status(), why.phrase(), None, retry);
             }
+            Effect::HangUp { call, .. } if self.groups.release(call) => {}
             Effect::HangUp { call, why } => {
                 self.legs.end(call);
                 self.endpoint.hang_up(call, &why);
@@ -77,7 +78,10 @@ impl Service {
                 }
             }
             Effect::StopPlay { play } => self.console.stop(play),
-            Effect::Duck { zones, to, ramp } => self.duck(zones, to, ramp),
+            Effect::Duck { zones, to, ramp } => {
+                self.groups.hold(zones, to != Db::UNITY);
+                self.duck(zones, to, ramp);
+            }
             Effect::Log(note) => self.log(note, now),
             Effect::Stopped => self.has_stopped = true,
         }
@@ -175,7 +179,12 @@ impl Service {
             .iter()
             .map(|(zone, peak)| (self.zones.name(*zone), *peak));
         let heard = words::heard(named);
-        tracing::info!(target: "call", "call {call}: {heard}");
+        let noun = if self.groups.has(call) {
+            "stream"
+        } else {
+            "call"
+        };
+        tracing::info!(target: "call", "{noun} {call}: {heard}");
     }
 
     /// Where a zone has a depth of its own, that counts for the usual one.
@@ -203,8 +212,13 @@ impl Service {
         let Some(&(zones, gain)) = self.wanted.get(&call) else {
             return;
         };
-        let heard = match self.legs.take_voice(call) {
-            Some(voice) => self.console.add_voice(call, voice, zones, gain),
+        let of_call = self.legs.take_voice(call);
+        let voice = of_call.map(|voice| (voice, Duration::ZERO));
+        let heard = match voice.or_else(|| self.groups.take_voice(call)) {
+            Some((voice, fade)) => {
+                let console = &mut self.console;
+                console.add_voice_within(call, voice, zones, gain, fade)
+            }
             None => self.console.move_voice(call, zones),
         };
         if let Err(refusal) = heard {

@@ -233,6 +233,7 @@ impl Service {
                     );
                 }
                 self.console.set_rate(rate);
+                self.groups.set_rate(rate, &mut self.console);
                 self.play_music();
                 self.inputs.push_back(Input::SoundUp);
             }
@@ -251,7 +252,11 @@ impl Service {
                     tracing::error!("sound: {refusal}");
                 }
                 self.follow_outputs();
-                self.zones_unheard(unheard);
+                let (zones, groups) = (&self.zones, &self.groups);
+                let is_sent =
+                    |name: &String| zones.id(name).is_some_and(|id| groups.carries(id.into()));
+                let unheard = unheard.into_iter().filter(|name| !is_sent(name));
+                self.zones_unheard(unheard.collect());
             }
             output::Event::Retrying { after } => {
                 tracing::debug!("sound: trying again every {after:?}");

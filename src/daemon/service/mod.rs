@@ -15,6 +15,7 @@
 mod bells;
 mod effects;
 mod events;
+mod groups;
 mod music;
 mod recordings;
 mod reload;
@@ -33,6 +34,7 @@ use crate::control::{Core, Input, Note, SoundState};
 use crate::daemon::bells::Ringing;
 use crate::daemon::by_hand::ByHand;
 use crate::daemon::door::Door;
+use crate::daemon::groups::Groups;
 use crate::daemon::jukebox::{self, JackSources, Jukebox};
 use crate::daemon::legs::Legs;
 use crate::daemon::library::Library;
@@ -60,6 +62,7 @@ pub(super) struct Service {
     inputs: VecDeque<Input>,
     endpoint: Endpoint,
     legs: Legs,
+    groups: Groups,
     /// Where the core wants which voice.
     wanted: BTreeMap<CallId, (ZoneSet, Db)>,
     zones: Zones,
@@ -105,6 +108,7 @@ pub(super) struct Service {
     is_unheard: bool,
     sip_events: UnboundedReceiver<sip::Event>,
     net_events: UnboundedReceiver<net::Event>,
+    group_events: UnboundedReceiver<net::group::Event>,
     output_events: UnboundedReceiver<output::Event>,
     recorded: UnboundedReceiver<record::Event>,
     music_news: UnboundedReceiver<jukebox::News>,
@@ -149,6 +153,7 @@ pub(super) struct Extras {
 enum Happening {
     Sip(sip::Event),
     Net(net::Event),
+    Group(net::group::Event),
     Output(output::Event),
     Recorded(record::Event),
     Music(jukebox::News),
@@ -192,6 +197,7 @@ impl Service {
         let book = jukebox::book(settings::state_file(&config, "music-loudness"));
         let (handle, requests) = unbounded_channel();
         let (loaded_tx, loaded) = unbounded_channel();
+        let (groups_tx, group_events) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
         let policy = settings::policy(&config, &zones, duration, &library);
         // From now on only what is measured counts as heard.
@@ -203,6 +209,7 @@ impl Service {
             inputs: VecDeque::from([measured, before]),
             endpoint,
             legs: Legs::new(settings::legs(&config), media, net_tx),
+            groups: Groups::new(groups_tx),
             wanted: BTreeMap::new(),
             zones,
             tuned: Tuned::default(),
@@ -235,6 +242,7 @@ impl Service {
             is_unheard: false,
             sip_events,
             net_events,
+            group_events,
             output_events,
             recorded,
             music_news,
@@ -246,6 +254,7 @@ impl Service {
         };
         service.tune_zones();
         service.play_music();
+        service.follow_groups();
         service.set_players();
         let treatment = settings::treatment(&service.config);
         service.console.set_treatment(treatment);
@@ -284,6 +293,7 @@ impl Service {
             biased;
             Some(event) = self.sip_events.recv() => Happening::Sip(event),
             Some(event) = self.net_events.recv() => Happening::Net(event),
+            Some(event) = self.group_events.recv() => Happening::Group(event),
             Some(event) = self.output_events.recv() => Happening::Output(event),
             Some(event) = self.recorded.recv() => Happening::Recorded(event),
             Some(news) = self.music_news.recv() => Happening::Music(news),
@@ -315,6 +325,7 @@ impl Service {
         match happening {
             Happening::Sip(event) => self.sip_event(event, now),
             Happening::Net(event) => self.net_event(event),
+            Happening::Group(event) => self.group_event(event),
             Happening::Output(event) => self.output_event(event),
             Happening::Recorded(event) => self.recorder_event(event),
             Happening::Music((name, event)) => self.music_news(name, event),
@@ -387,6 +398,7 @@ impl Service {
         let beats = Beats {
             media: self.legs.beat(),
             hall: self.legs.hall_beat(),
+            groups: self.groups.beat(),
             output: self.output.beat(),
             callbacks: has_sound.then_some(callbacks),
         };

@@ -82,6 +82,9 @@ impl Service {
         // Which pages and zones are recorded counts here too.
         let recordings = settings::recordings(&self.config);
         self.recordings.recorder.configure(recordings);
+        if changes.concern(Part::Groups) || changes.concern(Part::Zones) {
+            self.follow_groups();
+        }
         if changes.concern(Part::Voices) {
             let treatment = settings::treatment(&self.config);
             self.console.set_treatment(treatment);

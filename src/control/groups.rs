@@ -1,0 +1,108 @@
+//! How does what comes by a multicast group become a page, and can the groups be reached?
+
+use std::time::Instant;
+
+use super::call::Call;
+use super::health::Health;
+use super::pages::Record;
+use super::{Core, Effect, Level, Note, Policy, Rule};
+use crate::base::CallId;
+use crate::page::Choice;
+
+/// What is known of a multicast group, in the words of whoever speaks to it or hears it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// It can be spoken to, or heard.
+    pub ok: bool,
+    pub text: String,
+    /// When `ok` changed last.
+    pub since: Instant,
+}
+
+/// Whether somebody calls, or speaks to a group without asking anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Call,
+    Stream,
+}
+
+impl Kind {
+    /// How a note begins.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Stream => "stream",
+        }
+    }
+
+    /// What we do when we have enough.
+    pub(super) fn parted(self) -> &'static str {
+        match self {
+            Self::Call => "hung up",
+            Self::Stream => "not heard any more",
+        }
+    }
+}
+
+impl Policy {
+    /// The rule for what comes by a group.
+    pub(super) fn stream(&self, group: &str) -> Option<&Rule> {
+        self.streams.iter().find(|rule| rule.name == group)
+    }
+
+    /// The rule that holds for somebody who waits.
+    pub(super) fn rule_of(&self, call: &Call) -> Result<Option<&Rule>, Choice> {
+        match call.kind {
+            Kind::Call => self.rule(&call.wish),
+            Kind::Stream => self.stream(&call.dialled).map(Some).ok_or(Choice::Unknown),
+        }
+    }
+}
+
+impl Core {
+    /// Somebody speaks to a group: as one who calls and is answered already.
+    pub(super) fn stream_began(
+        &mut self,
+        id: CallId,
+        group: String,
+        speaker: String,
+        now: Instant,
+    ) {
+        if self.calls.contains_key(&id) {
+            return;
+        }
+        let rule = self.policy.stream(&group).filter(|_| !self.stopping);
+        let Some(rule) = rule.cloned() else {
+            let why = "nobody is to hear it".to_owned();
+            return self.effects.push_back(Effect::HangUp { call: id, why });
+        };
+        let page = self.next_page();
+        let call = Call::new(speaker, group, page, now).streaming(now);
+        let record = Record::of_call(id, &call, Some(&rule), now);
+        let ask = self.policy.ask(Some(&rule), call.auto_answer, now);
+        self.calls.insert(id, call);
+        self.records.insert(page, record);
+        self.pages.handle_ask(page, ask, now);
+    }
+}
+
+impl Health {
+    /// A note if this is news.
+    pub(super) fn group_changed(
+        &mut self,
+        name: String,
+        ok: bool,
+        text: String,
+        now: Instant,
+    ) -> Option<Note> {
+        let known = self.groups.get(&name);
+        if known.is_some_and(|it| it.ok == ok && it.text == text) {
+            return None;
+        }
+        let since = known.filter(|it| it.ok == ok).map_or(now, |it| it.since);
+        let level = if ok { Level::Info } else { Level::Warn };
+        let note = Note::new(None, level, &format!("{name}: {text}"));
+        self.groups.insert(name, Group { ok, text, since });
+        Some(note)
+    }
+}
