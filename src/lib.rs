@@ -25,6 +25,10 @@
 //! and `net::Hall`, a thread of its own, sends them what [`media::Broadcast`] has encoded once for
 //! all of them. No page, mixer or sound card has part in it.
 //!
+//! Other outputs of a zone have no clock: [`mix`] lets them be tapped, and `net::Groups`, another
+//! thread, sends them to multicast groups. What it hears in groups reaches [`control::Core`] as a
+//! call that is answered already.
+//!
 //! # Floors
 //!
 //! A module names only modules of the rows above its own. `tests/tidy.rs` reads the sources and

@@ -111,10 +111,10 @@ fn every_mistake_has_its_line_and_what_to_write() {
              (unclosed group); put \\ before a special character that is meant as it stands",
         ),
         (
-            "[zone:yard]\noutputs = multicast:239.1.1.1:5004",
-            "paging.conf:2: [zone:yard] outputs = multicast:239.1.1.1:5004: \
-             \"multicast:239.1.1.1:5004\": multicast is not supported by this version; write JACK \
-             ports or device:NAME",
+            "[zone:yard]\noutputs = multicast:10.1.1.1:5004",
+            "paging.conf:2: [zone:yard] outputs = multicast:10.1.1.1:5004: in \
+             \"multicast:10.1.1.1:5004\": not a multicast address, which begins with 224 to 239, or \
+             with ff in IPv6; write e.g. 239.1.2.3:5004",
         ),
         (
             "[zone:yard]\noutputs = x\ndelay = 2s",

@@ -336,7 +336,7 @@ fn outputs(loading: &mut Loading, config: &mut Config) {
 
 /// Groups that nothing is sent to.
 pub(super) fn idle(config: &Config) -> Vec<Warning> {
-    let idle = |group: &&GroupOut| group.zones(config).next().is_none();
+    let idle = |group: &&GroupOut| group.address.is_some() && group.zones(config).next().is_none();
     let idle = config.groups_out.iter().filter(idle);
     let text = |name: &str| {
         format!("no zone is sent there; write multicast:{name} into the outputs of a zone")

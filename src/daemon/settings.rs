@@ -434,7 +434,7 @@ pub(super) fn engine(config: &Config, zones: &Zones) -> EngineSettings {
         n_zones: zones.capacity(),
         n_inputs: output::N_INPUTS,
         n_outputs: output::N_OUTPUTS + OUTPUTS_A_ZONE * config.zones.len(),
-        n_taps: config::MOST_OUT,
+        n_taps: (config.groups_out.len() + SPARE_TAPS).min(config::MOST_OUT),
         n_voices,
         n_plays: n_voices,
         n_music: config::MOST_MUSIC,
@@ -526,5 +526,7 @@ pub(super) fn logging(config: &Config, for_systemd: bool) -> logging::Settings {
     }
 }
 
+/// Groups that a reload may add; each costs some ten kilobytes.
+const SPARE_TAPS: usize = 8;
 /// Beside those of a usual site: more loudspeakers than these can share an output by a splitter.
 const OUTPUTS_A_ZONE: usize = 2;

@@ -225,7 +225,9 @@ impl Service {
                 described,
             } => {
                 tracing::info!("sound: {described} ({backend}, {rate}, {period} frames a period)");
-                self.is_unheard = backend == "timer" && self.config.audio.backend == Backend::Auto;
+                let is_hoped_for =
+                    self.config.audio.backend == Backend::Auto && self.config.groups_out.is_empty();
+                self.is_unheard = backend == "timer" && is_hoped_for;
                 if self.is_unheard {
                     tracing::warn!(
                         "sound: nobody hears the calls: neither JACK nor a sound card is there; \
