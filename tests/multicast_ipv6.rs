@@ -115,7 +115,7 @@ fn sound_crosses_the_cable() {
         let Some(feed) = &mut heard else { continue };
         let mut frames = vec![0.0; feed.fill()];
         feed.pop(&mut frames);
-        if frames.iter().any(|frame| *frame == 0.25) {
+        if frames.contains(&0.25) {
             return;
         }
     }

@@ -322,3 +322,85 @@ const DYNAMIC: u8 = 96;
 const FIRST_CHANNEL: u8 = 25;
 /// What Poly telephones take in a packet.
 const POLYCOM_MS: u32 = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::path::Path;
+    use std::time::Instant;
+
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::*;
+    use crate::config::read_texts;
+    use crate::mix::{EngineSettings, engine};
+
+    fn config(text: &str) -> Config {
+        let loaded = read_texts([(Path::new("x"), text.as_bytes())], &[]);
+        assert_eq!(loaded.mistakes, []);
+        loaded.config.unwrap()
+    }
+
+    /// The next group that says how it is.
+    fn next(events: &mut UnboundedReceiver<Event>) -> String {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            match events.try_recv() {
+                Ok(Event::State { group, fault }) => {
+                    assert_eq!(fault, None, "{group}");
+                    return group;
+                }
+                Ok(_) => panic!("nobody speaks"),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+            assert!(Instant::now() < until, "nothing happens");
+        }
+    }
+
+    #[test]
+    fn a_group_that_changes_begins_anew_and_the_others_go_on() {
+        let probe = UdpSocket::bind("127.80.79.93:0").unwrap();
+        let port = probe.local_addr().unwrap().port();
+        let site = format!(
+            "[zone:hall]\noutputs = multicast:a multicast:b\n\
+             [multicast-out:a]\naddress = 239.80.77.1:{port}\ninterface = lo\n\
+             [multicast-out:b]\naddress = 239.80.77.2:{port}\ninterface = lo\nttl = 3\n\
+             [multicast-in:c]\naddress = 239.80.77.3:{port}\ninterface = lo\n"
+        );
+        let (mut console, _engine) = engine(EngineSettings {
+            n_zones: 8,
+            n_taps: 2,
+            ..EngineSettings::default()
+        });
+        let (tx, mut events) = unbounded_channel();
+        let mut groups = Groups::new(tx);
+        let mut follow = |groups: &mut Groups, text: &str| {
+            let config = config(text);
+            let zones = Zones::new(&config);
+            groups.follow(&config, &zones, &mut console).unwrap()
+        };
+        assert_eq!(follow(&mut groups, &site), []);
+        let mut told: Vec<String> = (0..3).map(|_| next(&mut events)).collect();
+        told.sort();
+        assert_eq!(
+            told,
+            ["multicast-in:c", "multicast-out:a", "multicast-out:b"]
+        );
+
+        assert_eq!(follow(&mut groups, &site), []);
+        let site = site.replace("ttl = 3", "ttl = 4");
+        assert_eq!(follow(&mut groups, &site), []);
+        assert_eq!(next(&mut events), "multicast-out:b");
+        let site = site.replace("[multicast-in:c]", "[multicast-in:d]");
+        let gone = |name: &str| Input::GroupGone {
+            name: name.to_owned(),
+        };
+        assert_eq!(follow(&mut groups, &site), [gone("multicast-in:c")]);
+        assert_eq!(next(&mut events), "multicast-in:d");
+        let (hall, _) = site.split_once("[multicast-out:b]").unwrap();
+        let hall = hall.replace(" multicast:b", "");
+        let both = [gone("multicast-out:b"), gone("multicast-in:d")];
+        assert_eq!(follow(&mut groups, &hall), both);
+        assert!(groups.carries(ZoneSet::first(1)));
+    }
+}
