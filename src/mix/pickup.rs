@@ -60,20 +60,25 @@ impl Pickup {
 
 /// All that are under way.
 pub(super) struct Pickups {
-    places: Vec<Option<Box<Pickup>>>,
+    /// Close together: on a large site each output of each block asks all of them.
+    #[allow(
+        clippy::vec_box,
+        reason = "the boxes come from outside and go back there"
+    )]
+    live: Vec<Box<Pickup>>,
 }
 
 impl Pickups {
     /// Room for so many.
     pub(super) fn new(n: usize) -> Self {
         Self {
-            places: (0..n).map(|_| None).collect(),
+            live: Vec::with_capacity(n),
         }
     }
 
     /// The clock goes on at another rate, which a track cannot: those of the old one end.
     pub(super) fn set_rate(&mut self, rate: SampleRate) {
-        let others = self.places.iter_mut().flatten();
+        let others = self.live.iter_mut();
         let others = others.filter(|pickup| pickup.track.rate() != rate);
         others.for_each(|pickup| pickup.is_over = true);
     }
@@ -82,32 +87,28 @@ impl Pickups {
 
     /// Takes one more; gives back one that is for another rate, or for which there is no place.
     pub(super) fn take(&mut self, pickup: Box<Pickup>, rate: SampleRate) -> Option<Box<Pickup>> {
-        let place = self.places.iter_mut().find(|place| place.is_none());
-        match place {
-            Some(place) if pickup.track.rate() == rate => {
-                *place = Some(pickup);
-                None
-            }
-            Some(_) | None => Some(pickup),
+        if pickup.track.rate() != rate || self.live.len() == self.live.capacity() {
+            return Some(pickup);
         }
+        self.live.push(pickup);
+        None
     }
 
     /// Ends one.
     pub(super) fn finish(&mut self, id: RecordingId) {
-        let meant = self.places.iter_mut().flatten();
-        let meant = meant.filter(|pickup| pickup.id == id);
+        let meant = self.live.iter_mut().filter(|pickup| pickup.id == id);
         meant.for_each(|pickup| pickup.is_over = true);
     }
 
     /// One that has ended.
     pub(super) fn take_spent(&mut self) -> Option<Box<Pickup>> {
-        let mut places = self.places.iter_mut();
-        places.find_map(|place| place.take_if(|pickup| pickup.is_over))
+        let over = self.live.iter().position(|pickup| pickup.is_over)?;
+        Some(self.live.swap_remove(over))
     }
 
     /// Begins a block of `n` frames.
     pub(super) fn begin(&mut self, n: usize) {
-        for pickup in self.places.iter_mut().flatten() {
+        for pickup in &mut self.live {
             let n_samples = n * pickup.track.channels();
             pickup.block[..n_samples].fill(0.0);
         }
@@ -125,7 +126,7 @@ impl Pickups {
 
     /// Frames that leave by an output.
     pub(super) fn hear_output(&mut self, output: usize, frames: &[f32]) {
-        for pickup in self.places.iter_mut().flatten() {
+        for pickup in &mut self.live {
             let Spot::Outputs(outputs) = &pickup.spot else {
                 continue;
             };
@@ -139,7 +140,7 @@ impl Pickups {
 
     /// Hands the block of `n` frames on.
     pub(super) fn end(&mut self, n: usize) {
-        for pickup in self.places.iter_mut().flatten() {
+        for pickup in &mut self.live {
             let n_samples = n * pickup.track.channels();
             if !pickup.is_over {
                 pickup.track.push(&pickup.block[..n_samples]);
@@ -149,7 +150,7 @@ impl Pickups {
 
     fn hear(&mut self, id: Option<RecordingId>, spot: &Spot, frames: &[f32]) {
         let Some(id) = id else { return };
-        let meant = self.places.iter_mut().flatten();
+        let meant = self.live.iter_mut();
         for pickup in meant.filter(|it| it.id == id && it.spot == *spot) {
             let sums = pickup.block.iter_mut().zip(frames);
             sums.for_each(|(sum, x)| *sum += x);
