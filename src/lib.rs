@@ -51,6 +51,7 @@
 //! | 4 | [`net`] | how do packets reach `media`? |
 //! | 4 | [`output`] | which clock runs the engine, and where does it play? |
 //! | 4 | [`sounds`] | what is in a sound file? |
+//! | 4 | [`store`] | what happened, when, and who was there? |
 //! | 4 | [`config`] | what does the person who installed us want? |
 //! | 5 | [`daemon`] | how do the parts become one program? |
 //!
@@ -72,7 +73,7 @@
 //! - A broken part is reported and tried again; it never takes the rest down. A page that cannot be
 //!   heard is refused with 503, never swallowed.
 //! - Bad input is an error with a remedy, never a panic. A panic is our bug.
-//! - `rsipstack` is named only in `sip`, `jack` and `cpal` only in `output`; nothing below floor 4
+//! - `rsipstack` is named only in `sip`, `jack` and `cpal` only in `output`, `rusqlite` only in `store`; nothing below floor 4
 //!   knows that a configuration file exists.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -97,6 +98,7 @@ pub mod net;
 pub mod output;
 pub mod sip;
 pub mod sounds;
+pub mod store;
 
 pub mod daemon;
 

@@ -10,6 +10,8 @@ use regex::Regex;
 
 use crate::base::Encoding;
 use crate::config::{Override, Secret, Source, default_sources};
+use crate::daemon::history::Moment;
+use crate::store::Kind;
 
 /// A public-address daemon: it answers SIP calls and puts the caller on the loudspeakers.
 ///
@@ -102,6 +104,7 @@ pub enum Command {
     Call(Call),
     Demo(Demo),
     Bells(Bells),
+    History(History),
 }
 
 /// Call somebody: a test phone, and a load generator
@@ -265,6 +268,53 @@ pub struct Bells {
     pub conf: Vec<PathBuf>,
 }
 
+/// Print what has happened, the newest first: pages, calls, bells, failures and changes
+///
+/// Words choose what is printed: each has to begin a word of the caller, the page, the zones, the
+/// outcome or the text. The daemon may run meanwhile.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(after_help = HISTORY_EXAMPLES)]
+pub struct History {
+    /// Words that have to be there
+    #[arg(value_name = "WORD")]
+    pub words: Vec<String>,
+
+    /// Not before: 2026-11-21, "2026-11-21 10:30", today, yesterday, or how long ago (90m, 36h, 7d)
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Moment>,
+
+    /// Before
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<Moment>,
+
+    /// Only these, with commas between: page, call, bell, failure, change
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<Kind>,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "all")]
+    pub limit: usize,
+
+    /// All there are
+    #[arg(long)]
+    pub all: bool,
+
+    /// Comma-separated values (RFC 4180) with all columns, for spreadsheets
+    #[arg(long)]
+    pub csv: bool,
+
+    /// A configuration file, read after the usual ones; may come several times
+    #[arg(long, value_name = "CONF")]
+    pub conf: Vec<PathBuf>,
+}
+
+impl History {
+    /// How many to print at most.
+    pub fn limit(&self) -> usize {
+        if self.all { usize::MAX } else { self.limit }
+    }
+}
+
 /// What a log line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -287,6 +337,7 @@ pub enum Task<'a> {
     Call(&'a Call),
     Demo(&'a Demo),
     Bells(&'a Bells),
+    History(&'a History),
     Run,
 }
 
@@ -297,6 +348,7 @@ impl Args {
             Some(Command::Call(call)) => return Task::Call(call),
             Some(Command::Demo(demo)) => return Task::Demo(demo),
             Some(Command::Bells(bells)) => return Task::Bells(bells),
+            Some(Command::History(history)) => return Task::History(history),
             None => {}
         }
         let asked = [
@@ -321,6 +373,7 @@ impl Args {
     pub fn sources(&self) -> Vec<Source> {
         let of_command = match &self.command {
             Some(Command::Bells(bells)) => bells.conf.as_slice(),
+            Some(Command::History(history)) => history.conf.as_slice(),
             Some(Command::Call(_) | Command::Demo(_)) | None => &[],
         };
         let named = self.conf.iter().chain(of_command).map(|path| Source {
@@ -465,6 +518,16 @@ A bell in the configuration:
   except = holidays.ics
 
 Exit codes: 0 listed, 2 command line or configuration.";
+
+const HISTORY_EXAMPLES: &str = "\
+Examples:
+  paging history                                   the last fifty things that happened
+  paging history --since today --kind page         the pages of today
+  paging history partly --since 30d                what was not heard everywhere
+  paging history 101 hall                          what 101 had to do with the hall
+  paging history --all --csv --since 2026-01-01 >2026.csv
+
+Exit codes: 0 printed, 1 the history cannot be read, 2 command line or configuration.";
 
 const CALL_EXAMPLES: &str = "\
 Examples:

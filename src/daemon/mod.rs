@@ -1,7 +1,7 @@
 //! How do the parts become one program?
 //!
 //! ```text
-//!  main ─► args ─► look and exit (dump, check, lists) · call · demo
+//!  main ─► args ─► look and exit (dump, check, lists, history) · call · demo
 //!               └► run: config ─► logging, reports ─► service ─► until a signal
 //! ```
 
@@ -15,6 +15,7 @@ mod cues;
 mod door;
 mod exit;
 mod groups;
+mod history;
 mod jukebox;
 mod keeper;
 mod klaxon;
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
         Task::Call(asked) => call::main(asked, &args),
         Task::Demo(asked) => demo::main(asked),
         Task::Bells(asked) => bells::list(asked, &args),
+        Task::History(asked) => history::list(asked, &args),
         Task::Run => run::run(&args),
     }
 }
