@@ -366,6 +366,8 @@ pub struct Server {
     pub retention_days: Option<u32>,
     /// How many bytes all of them may take; `None` is any number.
     pub recordings_max_size: Option<u64>,
+    /// How long what has happened is remembered; `None` is for ever.
+    pub history_days: Option<u32>,
 }
 
 /// What a log line looks like.
@@ -449,6 +451,7 @@ impl Config {
                 recordings_format: Format::Wav,
                 retention_days: None,
                 recordings_max_size: None,
+                history_days: Some(400),
             },
             zones: Vec::new(),
             pages: Vec::new(),

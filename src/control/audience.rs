@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::call::{ACK_PATIENCE, RING_INTERVAL, after};
 use super::health::seconds;
-use super::{Effect, Level, Note, Refusal};
+use super::{About, Effect, Fate, Level, Note, Refusal, Who};
 use crate::base::CallId;
 use crate::page::Entry;
 
@@ -45,7 +45,7 @@ pub(super) struct Audience {
 
 #[derive(Debug)]
 struct Listener {
-    label: String,
+    who: Who,
     player: Player,
     arrived_at: Instant,
     stage: Stage,
@@ -94,7 +94,7 @@ impl Audience {
     }
 
     /// Somebody calls a player.
-    pub(super) fn arrived(&mut self, id: CallId, label: String, player: &Player, now: Instant) {
+    pub(super) fn arrived(&mut self, id: CallId, who: Who, player: &Player, now: Instant) {
         if self.calls.contains_key(&id) {
             return;
         }
@@ -104,14 +104,14 @@ impl Audience {
         let n = n.filter(|it| it.player.name == player.name).count();
         if n >= player.most {
             let reason = format!("{n} listen to {} already", player.name);
-            return self.refuse(id, &label, Refusal::Busy, &reason);
+            return self.refuse(id, &who, Refusal::Busy, &reason);
         }
         if !self.ready.contains(&player.name) {
             let reason = format!("{} has no sound", player.name);
-            return self.refuse(id, &label, Refusal::NoSound, &reason);
+            return self.refuse(id, &who, Refusal::NoSound, &reason);
         }
         let listener = Listener {
-            label,
+            who,
             player: player.clone(),
             arrived_at: now,
             stage: Stage::Waiting {
@@ -134,8 +134,9 @@ impl Audience {
         let until = call.player.duration.map(|span| after(now, span));
         call.stage = Stage::Hearing { since: at, until };
         let player = call.player.name.clone();
-        let label = call.label.clone();
-        self.note(id, &label, Level::Info, &format!("hears {player}"));
+        let text = format!("{}: hears {player}", call.who.label(id));
+        let note = Note::new(Some(id), Level::Info, &text);
+        self.effects.push_back(Effect::Log(note));
         self.effects.push_back(Effect::Perform { call: id, player });
     }
 
@@ -144,15 +145,16 @@ impl Audience {
         let Some(call) = self.calls.remove(&id) else {
             return false;
         };
-        let verb = match call.stage {
-            Stage::Waiting { .. } => "ended unanswered",
-            Stage::Answered { .. } | Stage::Hearing { .. } => "ended",
+        let (verb, fate) = match call.stage {
+            Stage::Waiting { .. } => ("ended unanswered", Fate::Unanswered),
+            Stage::Answered { .. } | Stage::Hearing { .. } => ("ended", Fate::Answered),
         };
-        let text = format!("{verb}: {how} after {}", seconds(call.lasted(now)));
+        let span = call.lasted(now);
+        let text = format!("{verb}: {how} after {}", seconds(span));
         if matches!(call.stage, Stage::Waiting { .. }) {
             self.tally.failed += 1;
         }
-        self.note(id, &call.label, Level::Info, &text);
+        self.over(id, &call.who, Level::Info, &text, call.who.end(fate, span));
         true
     }
 
@@ -171,7 +173,7 @@ impl Audience {
                 Stage::Waiting { .. } => {
                     if let Some(call) = self.calls.remove(&id) {
                         let why = Refusal::ShuttingDown;
-                        self.refuse(id, &call.label, why, "shutting down");
+                        self.refuse(id, &call.who, why, "shutting down");
                     }
                 }
                 Stage::Answered { .. } | Stage::Hearing { .. } => {
@@ -232,18 +234,15 @@ impl Audience {
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
-        let span = seconds(call.lasted(now));
-        self.note(
-            id,
-            &call.label,
-            level,
-            &format!("hung up: {why} after {span}"),
-        );
+        let span = call.lasted(now);
+        let text = format!("hung up: {why} after {}", seconds(span));
+        let end = call.who.end(Fate::Answered, span);
+        self.over(id, &call.who, level, &text, end);
         let why = why.to_owned();
         self.effects.push_back(Effect::HangUp { call: id, why });
     }
 
-    fn refuse(&mut self, id: CallId, label: &str, why: Refusal, reason: &str) {
+    fn refuse(&mut self, id: CallId, who: &Who, why: Refusal, reason: &str) {
         self.tally.failed += 1;
         let level = match why {
             Refusal::ShuttingDown => Level::Info,
@@ -252,7 +251,8 @@ impl Audience {
             }
         };
         let text = format!("refused, {} {}: {reason}", why.status(), why.phrase());
-        self.note(id, label, level, &text);
+        let end = who.end(Fate::Refused, Duration::ZERO);
+        self.over(id, who, level, &text, end);
         self.effects.push_back(Effect::Refuse { call: id, why });
     }
 
@@ -274,8 +274,10 @@ impl Audience {
         self.tell_at = (tally.active > 0).then(|| now + TELL_INTERVAL);
     }
 
-    fn note(&mut self, id: CallId, label: &str, level: Level, text: &str) {
-        let note = Note::new(Some(id), level, &format!("{label}: {text}"));
+    /// The last word about a call.
+    fn over(&mut self, id: CallId, who: &Who, level: Level, text: &str, end: About) {
+        let text = format!("{}: {text}", who.label(id));
+        let note = Note::new(Some(id), level, &text).about(end);
         self.effects.push_back(Effect::Log(note));
     }
 

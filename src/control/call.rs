@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Who;
 use super::groups::Kind;
 use super::health::Health;
 use super::keys::Keypad;
@@ -110,8 +111,7 @@ pub(super) enum Rivals {
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) kind: Kind,
-    pub(super) caller: String,
-    pub(super) dialled: String,
+    pub(super) who: Who,
     pub(super) wish: Wish,
     /// The caller asked to be put through without anybody picking up.
     pub(super) auto_answer: bool,
@@ -130,11 +130,10 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(caller: String, dialled: String, page: PageId, now: Instant) -> Self {
+    pub(super) fn new(who: Who, page: PageId, now: Instant) -> Self {
         Self {
             kind: Kind::Call,
-            caller,
-            dialled,
+            who,
             wish: Wish::default(),
             auto_answer: false,
             page,
@@ -200,7 +199,10 @@ impl Call {
     /// How a note names the call.
     pub(super) fn label(&self, call: CallId) -> String {
         let noun = self.kind.noun();
-        format!("{noun} {call} from {} to {}", self.caller, self.dialled)
+        format!(
+            "{noun} {call} from {} to {}",
+            self.who.caller, self.who.dialled
+        )
     }
 
     /// The next thing that time alone brings about. Nobody waits for ever: each stage but an

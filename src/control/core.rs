@@ -9,7 +9,7 @@ use super::groups::Kind;
 use super::health::{Health, seconds};
 use super::pages::Record;
 use super::recordings::Recordings;
-use super::{CallStatus, Effect, Input, Level, Policy, Refusal, Snapshot};
+use super::{CallStatus, Effect, Fate, Input, Level, Policy, Refusal, Snapshot, Who};
 use crate::base::CallId;
 use crate::music::Hand;
 use crate::page::{self, Choice, Machine, PageId};
@@ -102,13 +102,13 @@ impl Core {
                 wish,
                 auto_answer,
             } => {
+                let who = Who { caller, dialled };
                 let player = self.policy.player(&wish).filter(|_| !self.stopping);
                 if let Some(player) = player {
-                    let label = format!("call {call} from {caller} to {dialled}");
-                    return self.audience.arrived(call, label, player, now);
+                    return self.audience.arrived(call, who, player, now);
                 }
                 let page = self.next_page();
-                let arrived = Call::new(caller, dialled, page, now);
+                let arrived = Call::new(who, page, now);
                 self.call_arrived(call, arrived.asking(wish, auto_answer), now);
             }
             Input::CallConfirmed { call } => {
@@ -254,12 +254,12 @@ impl Core {
             Some(answered) => now.saturating_duration_since(answered.at),
             None => now.saturating_duration_since(call.arrived_at),
         };
-        let verb = match call.answered {
-            Some(_) => "ended",
-            None => "ended unanswered",
+        let (verb, fate) = match call.answered {
+            Some(_) => ("ended", Fate::Answered),
+            None => ("ended unanswered", Fate::Unanswered),
         };
         let text = format!("{verb}: {how} after {}", seconds(span));
-        self.note(id, &call, Level::Info, &text);
+        self.over(id, &call, Level::Info, &text, call.who.end(fate, span));
         self.clear(id, &call, now);
     }
 
@@ -342,8 +342,8 @@ impl Core {
 fn status(call: CallId, it: &Call) -> CallStatus {
     CallStatus {
         call,
-        caller: it.caller.clone(),
-        dialled: it.dialled.clone(),
+        caller: it.who.caller.clone(),
+        dialled: it.who.dialled.clone(),
         state: it.state(),
         since: it.stage_since,
     }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::call::Call;
-use super::health::Health;
+use super::health::{Health, part};
 use super::pages::Record;
-use super::{Core, Effect, Level, Note, Policy, Rule};
+use super::{Core, Effect, Level, Note, Policy, Rule, Who};
 use crate::base::CallId;
 use crate::page::Choice;
 
@@ -54,7 +54,10 @@ impl Policy {
     pub(super) fn rule_of(&self, call: &Call) -> Result<Option<&Rule>, Choice> {
         match call.kind {
             Kind::Call => self.rule(&call.wish),
-            Kind::Stream => self.stream(&call.dialled).map(Some).ok_or(Choice::Unknown),
+            Kind::Stream => self
+                .stream(&call.who.dialled)
+                .map(Some)
+                .ok_or(Choice::Unknown),
         }
     }
 }
@@ -77,7 +80,11 @@ impl Core {
             return self.effects.push_back(Effect::HangUp { call: id, why });
         };
         let page = self.next_page();
-        let call = Call::new(speaker, group, page, now).streaming(now);
+        let who = Who {
+            caller: speaker,
+            dialled: group,
+        };
+        let call = Call::new(who, page, now).streaming(now);
         let record = Record::of_call(id, &call, Some(&rule), now);
         let ask = self.policy.ask(Some(&rule), call.auto_answer, now);
         self.calls.insert(id, call);
@@ -101,7 +108,7 @@ impl Health {
         }
         let since = known.filter(|it| it.ok == ok).map_or(now, |it| it.since);
         let level = if ok { Level::Info } else { Level::Warn };
-        let note = Note::new(None, level, &format!("{name}: {text}"));
+        let note = Note::new(None, level, &format!("{name}: {text}")).about(part(&name, ok));
         self.groups.insert(name, Group { ok, text, since });
         Some(note)
     }

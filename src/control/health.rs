@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Disk, Group, Level, Music, Note};
+use super::{About, Disk, Group, Level, Music, Note};
 
 /// Whether anything reaches a loudspeaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Health {
         let after = now.saturating_duration_since(self.silent_since()?);
         self.sound = SoundState::Up { since: now };
         let text = format!("sound is up after {}", seconds(after));
-        Some(Note::new(None, Level::Info, &text))
+        Some(Note::new(None, Level::Info, &text).about(part(SOUND, true)))
     }
 
     /// A note if this is news; another reason is.
@@ -73,7 +73,7 @@ impl Health {
         let text = format!("no sound, nobody can be heard: {why}");
         let since = self.silent_since().unwrap_or(now);
         self.sound = SoundState::Down { since, why };
-        Some(Note::new(None, Level::Error, &text))
+        Some(Note::new(None, Level::Error, &text).about(part(SOUND, false)))
     }
 
     /// A note if this is news.
@@ -90,11 +90,21 @@ impl Health {
         }
         let since = known.filter(|it| it.ok == ok).map_or(now, |it| it.since);
         let level = if ok { Level::Info } else { Level::Warn };
-        let note = Note::new(None, level, &format!("account {name}: {text}"));
+        let name_of_part = format!("account {name}");
+        let note = Note::new(None, level, &format!("{name_of_part}: {text}"))
+            .about(part(&name_of_part, ok));
         self.accounts.insert(name, Account { ok, text, since });
         Some(note)
     }
 }
+
+pub(super) fn part(name: &str, ok: bool) -> About {
+    let name = name.to_owned();
+    About::Part { name, ok }
+}
+
+/// How the part is named through which anybody hears anything.
+const SOUND: &str = "sound";
 
 /// A span as notes print it.
 pub(super) fn seconds(span: Duration) -> String {

@@ -13,6 +13,7 @@
 //! says so; an early or a late tick does no harm. Effects are orders, not questions: what comes of
 //! them returns as an input. Inputs about a call that is already over are ignored.
 
+mod about;
 mod audience;
 mod by_hand;
 mod call;
@@ -31,6 +32,7 @@ mod turn;
 mod words;
 
 pub use self::core::Core;
+pub use about::{About, CallEnd, Fate, PageEnd, Who};
 pub use audience::Player;
 pub use call::CallState;
 pub use groups::Group;

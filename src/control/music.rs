@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::health::Health;
+use super::health::{Health, part};
 use super::{Level, Note};
 
 /// What is known of a source of music, in the words of whoever plays it.
@@ -31,7 +31,9 @@ impl Health {
             return None;
         }
         let level = if ok { Level::Info } else { Level::Warn };
-        let note = Note::new(None, level, &format!("music {name}: {text}"));
+        let name_of_part = format!("music {name}");
+        let note = Note::new(None, level, &format!("{name_of_part}: {text}"))
+            .about(part(&name_of_part, ok));
         let music = Music {
             ok,
             text,

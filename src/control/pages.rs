@@ -6,7 +6,7 @@ use super::call::{Call, Stage, after};
 use super::health::seconds;
 use super::recordings::Taping;
 use super::words::Start;
-use super::{Clip, Core, Cue, Cues, Effect, Level, Note, Refusal, Rule, Sound};
+use super::{About, Clip, Core, Cue, Cues, Effect, Level, Note, PageEnd, Refusal, Rule, Sound};
 use crate::base::{CallId, Db, PlayId, ZoneSet};
 use crate::page::{Ask, Hearing, Outcome, Over, PageId, Priority, Source, Tone};
 
@@ -15,6 +15,10 @@ use crate::page::{Ask, Hearing, Outcome, Over, PageId, Priority, Source, Tone};
 pub(super) struct Record {
     /// How a note names it.
     pub(super) label: String,
+    /// As configured, or as whoever started it named it.
+    name: String,
+    /// Who called for it; empty if nobody did.
+    caller: String,
     /// Who speaks.
     pub(super) call: Option<CallId>,
     priority: Priority,
@@ -61,6 +65,8 @@ impl Record {
                 Some(rule) => format!("page \"{}\" of {}", rule.name, call.label(id)),
                 None => format!("page of {}", call.label(id)),
             },
+            name: rule.map(|it| it.name.clone()).unwrap_or_default(),
+            caller: call.who.caller.clone(),
             call: Some(id),
             priority: Priority::default(),
             cues: Cues::Silent,
@@ -80,6 +86,8 @@ impl Record {
         let or_klaxon = |clip: Option<Clip>| clip.map_or(Sound::Klaxon, |it| it.sound);
         Self {
             label: format!("page {}", start.name),
+            name: start.name.clone(),
+            caller: String::new(),
             call: None,
             priority: start.priority,
             cues: Cues::Silent,
@@ -359,24 +367,28 @@ impl Core {
             (_, outcome) => outcome,
         };
         let n = hearing.zones.len();
-        let span =
-            seconds(now.saturating_duration_since(record.live_at.unwrap_or(record.asked_at)));
+        let since = record.live_at.unwrap_or(record.asked_at);
+        let span = now.saturating_duration_since(since);
+        let lasted = seconds(span);
         let text = match outcome {
-            Outcome::Heard => format!("{outcome} in {}, {span}", self.policy.names(&hearing.zones)),
+            Outcome::Heard => format!(
+                "{outcome} in {}, {lasted}",
+                self.policy.names(&hearing.zones)
+            ),
             Outcome::PartlyHeard if hearing.missed.is_empty() => {
                 format!(
-                    "{outcome}, cut after {span} in {}",
+                    "{outcome}, cut after {lasted} in {}",
                     self.policy.names(&hearing.zones)
                 )
             }
             Outcome::PartlyHeard => format!(
-                "{outcome}, in {} of {n} zones, not all the time in {}, {span}",
+                "{outcome}, in {} of {n} zones, not all the time in {}, {lasted}",
                 hearing.reached.len(),
                 self.policy.names(&hearing.missed),
             ),
             Outcome::Cancelled | Outcome::Expired | Outcome::Refused => {
                 let names = self.policy.names(&hearing.zones);
-                format!("{outcome} after {span}, not heard in {names}")
+                format!("{outcome} after {lasted}, not heard in {names}")
             }
         };
         let level = match outcome {
@@ -386,10 +398,21 @@ impl Core {
         let recorded = self.told_recording(&record.taping);
         let text = format!("{}: {text}{recorded}", record.label);
         let note = Note::new(record.call, level, &text);
-        self.log(Some(Note {
-            page: Some((page, outcome)),
-            ..note
-        }));
+        let end = PageEnd {
+            page,
+            name: record.name.clone(),
+            caller: record.caller.clone(),
+            zones: hearing.zones,
+            missed: if hearing.was_live() {
+                hearing.missed
+            } else {
+                hearing.zones
+            },
+            outcome,
+            span,
+            files: self.files_of(&record.taping),
+        };
+        self.log(Some(note.about(About::Page(end))));
     }
 
     /// Where nothing was measured, nothing was heard.

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Stage};
-use super::health::{Health, seconds};
+use super::health::{Health, part, seconds};
 use super::words::Start;
-use super::{Clip, Core, Effect, Level, Note, Rule};
+use super::{About, Clip, Core, Effect, Level, Note, Rule};
 use crate::base::{CallId, PlayId, RecordingId, ZoneId, ZoneSet};
 use crate::page::PageId;
 
@@ -250,24 +250,28 @@ impl Core {
             caller: open.caller.clone(),
             zone: open.zone,
         };
-        let note = Note {
-            recorded: Some(Box::new(recorded)),
-            ..Note::new(open.call, level, &text)
-        };
-        self.log(Some(note));
+        let note = Note::new(open.call, level, &text);
+        self.log(Some(note.about(About::Recording(recorded))));
     }
 
     pub(super) fn recording_over(&mut self, recording: RecordingId) {
         self.recordings.open.remove(&recording);
     }
 
+    /// The files of a page.
+    pub(super) fn files_of(&self, taping: &Taping) -> Vec<String> {
+        let open = taping.recording.map(|it| self.recordings.open.get(&it));
+        open.flatten()
+            .map(|it| it.files.clone())
+            .unwrap_or_default()
+    }
+
     /// Completes the line that tells what became of a page.
     pub(super) fn told_recording(&self, taping: &Taping) -> String {
-        let Some(recording) = taping.recording else {
+        if taping.recording.is_none() {
             return String::new();
-        };
-        let open = self.recordings.open.get(&recording);
-        let files = open.map_or("".to_owned(), |open| open.files.join(" and "));
+        }
+        let files = self.files_of(taping).join(" and ");
         let is_well = self.health.disk.as_ref().is_none_or(|disk| disk.ok);
         match (files.is_empty(), is_well) {
             (false, _) => format!(", recorded in {files}"),
@@ -332,7 +336,7 @@ impl Health {
         };
         let since = known.filter(|it| it.ok == ok).map_or(now, |it| it.since);
         self.disk = Some(Disk { ok, text, since });
-        Some(Note::new(None, level, &told))
+        Some(Note::new(None, level, &told).about(part("recordings", ok)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::call::{Call, Due, RING_INTERVAL, Rivals, Stage, Then, after};
 use super::health::seconds;
-use super::{Core, Cue, Effect, Level, Note, Refusal};
+use super::{About, Core, Cue, Effect, Fate, Level, Note, Refusal};
 use crate::base::{CallId, Db, ZoneSet};
 use crate::page::{self, Outcome, PageId};
 
@@ -248,9 +248,9 @@ impl Core {
             return;
         };
         let since = call.answered.map_or(now, |answered| answered.at);
-        let span = seconds(now.saturating_duration_since(since));
-        let parted = call.kind.parted();
-        self.note(id, &call, level, &format!("{parted}: {why} after {span}"));
+        let span = now.saturating_duration_since(since);
+        let text = format!("{}: {why} after {}", call.kind.parted(), seconds(span));
+        self.over(id, &call, level, &text, call.who.end(Fate::Answered, span));
         let why = why.to_owned();
         self.effects.push_back(Effect::HangUp { call: id, why });
         self.clear(id, &call, now);
@@ -279,7 +279,8 @@ impl Core {
             Refusal::ShuttingDown => Level::Info,
         };
         let text = format!("refused, {} {}: {reason}", why.status(), why.phrase());
-        self.note(id, call, level, &text);
+        let span = call.stage_since.saturating_duration_since(call.arrived_at);
+        self.over(id, call, level, &text, call.who.end(Fate::Refused, span));
         self.effects.push_back(Effect::Refuse { call: id, why });
     }
 
@@ -305,9 +306,11 @@ impl Core {
         self.effects.extend(note.map(Effect::Log));
     }
 
-    pub(super) fn note(&mut self, id: CallId, call: &Call, level: Level, text: &str) {
+    /// The last word about a call.
+    pub(super) fn over(&mut self, id: CallId, call: &Call, level: Level, text: &str, end: About) {
         let text = format!("{}: {text}", call.label(id));
-        self.log(Some(Note::new(Some(id), level, &text)));
+        let note = Note::new(Some(id), level, &text);
+        self.log(Some(note.about(end)));
     }
 
     pub(super) fn note_page(&mut self, page: PageId, text: &str) {

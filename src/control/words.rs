@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Clip, Mark, Policy, Recorded};
+use super::{About, Clip, Mark, Policy};
 use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
 use crate::music::{Demand, Hand, Moment};
-use crate::page::{Busy, Extent, Outcome, PageId, Priority, Wish};
+use crate::page::{Busy, Extent, PageId, Priority, Wish};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -303,13 +303,10 @@ pub enum Level {
 }
 
 /// One line of the log; never contains a line break or another control character.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Note {
     pub call: Option<CallId>,
-    /// The page whose end this tells, and what became of it.
-    pub page: Option<(PageId, Outcome)>,
-    /// The file of a recording that this tells of.
-    pub recorded: Option<Box<Recorded>>,
+    pub about: About,
     pub level: Level,
     pub text: String,
 }
@@ -319,11 +316,14 @@ impl Note {
         let text = one_line(text);
         Self {
             call,
-            page: None,
-            recorded: None,
+            about: About::Step,
             level,
             text,
         }
+    }
+
+    pub(super) fn about(self, about: About) -> Self {
+        Self { about, ..self }
     }
 }
 

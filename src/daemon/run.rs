@@ -7,7 +7,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
 use crate::daemon::service::{Extras, Handle, Request, Service};
-use crate::daemon::{bells, exit, klaxon, library, logging, players, reports, settings, words};
+use crate::daemon::{
+    bells, exit, history, klaxon, library, logging, players, reports, settings, words,
+};
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -36,7 +38,11 @@ async fn serve(config: Config, args: &Args) -> anyhow::Result<()> {
     if config.sip.accounts().next().is_none() {
         tracing::info!("no account is configured: calls must come straight to this machine");
     }
-    let (service, handle) = Service::start(config, Extras::default()).await?;
+    let extras = Extras {
+        history: Some(settings::state_file(&config, history::FILE)),
+        ..Extras::default()
+    };
+    let (service, handle) = Service::start(config, extras).await?;
     for listen in service.listening() {
         tracing::info!("answering calls at {}", words::listening(&listen));
     }

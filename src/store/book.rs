@@ -79,9 +79,8 @@ impl Book {
     pub(super) fn forget(&mut self, before: SystemTime, most: usize) -> Result<usize, Error> {
         let before = millis(before);
         self.write(|all| {
-            let mut old = all.prepare_cached(
-                "SELECT id FROM history WHERE at < ? ORDER BY at, id LIMIT ?",
-            )?;
+            let mut old =
+                all.prepare_cached("SELECT id FROM history WHERE at < ? ORDER BY at, id LIMIT ?")?;
             let ids = old.query_map(params![before, most as i64], |row| row.get(0))?;
             let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
             let mut entry_out = all.prepare_cached("DELETE FROM history WHERE id = ?")?;

@@ -27,7 +27,12 @@ impl fmt::Display for Csv<'_> {
         };
         let at = Timestamp::try_from(entry.at).unwrap_or(Timestamp::UNIX_EPOCH);
         let at = at.to_zoned(self.zone.clone());
-        write!(f, "{id},{},{}", at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"), entry.kind)?;
+        write!(
+            f,
+            "{id},{},{}",
+            at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"),
+            entry.kind
+        )?;
         let (zones, missed) = (entry.zones.join(" "), entry.missed.join(" "));
         for text in [&entry.who, &entry.what, &zones, &missed] {
             write!(f, ",{}", Cell(text))?;
@@ -90,7 +95,11 @@ mod tests {
             "7,1970-01-01T00:00:01.500+00:00,page,'=cmd(),\"a \"\"b\"\", c\",hall yard,,12.345,\
              heard,,\"two\nlines\""
         );
-        let headings = Csv { kept: None, zone: &zone }.to_string();
+        let headings = Csv {
+            kept: None,
+            zone: &zone,
+        }
+        .to_string();
         assert_eq!(headings.split(',').count(), 11);
     }
 }

@@ -20,9 +20,7 @@ impl Error {
     pub(super) fn of(path: &std::path::Path, why: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         match why.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => {
-                Self::Damaged(path.to_owned(), why.to_string())
-            }
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(path.to_owned(), why.to_string()),
             _ => Self::Unusable(path.to_owned(), why.to_string()),
         }
     }

@@ -58,7 +58,10 @@ impl Query {
             }
         }
         if !self.kinds.is_empty() && !is_of_words {
-            wheres.push(format!("kind IN ({})", vec!["?"; self.kinds.len()].join(", ")));
+            wheres.push(format!(
+                "kind IN ({})",
+                vec!["?"; self.kinds.len()].join(", ")
+            ));
             let names = self.kinds.iter().map(|it| it.name().to_owned());
             values.extend(names.map(Value::Text));
         }
@@ -66,10 +69,8 @@ impl Query {
             // Whoever turns pages while old entries are forgotten gets an end, and no error.
             wheres.push(match is_of_words {
                 true => "words.rowid < ?".to_owned(),
-                false => {
-                    "(history.at, history.id) < (SELECT at, id FROM history WHERE id = ?)"
-                        .to_owned()
-                }
+                false => "(history.at, history.id) < (SELECT at, id FROM history WHERE id = ?)"
+                    .to_owned(),
             });
             values.push(Value::Integer(before));
         }
@@ -84,7 +85,9 @@ impl Query {
             true => String::new(),
             false => format!("WHERE {}", wheres.join(" AND ")),
         };
-        values.push(Value::Integer(i64::try_from(self.limit).unwrap_or(i64::MAX)));
+        values.push(Value::Integer(
+            i64::try_from(self.limit).unwrap_or(i64::MAX),
+        ));
         (
             format!("SELECT {COLUMNS} FROM {from} {wheres} ORDER BY {order} LIMIT ?"),
             values,
@@ -110,7 +113,10 @@ impl Query {
     /// Such as have anything in them that the index knows.
     fn words(&self) -> impl Iterator<Item = &str> {
         let is_word = |word: &&str| word.chars().any(char::is_alphanumeric);
-        self.words.split_whitespace().filter(is_word).take(MOST_WORDS)
+        self.words
+            .split_whitespace()
+            .filter(is_word)
+            .take(MOST_WORDS)
     }
 
     /// The days that are asked for, or the months if they are many; `None` if that is no help.

@@ -159,7 +159,11 @@ fn what_is_old_is_forgotten_and_found_no_more() {
 #[test]
 fn a_damaged_file_is_put_aside_and_a_new_one_begun() {
     let folder = Folder::new("damaged");
-    std::fs::write(folder.file(), "this is no history, whatever it is ".repeat(99)).unwrap();
+    std::fs::write(
+        folder.file(),
+        "this is no history, whatever it is ".repeat(99),
+    )
+    .unwrap();
     let (tell, told) = mpsc::channel();
     let tell = move |state| tell.send(state).unwrap();
     let history = History::open(&folder.file(), tell).unwrap();

@@ -120,6 +120,7 @@ impl Daemon {
                 .args(&words[1..])
                 .arg(&file)
                 .env("NOTIFY_SOCKET", &notify.path)
+                .env("STATE_DIRECTORY", folder.path())
                 .env_remove("RUST_LOG");
         });
         Self {

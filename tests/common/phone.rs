@@ -245,10 +245,15 @@ impl Phone {
 
     /// Hangs up and waits for the 200.
     pub fn hang_up(&mut self) -> Message {
-        self.send("BYE", "");
-        let answer = self.expect_final(Duration::from_secs(5));
+        let answer = self.try_hang_up(Duration::from_secs(5)).expect("no answer");
         assert_eq!(answer.status(), 200, "{}", answer.text);
         answer
+    }
+
+    /// As `hang_up`; `None` if nobody is there any more.
+    pub fn try_hang_up(&mut self, longest: Duration) -> Option<Message> {
+        self.send("BYE", "");
+        self.final_response(longest)
     }
 
     /// The time from an OPTIONS to its 200.

@@ -133,6 +133,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
         &["https://key@sentry.example.com/42"],
     ),
     row("server", "state-dir", &["/srv/paging"]),
+    row("server", "history-days", &["0", "90"]),
     row("server", "recordings-dir", &["/srv/recordings"]),
     row("server", "recordings-format", &["flac", "Opus"]),
     row("server", "retention-days", &["0", "90"]),

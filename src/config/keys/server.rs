@@ -62,8 +62,19 @@ pub(super) const KEYS: &[Key] = &[
         server.state_dir,
         form::PATH,
         "/var/lib/paging",
-        "The folder of what must outlive a restart: which bells have rung. Under systemd it is the\n\
-         state folder of the service unless set."
+        "The folder of what must outlive a restart: which bells have rung, and the history. Under\n\
+         systemd it is the state folder of the service unless set."
+    ),
+    whole!(
+        "server",
+        FILES,
+        "history-days",
+        Policy,
+        server.history_days,
+        form::RETENTION,
+        "400",
+        "So many days the history remembers pages, calls, bells, failures and changes, for\n\
+         paging history to print. 0: for ever."
     ),
     whole!(
         "server",

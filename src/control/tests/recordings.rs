@@ -6,7 +6,7 @@ use super::plan::rule;
 use super::ranks::clip;
 use super::site::{Site, ms, without_klaxon};
 use crate::base::{RecordingId, ZoneId, ZoneSet};
-use crate::control::{Input, Level, Policy, Recorded, Rule, Side};
+use crate::control::{About, Input, Level, Policy, Recorded, Rule, Side};
 
 fn recorded(side: Side) -> Rule {
     Rule {
@@ -126,7 +126,9 @@ fn each_file_is_one_line_and_one_event() {
     site.feed(finished(1, "c.wav", Duration::ZERO));
     assert!(site.fates()[0].ends_with("1.0 s, recorded in a.wav and b.wav"));
     let of_files = site.notes[notes..].iter();
-    let of_files: Vec<_> = of_files.filter(|note| note.recorded.is_some()).collect();
+    let of_files: Vec<_> = of_files
+        .filter(|note| matches!(note.about, About::Recording(_)))
+        .collect();
     let label = "page \"lessons\" of call #1 from alice <sip:1@pbx> to 700";
     let texts: Vec<_> = of_files.iter().map(|it| (it.level, &it.text)).collect();
     assert_eq!(

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use super::lines::line;
 use super::world::World;
 use crate::base::{CallId, Db, ZoneId, ZoneSet};
-use crate::control::{Core, Effect, Input, Klaxon, KlaxonFor, Note, Policy, Snapshot, Sound};
+use crate::control::{
+    About, Core, Effect, Input, Klaxon, KlaxonFor, Note, PageEnd, Policy, Snapshot, Sound,
+};
 use crate::page::{Outcome, PageId, Wish};
 
 /// A two-second klaxon, one zone, pages in turn, five minutes at most.
@@ -162,13 +164,15 @@ impl Site {
             self.later(lag, Input::CallConfirmed { call: *call });
         }
         if let Effect::Log(note) = effect {
-            match note.page {
-                Some((page, outcome)) => {
-                    let before = self.outcomes.insert(page, outcome);
+            match &note.about {
+                About::Page(PageEnd { page, outcome, .. }) => {
+                    let before = self.outcomes.insert(*page, *outcome);
                     assert_eq!(before, None, "{page:?} ended twice");
                     self.endings.push(note);
                 }
-                None => self.notes.push(note),
+                About::Step | About::Call(_) | About::Recording(_) | About::Part { .. } => {
+                    self.notes.push(note)
+                }
             }
             return;
         }

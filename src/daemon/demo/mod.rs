@@ -50,6 +50,7 @@ async fn show(asked: &Demo) -> anyhow::Result<()> {
         tap: Some(room.tap()),
         watcher: Some(notes_tx),
         klaxon: Some(Arc::new(Pcm::mono(RATE, tones::klaxon(RATE, KLAXON)))),
+        history: None,
     };
     let (service, handle) = Service::start(config()?, extras).await?;
     let target = service

@@ -1,7 +1,16 @@
 //! How does what happens get into the history, and before the eyes of people?
+//!
+//! ```text
+//!  control::Note ─► entries ─► Chronicle ─► store::History
+//!  paging history ─► listing ◄─ moment          └─► store::Archive
+//! ```
 
+mod entries;
+mod keeping;
 mod listing;
 mod moment;
 
-pub(super) use listing::list;
-pub use moment::Moment;
+pub(super) use entries::BELL;
+pub(super) use keeping::Chronicle;
+pub(super) use listing::{FILE, list};
+pub(super) use moment::Moment;

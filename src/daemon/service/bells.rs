@@ -11,6 +11,7 @@ use crate::bells::Missed;
 use crate::config::Chime;
 use crate::control::{Clip, Input, Sound, Start};
 use crate::daemon::bells::Due;
+use crate::daemon::history::BELL;
 use crate::daemon::words;
 use crate::mix::Listening;
 use crate::page::{Busy, Extent, Priority};
@@ -71,7 +72,7 @@ impl Service {
         };
         let id = SoundId(FIRST_SOUND + self.n_bells);
         let start = Start {
-            name: format!("bell {}", bell.name),
+            name: format!("{BELL}{}", bell.name),
             zones,
             priority: Priority(bell.priority),
             busy: Busy::Queue,

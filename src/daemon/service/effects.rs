@@ -232,6 +232,13 @@ impl Service {
             Level::Warn => tracing::warn!(target: "call", "{}", note.text),
             Level::Error => tracing::error!(target: "call", "{}", note.text),
         }
+        let names = |zones: &ZoneSet| {
+            zones
+                .iter()
+                .map(|id| self.zones.name(id).to_owned())
+                .collect()
+        };
+        self.chronicle.note(&note, names);
         if let Some(watcher) = &self.watcher {
             watcher.send((now, note)).ok();
         }

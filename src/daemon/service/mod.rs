@@ -21,6 +21,7 @@ mod recordings;
 mod reload;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,7 @@ use crate::daemon::bells::Ringing;
 use crate::daemon::by_hand::ByHand;
 use crate::daemon::door::Door;
 use crate::daemon::groups::Groups;
+use crate::daemon::history::Chronicle;
 use crate::daemon::jukebox::{self, JackSources, Jukebox};
 use crate::daemon::legs::Legs;
 use crate::daemon::library::Library;
@@ -86,6 +88,7 @@ pub(super) struct Service {
     /// Bells that the core was told of of late.
     rung: BTreeMap<SoundId, Rung>,
     n_bells: u32,
+    chronicle: Chronicle,
     console: Console,
     output: Supervisor,
     recordings: Recordings,
@@ -148,6 +151,8 @@ pub(super) struct Extras {
     pub(super) watcher: Option<UnboundedSender<(Instant, Note)>>,
     /// A klaxon that is no file.
     pub(super) klaxon: Option<Arc<Pcm>>,
+    /// Where the history is kept.
+    pub(super) history: Option<PathBuf>,
 }
 
 enum Happening {
@@ -225,6 +230,7 @@ impl Service {
             sounding: BTreeMap::new(),
             rung: BTreeMap::new(),
             n_bells: 0,
+            chronicle: Chronicle::open(extras.history.as_deref(), config.server.history_days, now),
             console,
             output,
             recordings: Recordings::new(recorder),
@@ -259,6 +265,7 @@ impl Service {
         let treatment = settings::treatment(&service.config);
         service.console.set_treatment(treatment);
         service.prepare_sounds();
+        service.chronicle.change("daemon", "started");
         Ok((service, Handle(handle)))
     }
 
@@ -284,6 +291,7 @@ impl Service {
         self.last_words();
         self.endpoint.stop().await;
         self.output.stop();
+        self.chronicle.change("daemon", "stopped");
         tracing::info!("stopped");
     }
 
@@ -394,6 +402,7 @@ impl Service {
             tracing::info!("sip: {report}");
         }
         self.rest.watch(now);
+        self.chronicle.tend(now);
         let has_sound = matches!(snapshot.sound, SoundState::Up { .. });
         let beats = Beats {
             media: self.legs.beat(),

@@ -1,6 +1,8 @@
 //! What is the least that makes a new configuration true?
 
 use super::Service;
+use std::time::Instant;
+
 use crate::config::{self, Config, Part};
 use crate::control::Input;
 use crate::daemon::{klaxon, settings};
@@ -43,6 +45,8 @@ impl Service {
             return;
         }
         self.notify.reloading();
+        let text = format!("reloaded: {changes}");
+        self.chronicle.change("configuration", &text);
         let old = std::mem::replace(&mut self.config, config);
         self.forget_music_of_jack(&old.music);
         self.reload_pages(&old.pages);
@@ -95,6 +99,8 @@ impl Service {
                 "addresses to listen at, logging and reports change with a restart only"
             );
         }
+        let days = self.config.server.history_days;
+        self.chronicle.keep_for(days, Instant::now());
         self.tell_rules();
         self.notify.reloaded();
     }
