@@ -99,7 +99,6 @@ pub struct Args {
 
 /// What else the program can do; a configuration file of the same name is written `./call`.
 #[derive(Clone, Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub enum Command {
     Call(Call),
     Demo(Demo),

@@ -75,24 +75,27 @@ fn what_is_added_is_found_by_time_kind_and_words_the_newest_first() {
         history.add(entry.clone());
     }
     drop(history);
-    let find = |query: Query| found(&folder.file(), &query);
-    let all = find(Query::default());
-    assert_eq!(all, [bell.clone(), bob.clone(), alice.clone()]);
-    assert_eq!(find(of_words("alice")), [alice.clone()]);
-    assert_eq!(find(of_words("101@pb hal")), [alice.clone()]);
-    assert_eq!(find(of_words("yard")), [bob.clone(), alice.clone()]);
+    assert_eq!(found(&folder.file(), &Query::default()), [bell, bob, alice]);
+    let find = |query: Query| -> Vec<SystemTime> {
+        let found = found(&folder.file(), &query);
+        found.into_iter().map(|it| it.at).collect()
+    };
+    let [alice, bob, bell] = [at(100_000), at(200_000), at(300_000)];
+    assert_eq!(find(of_words("alice")), [alice]);
+    assert_eq!(find(of_words("101@pb hal")), [alice]);
+    assert_eq!(find(of_words("yard")), [bob, alice]);
     assert_eq!(find(of_words("nobody")), []);
     let bells = Query {
         kinds: vec![Kind::Bell],
         ..of_words("hall")
     };
-    assert_eq!(find(bells), [bell.clone()]);
+    assert_eq!(find(bells), [bell]);
     let between = Query {
         since: Some(at(150_000)),
         until: Some(at(300_000)),
         ..Query::default()
     };
-    assert_eq!(find(between.clone()), [bob.clone()]);
+    assert_eq!(find(between.clone()), [bob]);
     let between = Query {
         words: "heard".to_owned(),
         ..between
