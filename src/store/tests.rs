@@ -84,7 +84,7 @@ fn what_is_added_is_found_by_time_kind_and_words_the_newest_first() {
     assert_eq!(find(of_words("alice")), [alice]);
     assert_eq!(find(of_words("101@pb hal")), [alice]);
     assert_eq!(find(of_words("yard")), [bob, alice]);
-    assert_eq!(find(of_words("nobody")), []);
+    assert!(find(of_words("nobody")).is_empty());
     let bells = Query {
         kinds: vec![Kind::Bell],
         ..of_words("hall")
