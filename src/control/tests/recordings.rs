@@ -151,7 +151,7 @@ fn each_file_is_one_line_and_one_event() {
         caller: "101".to_owned(),
         zone: None,
     };
-    assert_eq!(of_files[0].recorded.as_deref(), Some(&event));
+    assert_eq!(of_files[0].about, About::Recording(event));
 }
 
 #[test]
