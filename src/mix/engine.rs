@@ -28,7 +28,7 @@ use crate::dsp::{clean, peak};
 use crate::mix::buses::Buses;
 use crate::mix::command::Spent;
 use crate::mix::console::Console;
-use crate::mix::outlet::{Outlet, Sources};
+use crate::mix::outlet::{Loud, Outlet, Sources};
 use crate::mix::picture::Picture;
 use crate::mix::play::Play;
 use crate::mix::routing::Routing;
@@ -161,7 +161,7 @@ pub struct Engine {
     /// Of each picture, by its leader: whether anything in it is too loud, and how high it goes.
     pictures: Vec<Picture>,
     /// Of each zone: the highest sample and the loudness of this block.
-    levels: Vec<(f32, f32)>,
+    levels: Vec<Loud>,
     routing: Routing,
     taps: Taps,
     vitals: Arc<Vitals>,
@@ -207,7 +207,7 @@ impl Engine {
             outlets: (0..n_outputs).map(|_| outlet()).collect(),
             rests: vec![Rest::No; n_outputs],
             pictures: vec![Picture::EMPTY; n_outputs],
-            levels: vec![(0.0, 0.0); settings.n_zones],
+            levels: vec![Loud::default(); settings.n_zones],
             routing: Routing::new(),
             taps: Taps::new(settings.n_outputs, settings.n_taps),
             vitals,
@@ -374,9 +374,8 @@ impl Engine {
             }
             self.vitals.set_level(output, outlet.peak(), outlet.rms());
             for &zone in row.iter().flat_map(|row| &row.zones) {
-                if let Some((peak, loudness)) = self.levels.get_mut(zone) {
-                    *peak = peak.max(outlet.peak());
-                    *loudness = loudness.max(outlet.loudness());
+                if let Some(level) = self.levels.get_mut(zone) {
+                    level.raise(outlet);
                 }
             }
         }
@@ -384,8 +383,7 @@ impl Engine {
 
     fn tell_levels(&mut self) {
         for (zone, level) in self.levels.iter_mut().enumerate() {
-            let (peak, loudness) = std::mem::take(level);
-            self.vitals.set_zone_level(zone, peak, loudness);
+            self.vitals.set_zone_level(zone, std::mem::take(level));
         }
     }
 

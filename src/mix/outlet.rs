@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::base::{Db, SampleRate, ZoneSet};
 use crate::dsp::loudness::Loudness;
-use crate::dsp::{Delay, Eq, Limiter, Meter, Ramp, Shape, clean};
+use crate::dsp::{Delay, Eq, Limiter, Meter, Ramp, Shape, clean, peak};
 use crate::mix::buses::Buses;
 use crate::mix::engine::{Block, MAX_BLOCK};
 use crate::mix::routes::Row;
@@ -33,7 +33,19 @@ pub(super) struct Outlet {
     limiter: Limiter,
     meter: Meter,
     loudness: Loudness,
+    /// The highest sample of what is said and sounded in this block, music aside.
+    spoken: f32,
     out: Block,
+}
+
+/// How loud a zone is: the highest of its outputs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loud {
+    pub(super) peak: f32,
+    /// As `peak`, without music, and before the filters and the limiter.
+    pub(super) spoken: f32,
+    /// A weighted power.
+    pub(super) loudness: f32,
 }
 
 /// Delay lines for some outputs, by their numbers. They take much memory, so they are made when
@@ -81,6 +93,7 @@ impl Outlet {
             limiter: Limiter::new(ceiling, rate, MAX_BLOCK),
             meter: Meter::new(rate),
             loudness: Loudness::new(rate),
+            spoken: 0.0,
             out: [0.0; MAX_BLOCK],
         }
     }
@@ -116,7 +129,7 @@ impl Outlet {
         self.stay_below(sources.ceiling(row));
         self.boost.follow(&mut self.headroom, n);
         let out = &mut self.out[..n];
-        sources.mix(row, out);
+        self.spoken = sources.mix(row, out);
         if let Some((before, weights)) = before {
             sources.fade_from(before, weights, out);
         }
@@ -192,6 +205,15 @@ impl Outlet {
     }
 }
 
+impl Loud {
+    /// Takes in one more output of the zone.
+    pub(super) fn raise(&mut self, outlet: &Outlet) {
+        self.peak = self.peak.max(outlet.peak());
+        self.spoken = self.spoken.max(outlet.spoken);
+        self.loudness = self.loudness.max(outlet.loudness());
+    }
+}
+
 impl<'a> Sources<'a> {
     /// Whether nothing in this block is for an output of this row.
     pub(super) fn are_silent(self, row: Option<&'a Row>) -> bool {
@@ -218,18 +240,21 @@ impl<'a> Sources<'a> {
         Db(ceilings.fold(Db::UNITY.0, lowest))
     }
 
-    fn mix(self, row: Option<&'a Row>, out: &mut [f32]) {
+    /// Fills `out`; returns the highest sample of it that is no music.
+    fn mix(self, row: Option<&'a Row>, out: &mut [f32]) -> f32 {
         out.fill(0.0);
-        let Some(row) = row else { return };
+        let Some(row) = row else { return 0.0 };
         for (zones, kind, frames) in self.speech.iter() {
             let shared = zones.intersection(&row.set);
             if !shared.is_empty() {
                 self.add_speech(shared, kind, frames, out);
             }
         }
+        let spoken = peak(out);
         if !row.music.is_empty() {
             self.add_music(row, out);
         }
+        spoken
     }
 
     /// The highest of the zones' gains counts: who is loud in one zone is not made softer by

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::base::{Db, SampleRate, ZoneId};
 use crate::dsp::loudness::lufs;
+use crate::mix::outlet::Loud;
 
 /// Counters that the callback writes and anybody may read; all count from the engine's making.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Vitals {
     xruns: AtomicU64,
     outputs: Vec<Level>,
     zones: Vec<Level>,
+    /// Of zones, music aside.
+    spoken: Vec<Level>,
 }
 
 /// The bits of two non-negative floats: the highest sample, and a power or its root.
@@ -39,6 +42,7 @@ impl Vitals {
             xruns: AtomicU64::new(0),
             outputs: levels(n_outputs),
             zones: levels(n_zones),
+            spoken: levels(n_zones),
         }
     }
 
@@ -98,6 +102,13 @@ impl Vitals {
         level.map_or(Db::SILENCE, Level::take_peak)
     }
 
+    /// As `take_zone_peak`, of voices and sounds alone, whatever music plays under them; before
+    /// equaliser and limiter.
+    pub fn take_zone_spoken(&self, zone: ZoneId) -> Db {
+        let level = self.spoken.get(usize::from(zone.0));
+        level.map_or(Db::SILENCE, Level::take_peak)
+    }
+
     /// The momentary loudness of a zone in LUFS (ITU-R BS.1770, 400 ms): that of the loudest of
     /// its outputs.
     pub fn zone_loudness(&self, zone: ZoneId) -> Db {
@@ -140,10 +151,10 @@ impl Vitals {
         }
     }
 
-    /// `loudness` is a weighted power.
-    pub(super) fn set_zone_level(&self, zone: usize, peak: f32, loudness: f32) {
-        if let Some(level) = self.zones.get(zone) {
-            level.set(peak, loudness);
+    pub(super) fn set_zone_level(&self, zone: usize, loud: Loud) {
+        if let (Some(level), Some(spoken)) = (self.zones.get(zone), self.spoken.get(zone)) {
+            level.set(loud.peak, loud.loudness);
+            spoken.set(loud.spoken, 0.0);
         }
     }
 }
