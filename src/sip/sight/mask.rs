@@ -2,12 +2,13 @@
 //!
 //! Masked text keeps its length, so that Content-Length and all that follows stay true.
 
-/// Replaces passwords, proofs, nonces and media keys by stars.
+/// Replaces passwords, proofs, nonces, media keys and the keys that people press by stars.
 pub(crate) fn mask(message: &[u8]) -> Vec<u8> {
     let mut out = message.to_vec();
     // What stands in front of a message is not looked at by anybody.
     let padding = message.iter().position(|b| !b"\r\n \t\0".contains(b));
     let mut rest = &mut out[padding.unwrap_or(message.len())..];
+    let tells_keys = rest.starts_with(b"INFO ");
     let mut is_head = true;
     while !rest.is_empty() {
         let end = if is_head {
@@ -23,6 +24,8 @@ pub(crate) fn mask(message: &[u8]) -> Vec<u8> {
                 let name = here.iter().position(|&b| b == b':');
                 proofs(&mut here[name.map_or(0, |colon| colon + 1)..]);
             }
+        } else if tells_keys {
+            pressed(here);
         } else {
             keys(here);
         }
@@ -158,6 +161,12 @@ fn keys(line: &mut [u8]) {
     }
 }
 
+/// A line of an INFO's body, such as `Signal=5` or `5`: it may be of a PIN.
+fn pressed(line: &mut [u8]) {
+    let equals = line.iter().position(|&b| b == b'=');
+    stars(&mut line[equals.map_or(0, |equals| equals + 1)..]);
+}
+
 /// `sip:user:password@host`.
 fn uri_passwords(line: &mut [u8]) {
     let mut at = 0;
@@ -242,6 +251,11 @@ mod tests {
     #[test]
     fn secrets_become_stars_and_the_rest_stays() {
         let table = [
+            (
+                "INFO sip:a SIP/2.0\r\nX: 5\r\n\r\nSignal= 5\r\nDuration=160\r\n",
+                "INFO sip:a SIP/2.0\r\nX: 5\r\n\r\nSignal=**\r\nDuration=***\r\n",
+            ),
+            ("INFO sip:a SIP/2.0\r\n\r\n5", "INFO sip:a SIP/2.0\r\n\r\n*"),
             (
                 "X: 1\r\nAuthorization: Digest username=\"b,o\", realm=\"r\", nonce=\"n1\", \
                  response=\"ab\", nc=01\r\nY: 2\r\n",
