@@ -348,10 +348,6 @@ fn settings_that_do_not_fit_together_are_told() {
             "paging.conf:1: [user:door]: has no password; write pass = SECRET into it",
         ),
         (
-            "[calls]\nsilence-hang-up = 20s",
-            "paging.conf:2: warning: [calls] silence-hang-up: not supported by this version, ignored",
-        ),
-        (
             "[line:yard]\nuser = x",
             "paging.conf:1: warning: [line:yard]: not supported by this version, ignored",
         ),

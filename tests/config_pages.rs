@@ -235,14 +235,108 @@ fn every_mistake_has_its_line_and_what_to_write() {
             "[page:a]\npriorty = 5",
             "paging.conf:2: warning: [page:a] priorty: unknown key, ignored; did you mean priority?",
         ),
-        (
-            "[page:a]\npin = 1234",
-            "paging.conf:2: warning: [page:a] pin: not supported by this version, ignored",
-        ),
     ];
     for (written, want) in rows {
         says(written, want);
     }
+}
+
+#[test]
+fn what_callers_enter_is_told_when_it_cannot_be_entered() {
+    let zones = "[zone:hall]\noutputs = a\n[zone:yard]\noutputs = b\n[page:a]\n";
+    let rows = [
+        (
+            "pin = 12a4",
+            "paging.conf:6: [page:a] pin = ****: not 4 to 16 digits; write e.g. 4711",
+        ),
+        (
+            "pin = 123",
+            "paging.conf:6: [page:a] pin = ****: not 4 to 16 digits; write e.g. 4711",
+        ),
+        (
+            "codes = hall",
+            "paging.conf:6: [page:a] codes = hall: in \"hall\": write CODE:ZONE, CODE:ZONE+ZONE or \
+             CODE:all, e.g. 1:hall 2:yard+rooms 9:all",
+        ),
+        (
+            "codes = 1x:hall",
+            "paging.conf:6: [page:a] codes = 1x:hall: in \"1x:hall\": the code is not 1 to 16 \
+             digits; write CODE:ZONE, CODE:ZONE+ZONE or CODE:all, e.g. 1:hall 2:yard+rooms 9:all",
+        ),
+        (
+            "codes = 1:hall 12:yard",
+            "paging.conf:6: [page:a] codes = 1:hall 12:yard: who enters 12 would have entered 1 \
+             before; write codes that do not begin alike",
+        ),
+        (
+            "codes = 1:hall 1:yard",
+            "paging.conf:6: [page:a] codes = 1:hall 1:yard: the code 1 stands there twice; write \
+             its zones together, e.g. 1:hall+yard",
+        ),
+        (
+            "codes = 1:hall 2:hall+yard+hall",
+            "paging.conf:6: [page:a] codes = 1:hall 2:hall+yard+hall: in \"2:hall+yard+hall\": \
+             names hall twice; write it once",
+        ),
+        (
+            "codes = 1:hall 2:yrad",
+            "paging.conf:6: [page:a] codes = 1:hall 2:yrad: there is no zone \"yrad\"; did you mean \
+             yard? Else write a section [zone:yrad]",
+        ),
+        (
+            "codes = 1:hall+all",
+            "paging.conf:6: [page:a] codes = 1:hall+all: in \"1:hall+all\": names zones beside all; \
+             write all, or only the names",
+        ),
+        (
+            "codes = 1:hall\nzones = yard",
+            "paging.conf:7: [page:a] zones = yard: callers choose the zones by codes; remove zones, \
+             or codes",
+        ),
+        (
+            "stops = fire",
+            "paging.conf:6: [page:a] stops = fire: there is no page \"fire\"; write a section [page:fire], \
+             or stops = all",
+        ),
+        (
+            "stops = all a",
+            "paging.conf:6: [page:a] stops = all a: names pages beside all; write all, or only the \
+             names",
+        ),
+        (
+            "stops = all\ncodes = 1:hall",
+            "paging.conf:6: [page:a] stops = all: nothing is said to zones that codes choose; write \
+             a message, or remove codes",
+        ),
+    ];
+    for (written, want) in rows {
+        says(&format!("{zones}{written}"), want);
+    }
+}
+
+#[test]
+fn codes_and_stops_are_what_is_written_and_a_pin_is_kept_from_view() {
+    let config = good(
+        "[zone:hall]\noutputs = a\n[zone:yard]\noutputs = b\n\
+         [page:a]\nextensions = 1\npin = 0471\ncodes = 1:hall, 23:yard+hall 9:ALL\n\
+         [page:b]\nextensions = 2\nstops = a c\n[page:c]\nextensions = 3\nstops = All\n",
+    );
+    let [a, b, c] = &config.pages[..] else {
+        panic!("three pages");
+    };
+    assert_eq!(a.pin.as_ref().unwrap().reveal(), "0471");
+    let codes = a.codes.iter();
+    let codes: Vec<_> = codes
+        .map(|it| (it.digits.as_str(), it.zones.join(" ")))
+        .collect();
+    let wanted = [("1", "hall"), ("23", "yard hall"), ("9", "")];
+    assert_eq!(codes, wanted.map(|(code, zones)| (code, zones.to_owned())));
+    assert_eq!((b.stops.join(" ").as_str(), b.stops_all()), ("a c", false));
+    assert!(c.stops_all());
+    let shown = dump(&config, Title::Current, Secrets::Shown);
+    assert_eq!(text(&shown).config.unwrap(), config, "{shown}");
+    let hidden = dump(&config, Title::Current, Secrets::Hidden);
+    assert!(!hidden.contains("0471") && !format!("{config:?}").contains("0471"));
 }
 
 #[test]
@@ -293,6 +387,8 @@ const VALUES: &[(&str, &[&str])] = &[
     ("repeat", &["3", "100"]),
     ("announce-to-caller", &["yes"]),
     ("record", &["page"]),
+    ("pin", &["0471", "1234567890123456"]),
+    ("stops", &["all", "p0"]),
 ];
 
 const ZONES: &str = "[zone:hall]\noutputs = a\n[zone:yard]\noutputs = b\n";

@@ -9,7 +9,7 @@
 //! ratio towards that, so the card's clock wins. Both ends see the fill; neither ever waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::base::SampleRate;
 
@@ -38,6 +38,7 @@ struct Shared {
     starved: AtomicU64,
     overrun: AtomicU64,
     read: AtomicU64,
+    held: AtomicBool,
 }
 
 /// The media thread's end.
@@ -89,6 +90,11 @@ impl FeedTx {
         self.shared.read.load(Ordering::Relaxed)
     }
 
+    /// Whether nobody reads yet: see `FeedRx::hold`.
+    pub fn is_held(&self) -> bool {
+        self.shared.held.load(Ordering::Relaxed)
+    }
+
     /// Whether the reader is gone.
     pub fn is_abandoned(&self) -> bool {
         self.producer.is_abandoned()
@@ -113,6 +119,17 @@ impl FeedRx {
 
     pub fn target(&self) -> usize {
         self.shared.target.load(Ordering::Relaxed) as usize
+    }
+
+    /// Nobody will read before `release`: what comes until then is for nobody, and the writer need
+    /// not put it in.
+    pub fn hold(&self) {
+        self.shared.held.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody reads from now on.
+    pub fn release(&self) {
+        self.shared.held.store(false, Ordering::Relaxed);
     }
 
     /// Fills the front of `frames` and returns how many came; the rest is untouched and counted

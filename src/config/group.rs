@@ -186,7 +186,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
         let mut group = GroupIn::blank(&section[IN.len()..]);
         let n_mistakes = loading.mistakes.len();
         fill(loading, config, &section, keys::of_group_in(), &mut group);
-        zone::must_exist(loading, config, &section, &group.zones);
+        zone::must_exist(loading, config, &section, "zones", &group.zones);
         let is_whole = loading.mistakes.len() == n_mistakes;
         let wrong = named_and_placed(&group.name, group.address, IN);
         if let Some(text) = wrong.filter(|_| is_whole) {

@@ -44,7 +44,7 @@ pub use model::{
     Listen, LogFormat, Server, Sip, Srtp, Transport, User, Volume,
 };
 pub use music::{InPages, MOST as MOST_MUSIC, Music};
-pub use page::{Page, Tone};
+pub use page::{Code, Page, Tone};
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};
 pub use player::{Player, PlayerKind};

@@ -325,6 +325,8 @@ pub struct Calls {
     pub announce_to_caller: AnnounceToCaller,
     /// A call without RTP for so long is ended; `None` waits for ever.
     pub rtp_timeout: Option<Duration>,
+    /// A caller on the speakers who says nothing for so long is hung up on.
+    pub silence_hang_up: Option<Duration>,
 }
 
 /// What a caller hears while the klaxon sounds.
@@ -440,6 +442,7 @@ impl Config {
                 klaxon_for: KlaxonFor::All,
                 announce_to_caller: AnnounceToCaller::Nothing,
                 rtp_timeout: None,
+                silence_hang_up: None,
             },
             server: Server {
                 debug: false,

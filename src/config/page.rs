@@ -8,6 +8,7 @@ use crate::config::load::Loading;
 use crate::config::model::Config;
 use crate::config::near::remedy;
 use crate::config::place::{Mistake, Place, Remark};
+use crate::config::secret::Secret;
 use crate::config::zone;
 use crate::control::Side;
 use crate::page::{Busy, Entry, Extension, Overlap};
@@ -23,8 +24,14 @@ pub struct Page {
     pub accounts: Vec<String>,
     /// Who may call; none stands for everybody.
     pub callers: Vec<Extension>,
+    /// What callers enter by keys before anything else; 4 to 16 digits.
+    pub pin: Option<Secret>,
+    /// Names of pages that it ends, or `all` alone.
+    pub stops: Vec<String>,
     /// Names of zones; none stands for all.
     pub zones: Vec<String>,
+    /// Zones that callers choose by keys, in place of `zones`; none begins like another.
+    pub codes: Vec<Code>,
     /// 200 and above is emergency.
     pub priority: u8,
     /// What it does when others of its rank hold a zone that it wants.
@@ -57,6 +64,15 @@ pub struct Page {
     pub record_greeting: Option<PathBuf>,
 }
 
+/// Zones that a caller chooses by keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// 1 to 16.
+    pub digits: String,
+    /// Names of zones; none stands for all.
+    pub zones: Vec<String>,
+}
+
 /// A sound around a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -83,6 +99,11 @@ impl Page {
         format!("{PAGE}{}", self.name)
     }
 
+    /// Whether it ends all others.
+    pub fn stops_all(&self) -> bool {
+        self.stops.iter().any(|it| it.eq_ignore_ascii_case("all"))
+    }
+
     /// The calls that it is for.
     pub fn entry(&self) -> Entry {
         Entry {
@@ -98,7 +119,10 @@ impl Page {
             extensions: Vec::new(),
             accounts: Vec::new(),
             callers: Vec::new(),
+            pin: None,
+            stops: Vec::new(),
             zones: Vec::new(),
+            codes: Vec::new(),
             priority: 0,
             busy: Busy::Queue,
             partial: false,
@@ -138,7 +162,8 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
             loading.mistakes.push(about(&section, &place, text));
             continue;
         }
-        zone::must_exist(loading, config, &section, &page.zones);
+        zone::must_exist(loading, config, &section, "zones", &page.zones);
+        codes(loading, config, &page);
         accounts(loading, config, &page);
         duration(loading, config, &page);
         recording(loading, config, &page);
@@ -154,6 +179,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
         before.push((place, entry));
         config.pages.push(page);
     }
+    stops(loading, config);
 }
 
 fn page(loading: &mut Loading, section: &str, config: &mut Config) -> Page {
@@ -167,6 +193,48 @@ fn page(loading: &mut Loading, section: &str, config: &mut Config) -> Page {
         }
     }
     page
+}
+
+fn codes(loading: &mut Loading, config: &Config, page: &Page) {
+    let section = page.section();
+    for code in &page.codes {
+        zone::must_exist(loading, config, &section, "codes", &code.zones);
+    }
+    if !page.codes.is_empty() && !page.zones.is_empty() {
+        let text = "callers choose the zones by codes; remove zones, or codes";
+        let mistake = config.mistake(&section, "zones", text);
+        loading.mistakes.push(mistake);
+    }
+}
+
+/// Pages may end others that stand after them.
+fn stops(loading: &mut Loading, config: &Config) {
+    let known = || config.pages.iter().map(|page| page.name.as_str());
+    for page in &config.pages {
+        let section = page.section();
+        let mut texts = Vec::new();
+        if page.stops_all() {
+            if page.stops.len() > 1 {
+                texts.push("names pages beside all; write all, or only the names".to_owned());
+            }
+        } else {
+            let unknown = page.stops.iter();
+            let unknown = unknown.filter(|name| !known().any(|it| it == name.as_str()));
+            texts.extend(unknown.map(|name| {
+                let remedy = remedy(name, known(), PAGE);
+                format!("there is no page \"{name}\"; {remedy}, or stops = all")
+            }));
+        }
+        if !page.stops.is_empty() && !page.codes.is_empty() && page.message.is_none() {
+            texts.push(
+                "nothing is said to zones that codes choose; write a message, or remove codes"
+                    .to_owned(),
+            );
+        }
+        let mistakes = texts.into_iter();
+        let mistakes = mistakes.map(|text| config.mistake(&section, "stops", text));
+        loading.mistakes.extend(mistakes.collect::<Vec<_>>());
+    }
 }
 
 fn accounts(loading: &mut Loading, config: &Config, page: &Page) {

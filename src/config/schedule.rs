@@ -128,7 +128,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
 /// What a bell names must be there.
 fn names(loading: &mut Loading, config: &Config, bell: &Schedule) {
     let section = bell.section();
-    zone::must_exist(loading, config, &section, &bell.zones);
+    zone::must_exist(loading, config, &section, "zones", &bell.zones);
     let Plans::Named(named) = &bell.plan else {
         return;
     };

@@ -132,13 +132,24 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
     }
 }
 
-/// Tells of the zones that a section names in its key `zones` and that are not there.
-pub(super) fn must_exist(loading: &mut Loading, config: &Config, section: &str, names: &[String]) {
+/// Tells of the zones that a section names in that key and that are not there.
+pub(super) fn must_exist(
+    loading: &mut Loading,
+    config: &Config,
+    section: &str,
+    key: &str,
+    names: &[String],
+) {
     let known: BTreeSet<&str> = config.zones.iter().map(|zone| zone.name.as_str()).collect();
     for zone in names.iter().filter(|zone| !known.contains(zone.as_str())) {
         let remedy = remedy(zone, known.iter().copied(), ZONE);
-        let text = format!("there is no zone \"{zone}\"; {remedy}, or zones = all");
-        let mistake = config.mistake(section, "zones", text);
+        let all = if key == "zones" {
+            ", or zones = all"
+        } else {
+            ""
+        };
+        let text = format!("there is no zone \"{zone}\"; {remedy}{all}");
+        let mistake = config.mistake(section, key, text);
         loading.mistakes.push(mistake);
     }
 }

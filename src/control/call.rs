@@ -3,14 +3,18 @@
 //! ```text
 //!  klaxon before answer:  Queued ─► Klaxon ─► Answering ── Answer ─► Live
 //!  klaxon after answer:   Queued ─► Answering ── Answer ─► Klaxon ─► Live
+//!  PIN or zone code:      Answering ── Answer ─► Entering ─► Judging ─► Queued ─► Klaxon ─► Live
 //! ```
 
 use std::time::{Duration, Instant};
 
 use super::Who;
+use super::gate::Entry;
 use super::groups::Kind;
 use super::health::Health;
 use super::keys::Keypad;
+use super::silence::Quiet;
+use super::{Asked, Level};
 use crate::base::CallId;
 use crate::page::{PageId, Wish};
 
@@ -23,6 +27,8 @@ pub enum CallState {
     Klaxon,
     /// Is about to be answered.
     Answering,
+    /// Enters a PIN or the code of zones.
+    Entering,
     /// Is on the speakers.
     Live,
     /// Is told that it will be recorded.
@@ -39,14 +45,27 @@ pub(super) enum Stage {
         answer_at: Instant,
         then: Then,
     },
+    /// A key is awaited; `end` is the last of all keys.
+    Entering {
+        what: Asked,
+        until: Instant,
+        end: Instant,
+    },
+    /// The verdict on what was entered comes at that time.
+    Judging {
+        what: Asked,
+        at: Instant,
+    },
     Live,
     /// Hears its greeting, once it is there; by then it has.
     Greeting {
         until: Option<Instant>,
     },
-    /// It is done as asked; the caller is hung up on by then.
+    /// The caller hears a last tone, and is hung up on by then; `why` completes "hung up: ".
     Farewell {
         until: Instant,
+        why: &'static str,
+        level: Level,
     },
 }
 
@@ -56,6 +75,8 @@ pub(super) enum Then {
     Klaxon,
     Voice,
     Greeting,
+    /// What the page asks the caller.
+    Entry,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +95,16 @@ pub(super) enum Due {
     Greeted,
     /// The caller has heard that it is done.
     Done,
+    /// What was entered is right or wrong.
+    Verdict,
+    /// The caller has entered nothing for too long.
+    Entry,
+    /// The caller has said nothing for too long.
+    Silence,
+    /// Before long the caller has said nothing for too long.
+    Hush,
+    /// A caller who waits hears again for how many.
+    Place,
     /// The sound has been away for too long.
     NoSound,
     /// The queue has not moved for too long.
@@ -92,6 +123,11 @@ impl Due {
             Self::Answer => "a caller is to be answered",
             Self::Greeted => "a caller has heard its greeting",
             Self::Done => "a caller has heard that it is done",
+            Self::Verdict => "what was entered is judged",
+            Self::Entry => "a caller has entered nothing",
+            Self::Silence => "a caller has said nothing",
+            Self::Hush => "a caller who says nothing is warned",
+            Self::Place => "a waiting caller hears its place",
             Self::NoSound => "a caller has waited for sound",
             Self::Waited => "a caller has waited in the queue",
             Self::Unconfirmed => "an answer was not acknowledged",
@@ -127,6 +163,11 @@ pub(super) struct Call {
     /// Audio or a key has come from the caller.
     pub(super) heard: bool,
     pub(super) keypad: Keypad,
+    pub(super) entry: Entry,
+    /// While the caller is heard and may not be silent for ever.
+    pub(super) quiet: Option<Quiet>,
+    /// For how many pages it waits, and when that is told again.
+    pub(super) place: Option<(usize, Instant)>,
 }
 
 impl Call {
@@ -146,6 +187,9 @@ impl Call {
             announced: false,
             heard: false,
             keypad: Keypad::default(),
+            entry: Entry::default(),
+            quiet: None,
+            place: None,
         }
     }
 
@@ -190,9 +234,23 @@ impl Call {
             Stage::Queued => CallState::Queued,
             Stage::Klaxon => CallState::Klaxon,
             Stage::Answering { .. } => CallState::Answering,
+            Stage::Entering { .. } | Stage::Judging { .. } => CallState::Entering,
             Stage::Live => CallState::Live,
             Stage::Greeting { .. } => CallState::Greeted,
             Stage::Farewell { .. } => CallState::Farewell,
+        }
+    }
+
+    /// Whether the caller is to enter that, or is about to be asked for it.
+    pub(super) fn is_asked(&self, wanted: Asked) -> bool {
+        match self.stage {
+            Stage::Entering { what, .. } | Stage::Judging { what, .. } => what == wanted,
+            Stage::Answering { then, .. } => then == Then::Entry && wanted == Asked::Pin,
+            Stage::Queued
+            | Stage::Klaxon
+            | Stage::Live
+            | Stage::Greeting { .. }
+            | Stage::Farewell { .. } => false,
         }
     }
 
@@ -213,7 +271,7 @@ impl Call {
         let by_stage = match self.stage {
             Stage::Queued => [
                 Some((self.arrived_at + QUEUE_PATIENCE, Due::Waited)),
-                silent.map(|at| (at, Due::NoSound)),
+                self.waits_until(silent),
             ],
             Stage::Answering { answer_at, .. } => [
                 Some(silent.map_or((answer_at, Due::Answer), |at| {
@@ -221,9 +279,12 @@ impl Call {
                 })),
                 None,
             ],
-            Stage::Farewell { until } => [Some((until, Due::Done)), None],
             Stage::Greeting { until } => [until.map(|at| (at, Due::Greeted)), None],
-            Stage::Klaxon | Stage::Live => [None, None],
+            Stage::Farewell { until, .. } => [Some((until, Due::Done)), None],
+            Stage::Entering { until, .. } => [Some((until, Due::Entry)), None],
+            Stage::Judging { at, .. } => [Some((at, Due::Verdict)), None],
+            Stage::Live => [self.quiet.map(Quiet::due), None],
+            Stage::Klaxon => [None, None],
         };
         let by_answer = match self.answered {
             None => [Some((self.ring_at, Due::Ring)), None],
@@ -234,6 +295,13 @@ impl Call {
             ],
         };
         by_stage.into_iter().chain(by_answer).flatten().min()
+    }
+
+    /// The first of what a place in the queue brings.
+    fn waits_until(&self, silent: Option<Instant>) -> Option<(Instant, Due)> {
+        let told = self.place.map(|(_, at)| (at, Due::Place));
+        let no_sound = silent.map(|at| (at, Due::NoSound));
+        told.into_iter().chain(no_sound).min()
     }
 
     /// How long the answer may stay unconfirmed. Anybody can call in the name of somebody who

@@ -7,6 +7,7 @@ use super::audience::Audience;
 use super::call::{Call, Stage};
 use super::groups::Kind;
 use super::health::{Health, seconds};
+use super::lockout::Lockouts;
 use super::pages::Record;
 use super::recordings::Recordings;
 use super::{CallStatus, Effect, Fate, Input, Level, Policy, Refusal, Snapshot, Who};
@@ -27,6 +28,7 @@ pub struct Core {
     /// What is known of each page that is not over.
     pub(super) records: BTreeMap<PageId, Record>,
     pub(super) recordings: Recordings,
+    pub(super) lockouts: Lockouts,
     /// Somebody measures what is heard.
     pub(super) is_measured: bool,
     pub(super) stopping: bool,
@@ -46,6 +48,7 @@ impl Core {
             by_hand: Hand::default(),
             records: BTreeMap::new(),
             recordings: Recordings::default(),
+            lockouts: Lockouts::default(),
             is_measured: false,
             stopping: false,
             n_pages: 0,
@@ -113,18 +116,19 @@ impl Core {
             }
             Input::CallConfirmed { call } => {
                 self.audience.confirmed(call, now);
-                self.call_confirmed(call);
+                self.call_confirmed(call, now);
                 self.greet(call, now);
             }
             Input::PlayerLoaded { player, is_there } => self.audience.loaded(player, is_there),
             Input::Performed { call } => self.audience.performed(call, now),
             Input::CallHeard { call } => self.call_heard(call),
-            Input::Key { call, key, way } => self.key_pressed(call, key, way),
             Input::StreamBegan {
                 call,
                 group,
                 speaker,
             } => self.stream_began(call, group, speaker, now),
+            Input::CallSounds { call } => self.call_sounded(call, now),
+            Input::Key { call, key, way } => self.key_pressed(call, key, way, now),
             Input::CallEnded { call, how } => {
                 if !self.audience.ended(call, &how, now) {
                     self.call_ended(call, &how, now);
@@ -207,14 +211,14 @@ impl Core {
             self.refuse(id, &call, why, &reason);
             return;
         }
-        if rule.is_some_and(|it| it.message.is_some()) {
-            return self.message_called(id, call, now);
+        if let Some(rule) = rule.filter(|it| it.asks()) {
+            if let Some((why, reason)) = self.shut_out(rule, &call, now) {
+                return self.refuse(id, &call, why, reason);
+            }
+            return self.gate_called(id, call, now);
         }
-        let record = Record::of_call(id, &call, rule, now);
-        let (page, ask) = (call.page, self.policy.ask(rule, call.auto_answer, now));
         self.calls.insert(id, call);
-        self.records.insert(page, record);
-        self.pages.handle_ask(page, ask, now);
+        self.ask_for_page(id, now);
     }
 
     /// Why nobody is let in now; for an emergency there is always room.
@@ -233,10 +237,12 @@ impl Core {
         None
     }
 
-    fn call_confirmed(&mut self, id: CallId) {
+    fn call_confirmed(&mut self, id: CallId, now: Instant) {
         let call = self.calls.get_mut(&id);
-        if let Some(answered) = call.and_then(|call| call.answered.as_mut()) {
+        let answered = call.and_then(|call| call.answered.as_mut());
+        if let Some(answered) = answered.filter(|it| !it.confirmed) {
             answered.confirmed = true;
+            self.gate_confirmed(id, now);
         }
     }
 
@@ -301,10 +307,11 @@ impl Core {
                 && let Some(record) = self.records.get_mut(&call.page)
             {
                 record.revise(rule);
-                let ask = self.policy.ask(rule, call.auto_answer, call.arrived_at);
+                let ask = self.policy.ask(rule, call, call.arrived_at);
                 self.pages.handle_revised(call.page, ask, now);
             }
         }
+        self.gates_revised(now);
         self.restate();
     }
 

@@ -86,7 +86,7 @@ impl Core {
         };
         let call = Call::new(who, page, now).streaming(now);
         let record = Record::of_call(id, &call, Some(&rule), now);
-        let ask = self.policy.ask(Some(&rule), call.auto_answer, now);
+        let ask = self.policy.ask(Some(&rule), &call, now);
         self.calls.insert(id, call);
         self.records.insert(page, record);
         self.pages.handle_ask(page, ask, now);

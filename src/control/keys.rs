@@ -1,5 +1,8 @@
 //! What does a key mean that a caller presses?
 
+use std::time::Instant;
+
+use super::call::Stage;
 use super::{Core, KeyWay};
 use crate::base::CallId;
 
@@ -19,7 +22,7 @@ impl Keypad {
 
 impl Core {
     /// A key can only come from somebody who has got our answer, so it is a sign of them too.
-    pub(super) fn key_pressed(&mut self, id: CallId, key: char, way: KeyWay) {
+    pub(super) fn key_pressed(&mut self, id: CallId, key: char, way: KeyWay, now: Instant) {
         let Some(call) = self.calls.get_mut(&id).filter(|_| is_key(key)) else {
             return;
         };
@@ -27,6 +30,16 @@ impl Core {
             return;
         }
         call.heard = true;
+        match call.stage {
+            Stage::Entering { .. } => self.key_entered(id, key, now),
+            Stage::Queued
+            | Stage::Klaxon
+            | Stage::Answering { .. }
+            | Stage::Judging { .. }
+            | Stage::Live
+            | Stage::Greeting { .. }
+            | Stage::Farewell { .. } => {}
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use super::call::{Call, Stage, after};
 use super::health::seconds;
 use super::recordings::Taping;
 use super::words::Start;
-use super::{About, Clip, Core, Cue, Cues, Effect, Level, Note, PageEnd, Refusal, Rule, Sound};
+use super::{
+    About, Clip, Core, Cue, Cues, Effect, Level, Note, PageEnd, Refusal, Rule, Sound, Volume,
+};
 use crate::base::{CallId, Db, PlayId, ZoneSet};
 use crate::page::{Ask, Hearing, Outcome, Over, PageId, Priority, Source, Tone};
 
@@ -15,14 +17,14 @@ use crate::page::{Ask, Hearing, Outcome, Over, PageId, Priority, Source, Tone};
 pub(super) struct Record {
     /// How a note names it.
     pub(super) label: String,
-    /// As configured, or as whoever started it named it.
-    name: String,
+    /// Of the `[page:NAME]`, or of what was started; empty for that of every caller.
+    pub(super) name: String,
     /// Who called for it; empty if nobody did.
     caller: String,
     /// Who speaks.
     pub(super) call: Option<CallId>,
-    priority: Priority,
-    cues: Cues,
+    pub(super) priority: Priority,
+    pub(super) cues: Cues,
     sounds: Sounds,
     asked_at: Instant,
     /// The first word.
@@ -30,7 +32,7 @@ pub(super) struct Record {
     /// What it comes to, whatever is heard.
     verdict: Option<Outcome>,
     /// It was not said to its end.
-    is_cut: bool,
+    pub(super) is_cut: bool,
     measured: ZoneSet,
     pub(super) taping: Taping,
 }
@@ -147,24 +149,53 @@ impl Core {
         self.pages.handle_ask(page, ask, now);
     }
 
+    /// Nothing more is asked of a caller: what it has called for begins.
+    pub(super) fn ask_for_page(&mut self, id: CallId, now: Instant) {
+        let call = &self.calls[&id];
+        let Ok(rule) = self.policy.rule(&call.wish) else {
+            return;
+        };
+        let ends_others = rule.is_some_and(|it| it.stops.is_some());
+        let is_message = rule.is_some_and(|it| it.message.is_some());
+        if ends_others {
+            self.stop_pages(id, now);
+        }
+        if is_message {
+            return self.message_called(id, now);
+        }
+        if ends_others {
+            return self.say_farewell(id, now);
+        }
+        self.voice_called(id, now);
+    }
+
+    fn voice_called(&mut self, id: CallId, now: Instant) {
+        let call = &self.calls[&id];
+        let rule = self.policy.rule(&call.wish).ok().flatten();
+        let record = Record::of_call(id, call, rule, now);
+        let (page, ask) = (call.page, self.policy.ask(rule, call, now));
+        self.records.insert(page, record);
+        self.pages.handle_ask(page, ask, now);
+    }
+
     /// A call for a message: it is told that it is done as asked, and the message goes on alone.
-    pub(super) fn message_called(&mut self, id: CallId, call: Call, now: Instant) {
+    fn message_called(&mut self, id: CallId, now: Instant) {
+        let call = &self.calls[&id];
         let Ok(Some(rule)) = self.policy.rule(&call.wish) else {
             return;
         };
         let page = call.page;
         let record = Record {
             call: None,
-            ..Record::of_call(id, &call, Some(rule), now)
+            ..Record::of_call(id, call, Some(rule), now)
         };
-        let ask = self.policy.ask(Some(rule), call.auto_answer, now);
-        self.calls.insert(id, call);
+        let ask = self.policy.ask(Some(rule), call, now);
         self.records.insert(page, record);
         self.pages.handle_ask(page, ask, now);
         self.follow_pages(now);
         if !self.records.contains_key(&page) {
             let reason = "others are heard in its zones";
-            return self.refuse_waiting(id, Refusal::Busy, reason, now);
+            return self.turn_away(id, Refusal::Busy, reason, now);
         }
         self.say_farewell(id, now);
     }
@@ -179,20 +210,26 @@ impl Core {
             self.effects.push_back(Effect::Answer { call: id });
         }
         let until = now + FAREWELL;
-        call.enter(Stage::Farewell { until }, now);
+        let (why, level) = ("done as asked", Level::Info);
+        call.enter(Stage::Farewell { until, why, level }, now);
         let cue = Cue::Accepted;
         self.effects.push_back(Effect::Tell { call: id, cue });
     }
 
     /// Ends a page; whoever speaks for it is hung up on.
     pub(super) fn cancel_page(&mut self, page: PageId, now: Instant) {
+        self.end_page(page, "the page was cancelled", now);
+    }
+
+    /// As `cancel_page`; its caller is turned away for that reason, if it has one.
+    pub(super) fn end_page(&mut self, page: PageId, reason: &str, now: Instant) {
         let Some(record) = self.records.get(&page) else {
             return;
         };
         let call = record.call;
         self.cut(page);
         match call.filter(|id| self.calls.contains_key(id)) {
-            Some(id) => self.turn_away(id, Refusal::Busy, "the page was cancelled", now),
+            Some(id) => self.turn_away(id, Refusal::Busy, reason, now),
             None => self.pages.handle_end(page, now),
         }
     }
@@ -246,6 +283,12 @@ impl Core {
             Tone::Warning => (sounds.warning, None),
             Tone::End => (sounds.end, None),
         };
+        // A bell has a volume of its own, and is a tone.
+        let is_speech = tone == Tone::Message && gain.is_none();
+        let (gain, by) = match is_speech {
+            true => (Some(self.policy.volume_call), Volume::Speech),
+            false => (gain, Volume::Klaxon),
+        };
         match tone {
             Tone::Klaxon => {
                 self.note_page(page, "klaxon");
@@ -260,6 +303,7 @@ impl Core {
             sound,
             zones,
             gain: gain.unwrap_or(self.policy.volume_klaxon),
+            by,
             longest,
         });
     }
@@ -332,10 +376,9 @@ impl Core {
 
     /// The longest that a call may last; the limit of all calls cuts no emergency off.
     pub(super) fn longest(&self, id: CallId) -> Option<Duration> {
-        let page = self.calls.get(&id)?.page;
-        self.policy
-            .hang_up_after
-            .filter(|_| !self.is_emergency(page))
+        let call = self.calls.get(&id)?;
+        let is_emergency = self.is_emergency(call.page) || self.is_urgent(call);
+        self.policy.hang_up_after.filter(|_| !is_emergency)
     }
 
     pub(super) fn page_over(&mut self, page: PageId, how: Over, hearing: Hearing, now: Instant) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::call::after;
-use super::{Player, Side, Sound};
+use super::call::{Call, after};
+use super::{Digits, Player, Side, Sound};
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::page::{self, Ask, Busy, Choice, Entry, Extent, Limit, Priority, Source, Wish};
 
@@ -37,6 +37,8 @@ pub struct Policy {
     pub answer_delay: Duration,
     /// How long an answered call may last.
     pub hang_up_after: Option<Duration>,
+    /// How long a caller on the speakers may say nothing; emergencies may for ever.
+    pub silence_hang_up: Option<Duration>,
     /// The level of music while somebody is heard.
     pub duck: Db,
     /// How long music takes to get down there.
@@ -92,6 +94,32 @@ pub struct Rule {
     pub record: Option<Side>,
     /// What the caller hears once it is answered, before the page begins.
     pub greeting: Option<Clip>,
+    /// What the caller has to enter before anything else.
+    pub pin: Option<Digits>,
+    /// By what the caller enters, the zones that hear the page; none stands for `zones`. No code
+    /// begins another.
+    pub codes: Vec<(Digits, ZoneSet)>,
+    /// The pages that it ends; one that has no message is nothing else.
+    pub stops: Option<Stops>,
+}
+
+/// The pages that a number ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stops {
+    /// Every page, bells too, but emergencies only of its own priority or below.
+    All,
+    /// Those of these names, emergencies too.
+    Named(Vec<String>),
+}
+
+impl Stops {
+    /// Whether a page is ended by one of that rank.
+    pub(super) fn end(&self, name: &str, priority: Priority, rank: Priority) -> bool {
+        match self {
+            Self::All => !priority.is_emergency() || priority <= rank,
+            Self::Named(names) => names.iter().any(|it| it == name),
+        }
+    }
 }
 
 /// Whether callers are told by tones how things stand.
@@ -165,9 +193,9 @@ impl Policy {
     }
 
     /// The page that a caller gets: without rules every call pages every zone.
-    pub(super) fn ask(&self, rule: Option<&Rule>, auto_answer: bool, asked_at: Instant) -> Ask {
+    pub(super) fn ask(&self, rule: Option<&Rule>, call: &Call, asked_at: Instant) -> Ask {
         let is_announced = match self.klaxon_for {
-            KlaxonFor::NotAutoAnswer => !auto_answer,
+            KlaxonFor::NotAutoAnswer => !call.auto_answer,
             KlaxonFor::All => true,
         };
         let ask = match rule {
@@ -181,6 +209,7 @@ impl Policy {
         };
         Ask {
             klaxon: ask.klaxon.filter(|_| is_announced),
+            zones: call.entry.zones.unwrap_or(ask.zones),
             ..ask
         }
     }

@@ -65,6 +65,7 @@ impl Snapshot {
             (CallState::Greeted, "being told"),
             (CallState::Klaxon, "at the klaxon"),
             (CallState::Answering, "about to be answered"),
+            (CallState::Entering, "entering digits"),
             (CallState::Queued, "waiting"),
             (CallState::Farewell, "served"),
         ];

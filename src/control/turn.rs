@@ -1,10 +1,10 @@
 //! How does a call get its turn, onto the speakers, and off them again?
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::call::{Call, Due, RING_INTERVAL, Rivals, Stage, Then, after};
 use super::health::seconds;
-use super::{About, Core, Cue, Effect, Fate, Level, Note, Refusal};
+use super::{About, Core, Cue, Cues, Effect, Fate, Level, Note, Refusal};
 use crate::base::{CallId, Db, ZoneSet};
 use crate::page::{self, Outcome, PageId};
 
@@ -19,6 +19,7 @@ impl Core {
     fn follow(&mut self, event: page::Event, now: Instant) {
         match event {
             page::Event::Queued { page, n_before } => self.queued(page, n_before, now),
+            page::Event::Advanced { page, n_before } => self.tell_place(page, n_before, now),
             page::Event::Granted { page, zones } => self.granted(page, zones, now),
             page::Event::Play {
                 page,
@@ -52,7 +53,24 @@ impl Core {
         if let Some((_, call)) = self.of_page(page) {
             call.enter(Stage::Queued, now);
         }
+        self.tell_place(page, n_before, now);
+    }
+
+    /// Tells a caller who waits for how many, now and every while.
+    fn tell_place(&mut self, page: PageId, n_before: usize, now: Instant) {
+        let is_told = self.records.get(&page).map(|it| it.cues) == Some(Cues::Told);
+        if let Some((_, call)) = self.of_page(page) {
+            call.place = is_told.then_some((n_before, now + PLACE_INTERVAL));
+        }
         self.tell(page, Cue::Queued { n_before });
+    }
+
+    fn tell_place_again(&mut self, id: CallId, now: Instant) {
+        let call = self.calls.get(&id);
+        let place = call.and_then(|call| Some((call.page, call.place?.0)));
+        if let Some((page, n_before)) = place {
+            self.tell_place(page, n_before, now);
+        }
     }
 
     fn granted(&mut self, page: PageId, zones: ZoneSet, now: Instant) {
@@ -61,11 +79,18 @@ impl Core {
         let klaxon_first = self.policy.klaxon_before_answer && !greeting;
         let answer_at = self.answer_at(page, now);
         self.tell_extent(page, &zones);
-        let Some((_, call)) = self.of_page(page) else {
+        let Some((id, call)) = self.of_page(page) else {
             self.pages.handle_begin(page, now);
             return;
         };
-        call.granted_at = Some(now);
+        let is_first = call.granted_at.replace(now).is_none();
+        if let Some(answered) = call.answered.filter(|_| greeting && is_first) {
+            call.enter(Stage::Greeting { until: None }, now);
+            if answered.confirmed {
+                self.greet(id, now);
+            }
+            return;
+        }
         if klaxon_first || call.answered.is_some() {
             call.enter(Stage::Klaxon, now);
             self.pages.handle_begin(page, now);
@@ -119,6 +144,7 @@ impl Core {
             zones,
             gain,
         });
+        self.listen_for_silence(id, &zones, now);
         self.tell_voice(page, &zones, was_live, now);
     }
 
@@ -191,7 +217,12 @@ impl Core {
         match due {
             Due::Answer => self.answer(id, now),
             Due::Greeted => self.greeted(id, now),
-            Due::Done => self.hang_up(id, "done as asked", Level::Info, now),
+            Due::Done => self.farewell_over(id, now),
+            Due::Verdict => self.judge_entry(id, now),
+            Due::Entry => self.entry_too_late(id, now),
+            Due::Silence => self.silence_over(id, now),
+            Due::Hush => self.silence_warned(id),
+            Due::Place => self.tell_place_again(id, now),
             Due::NoSound => {
                 self.judge(id, Outcome::Refused);
                 self.turn_away(id, Refusal::NoSound, "the sound did not return", now);
@@ -218,7 +249,7 @@ impl Core {
         call.answer(longest, now);
         call.enter(
             match then {
-                Then::Klaxon | Then::Voice => Stage::Klaxon,
+                Then::Klaxon | Then::Voice | Then::Entry => Stage::Klaxon,
                 Then::Greeting => Stage::Greeting { until: None },
             },
             now,
@@ -230,6 +261,14 @@ impl Core {
             Then::Voice => self.pages.handle_speak(page, now),
             // It begins when the caller is known to hear us.
             Then::Greeting => {}
+            Then::Entry => self.ask_on(id, now),
+        }
+    }
+
+    fn farewell_over(&mut self, id: CallId, now: Instant) {
+        let stage = self.calls.get(&id).map(|call| call.stage);
+        if let Some(Stage::Farewell { why, level, .. }) = stage {
+            self.hang_up(id, why, level, now);
         }
     }
 
@@ -290,12 +329,11 @@ impl Core {
             self.effects.push_back(Effect::Disconnect { call: id });
         }
         // A message goes on without whoever asked for it.
-        let is_its_own = self
-            .records
-            .get(&call.page)
-            .is_some_and(|it| it.call == Some(id));
-        if is_its_own {
-            self.pages.handle_close(call.page, now);
+        let record = self.records.get(&call.page);
+        match record.filter(|it| it.call == Some(id)) {
+            Some(record) if record.is_cut => self.pages.handle_end(call.page, now),
+            Some(_) => self.pages.handle_close(call.page, now),
+            None => {}
         }
     }
 }
@@ -320,3 +358,6 @@ impl Core {
         );
     }
 }
+
+/// Often enough for a person who waits, and seldom enough to be no nuisance.
+const PLACE_INTERVAL: Duration = Duration::from_secs(15);

@@ -24,6 +24,8 @@ pub enum Input {
     CallConfirmed { call: CallId },
     /// The caller's first audio has come.
     CallHeard { call: CallId },
+    /// What the caller sends is more than silence: above −60 dBFS. Comes each second or so.
+    CallSounds { call: CallId },
     /// The caller has pressed a key of the phone: `0` to `9`, `*`, `#`, `A` to `D`.
     Key {
         call: CallId,
@@ -178,6 +180,8 @@ pub enum Effect {
         sound: Sound,
         zones: ZoneSet,
         gain: Db,
+        /// Which volume of the zones counts beside the gain.
+        by: Volume,
         longest: Option<Duration>,
     },
     /// The sound belongs into these zones now.
@@ -210,6 +214,15 @@ pub enum Sound {
     Stored(SoundId),
 }
 
+/// The volumes that a zone has for what is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volume {
+    /// That of callers and messages.
+    Speech,
+    /// That of klaxons, and of all other tones.
+    Klaxon,
+}
+
 /// A page that nobody speaks for: a sound from memory, played into zones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
@@ -230,9 +243,21 @@ pub struct Start {
     pub queue_timeout: Option<Duration>,
 }
 
+/// What a caller enters by the keys of the phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Pin,
+    /// The code of the zones that the page is for.
+    Zones,
+}
+
 /// What a caller is told by a tone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cue {
+    /// The caller is to enter something.
+    Enter { what: Asked },
+    /// What was entered is wrong.
+    Wrong,
     /// The page waits for so many others.
     Queued { n_before: usize },
     /// The caller is on the speakers.

@@ -3,18 +3,30 @@
 use std::time::Duration;
 
 use crate::base::{Pcm, SampleRate};
-use crate::control::Cue;
+use crate::control::{Asked, Cue};
 use crate::dsp;
 
 /// What the caller hears: beeps of so many hertz and milliseconds, 0 Hz for a rest.
 ///
 /// As many low beeps as the place in the queue, a high one to speak, two for an end that is near,
-/// a fall for zones that are lost, a rise for what is done.
+/// a fall for zones that are lost, a rise for what is done; one that rings twice asks for a PIN,
+/// three times for the code of zones, and a low buzz says that it was wrong.
 pub(super) fn sound(cue: Cue) -> Pcm {
     let notes: Vec<(f64, u64)> = match cue {
         Cue::Queued { n_before } => (0..n_before.clamp(1, MOST_BEEPS))
             .flat_map(|_| [(440.0, 120), (0.0, 180)])
             .collect(),
+        Cue::Enter { what: Asked::Pin } => vec![(760.0, 120), (0.0, 60), (760.0, 120)],
+        Cue::Enter { what: Asked::Zones } => {
+            vec![
+                (760.0, 120),
+                (0.0, 60),
+                (760.0, 120),
+                (0.0, 60),
+                (760.0, 120),
+            ]
+        }
+        Cue::Wrong => vec![(200.0, 500)],
         Cue::SpeakNow => vec![(1_000.0, 150)],
         Cue::NearlyOver => vec![(1_000.0, 80), (0.0, 80), (1_000.0, 80)],
         Cue::Displaced => vec![(620.0, 150), (440.0, 150), (310.0, 250)],
@@ -46,6 +58,9 @@ mod tests {
             queued(0),
             queued(3),
             queued(500),
+            Cue::Enter { what: Asked::Pin },
+            Cue::Enter { what: Asked::Zones },
+            Cue::Wrong,
             Cue::SpeakNow,
             Cue::NearlyOver,
             Cue::Displaced,

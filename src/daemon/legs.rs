@@ -353,6 +353,7 @@ impl Legs {
             let mut to = redirect(&agreed);
             if let Some((tx, rx)) = new_feed(&before, &agreed) {
                 to.feed = Some(tx);
+                rx.hold();
                 leg.voice = Some(rx);
             }
             self.media.redirect(call, to);
@@ -362,6 +363,7 @@ impl Legs {
             return;
         };
         let (tx, rx) = feed_for(agreed.encoding);
+        rx.hold();
         leg.voice = Some(rx);
         self.media.open(net::Leg {
             call,

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::config::{self, Config};
-use crate::control::{self, Alert, Clip, Cues, Klaxon, KlaxonFor, Policy, Rule, Sound};
+use crate::control::{
+    self, Alert, Clip, Cues, Digits, Klaxon, KlaxonFor, Policy, Rule, Sound, Stops,
+};
 use crate::daemon::library::Library;
 use crate::daemon::players::{Recipe, Source};
 use crate::daemon::zones::Zones;
@@ -49,6 +51,7 @@ pub(super) fn policy(
         announce: config.calls.announce_to_caller != config::AnnounceToCaller::Nothing,
         answer_delay: config.calls.answer_delay,
         hang_up_after: config.calls.hang_up_after,
+        silence_hang_up: config.calls.silence_hang_up,
         duck: audio.duck,
         duck_attack: audio.duck_attack,
         duck_release: audio.duck_release,
@@ -129,6 +132,9 @@ fn stream(
         greeting: None,
         record: None,
         cues: Cues::Silent,
+        pin: None,
+        codes: Vec::new(),
+        stops: None,
     }
 }
 
@@ -140,7 +146,7 @@ fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &
     Rule {
         name: page.name.clone(),
         entry: page.entry(),
-        zones: zones.named(&page.zones),
+        zones: heard_in(page, zones),
         priority: Priority(page.priority),
         busy: page.busy,
         extent: if page.partial {
@@ -168,7 +174,26 @@ fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &
         } else {
             Cues::Silent
         },
+        pin: page.pin.as_ref().and_then(|pin| Digits::new(pin.reveal())),
+        codes: codes(page, zones).collect(),
+        stops: match page.stops.as_slice() {
+            [] => None,
+            _ if page.stops_all() => Some(Stops::All),
+            names => Some(Stops::Named(names.to_vec())),
+        },
     }
+}
+
+fn heard_in(page: &config::Page, zones: &Zones) -> ZoneSet {
+    if page.codes.is_empty() {
+        return zones.named(&page.zones);
+    }
+    codes(page, zones).fold(ZoneSet::EMPTY, |all, (_, zones)| all.union(&zones))
+}
+
+fn codes(page: &config::Page, zones: &Zones) -> impl Iterator<Item = (Digits, ZoneSet)> {
+    let code = |code: &config::Code| Some((Digits::new(&code.digits)?, zones.named(&code.zones)));
+    page.codes.iter().filter_map(code)
 }
 
 /// What callers may hear, and by which rules.

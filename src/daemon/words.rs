@@ -18,6 +18,25 @@ pub(super) fn caller(caller: &Caller) -> String {
     }
 }
 
+/// Who is behind a call, for what must not be tried too often: a user who has proved a password,
+/// whom an account names, or else an address. In IPv6 anybody has all addresses of a network.
+pub(super) fn origin(
+    user: Option<&str>,
+    account: Option<&str>,
+    caller: &Caller,
+    source: IpAddr,
+) -> String {
+    match (user, account, source) {
+        (Some(user), ..) => format!("user {user}"),
+        (None, Some(account), _) => format!("{} by account {account}", caller.user),
+        (None, None, IpAddr::V4(address)) => address.to_string(),
+        (None, None, IpAddr::V6(address)) => {
+            let network = address.to_bits() >> 64 << 64;
+            format!("{}/64", Ipv6Addr::from_bits(network))
+        }
+    }
+}
+
 /// Where a phone on the network dials to reach this socket.
 pub(super) fn listening(listen: &Listen) -> String {
     let (address, transport) = (listen.address, listen.transport);

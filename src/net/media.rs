@@ -80,6 +80,8 @@ pub enum Event {
     Silent { call: CallId, since: Instant },
     /// The peer pressed a key.
     Key { call: CallId, key: Key },
+    /// What came was louder than −60 dBFS; each second or so while it is.
+    Sounds { call: CallId },
     /// A call that only listened is closed.
     Left {
         call: CallId,

@@ -10,6 +10,7 @@
 
 pub mod group;
 mod hall;
+mod idle;
 mod media;
 mod run;
 mod running;

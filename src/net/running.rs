@@ -18,6 +18,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::{CallId, FeedRx, FeedTx, Pcm, SrtpKeys};
 use crate::media::{Key, Receiver};
+use crate::net::idle::Idle;
 use crate::net::inlet::{Buffer, Inlet};
 use crate::net::latch::Latch;
 use crate::net::listener::Listener;
@@ -29,6 +30,12 @@ use crate::rtp::{self, Srtp, Unusable};
 /// Blocks of sound that go into a feed at a time; the receiver fills it with far fewer.
 const MOST_BLOCKS: usize = 64;
 
+/// −60 dBFS: the noise of a muted phone is below, that of a room is above.
+const AUDIBLE: f32 = 0.001;
+
+/// So often at most it is told that there is sound.
+const TOLD_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A call whose sockets are in the poll.
 pub(super) struct Running {
     call: CallId,
@@ -39,6 +46,7 @@ pub(super) struct Running {
     rtcp_from: Option<SocketAddr>,
     receiver: Receiver,
     feed: FeedTx,
+    idle: Idle,
     outgoing: Option<Outgoing>,
     listener: Option<Listener>,
     reports: Reports,
@@ -48,6 +56,10 @@ pub(super) struct Running {
     quiet_is_known: bool,
     rx: Rx,
     has_heard: bool,
+    /// More than silence has come since it was looked for.
+    sounds: bool,
+    /// When that was last told.
+    told_at: Option<Instant>,
     n_foreign: u64,
     /// The protection, if the call has one.
     srtp: Option<Srtp>,
@@ -84,6 +96,7 @@ impl Running {
             rtcp_from: None,
             receiver: leg.receiver,
             feed: leg.feed,
+            idle: Idle::default(),
             outgoing: leg.sender.map(|s| Outgoing::new(s, now, epoch)),
             listener: None,
             reports: Reports::new(ssrc, now),
@@ -91,6 +104,8 @@ impl Running {
             quiet_is_known: false,
             rx: Rx::Expected,
             has_heard: false,
+            sounds: false,
+            told_at: None,
             n_foreign: 0,
             srtp,
             n_unproven: 0,
@@ -196,6 +211,7 @@ impl Running {
                 key,
             });
         }
+        self.tell_sound(now, room.events);
         self.send(now, room.events);
         if self.reports.due_at() <= now {
             self.report(now);
@@ -277,12 +293,23 @@ impl Running {
 
     fn pump(&mut self, now: Instant) {
         for _ in 0..MOST_BLOCKS {
-            let Some(frames) = self.receiver.poll(now, self.feed.fill()) else {
+            let fill = self.idle.fill(&mut self.feed, now);
+            let Some(frames) = self.receiver.poll(now, fill) else {
                 break;
             };
-            self.feed.push(frames);
+            self.sounds |= frames.iter().any(|frame| frame.abs() > AUDIBLE);
+            self.idle.push(&mut self.feed, frames);
         }
         self.feed.set_target(self.receiver.target());
+    }
+
+    fn tell_sound(&mut self, now: Instant, events: &UnboundedSender<Event>) {
+        let is_told = self.told_at.is_some_and(|at| now < at + TOLD_INTERVAL);
+        if std::mem::take(&mut self.sounds) && !is_told {
+            self.told_at = Some(now);
+            let call = self.call;
+            let _ = events.send(Event::Sounds { call });
+        }
     }
 
     fn send(&mut self, now: Instant, events: &UnboundedSender<Event>) {

@@ -59,10 +59,12 @@ impl Rig {
         (at, rx)
     }
 
+    /// The next; but for what only tells that somebody speaks.
     fn event(&mut self) -> Event {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.events.try_recv() {
+                Ok(Event::Sounds { .. }) => {}
                 Ok(event) => return event,
                 Err(_) => assert!(Instant::now() < deadline, "an event must come"),
             }
@@ -315,6 +317,29 @@ fn a_sound_and_keys_go_to_the_peer() {
         n_loud += u32::from(packet.payload_type == 0 && packet.payload != [0xFF; 160]);
     }
     assert!(n_events >= 3);
+}
+
+#[test]
+fn what_is_more_than_silence_is_told_and_silence_is_not() {
+    let mut rig = Rig::new();
+    let peer = peer();
+    let (at, rx) = rig.open(CALL, Some(peer.local_addr().unwrap()));
+    // As that of a caller who is on no speaker yet.
+    rx.hold();
+    let sounds = |rig: &mut Rig| matches!(rig.events.try_recv(), Ok(Event::Sounds { call: CALL }));
+    for sequence in 1..=10 {
+        peer.send_to(&packet(0, sequence, 5, &[0xFF; 160]), at)
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(10));
+        assert!(!sounds(&mut rig));
+    }
+    let mut sequence = 10;
+    wait("somebody speaks", || {
+        sequence += 1;
+        peer.send_to(&sound(sequence), at).unwrap();
+        std::thread::sleep(Duration::from_millis(10));
+        sounds(&mut rig)
+    });
 }
 
 #[test]

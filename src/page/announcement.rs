@@ -46,6 +46,8 @@ pub(super) struct Announcement {
     pub(super) has: ZoneSet,
     /// A klaxon outlives `State::Klaxon` when the padding is negative.
     pub(super) playing: Vec<Playing>,
+    /// For how many pages it waits, as it was last told.
+    pub(super) told: Option<usize>,
     /// How often the message is still to be played, the one that plays included.
     pub(super) times_left: u32,
     /// Where it was heard while it was live.
@@ -63,6 +65,7 @@ impl Announcement {
             turn: 0,
             has: ZoneSet::EMPTY,
             playing: Vec::new(),
+            told: None,
             times_left: 0,
             reached: ZoneSet::EMPTY,
             missed: ZoneSet::EMPTY,

@@ -10,6 +10,8 @@ use crate::base::{PlayId, ZoneSet};
 pub enum Event {
     /// The page waits for `n_before` others; comes again when it has lost its zones.
     Queued { page: PageId, n_before: usize },
+    /// The page still waits, now for `n_before` others.
+    Advanced { page: PageId, n_before: usize },
     /// These zones belong to the page: it waits for `handle_begin`.
     Granted { page: PageId, zones: ZoneSet },
     /// Play this sound of the page now.

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use super::announcement::{Announcement, GRACE, Playing, State};
 use super::ask::{Ask, Busy, Klaxon, PageId, Source};
 use super::event::{Event, Output, Over, Tone};
-use super::share;
+use super::{queue, share};
 use crate::base::{PlayId, ZoneSet};
 
 /// All announcements of a site. Pages that it does not know are ignored: they may just have ended.
@@ -223,14 +223,18 @@ impl Machine {
         let Some(at) = self.place(page) else {
             return;
         };
-        let ask = &self.pages[at].ask;
-        let is_before = |(i, it): &(usize, &Announcement)| {
-            let earlier = !it.is_queued() || *i < at || it.ask.priority > ask.priority;
-            let stands = it.ask.priority >= ask.priority && earlier;
-            *i != at && stands && it.ask.zones.intersects(&ask.zones)
-        };
-        let n_before = self.pages.iter().enumerate().filter(is_before).count();
+        let n_before = queue::n_before(&self.pages, at);
+        self.pages[at].told = Some(n_before);
         self.events.push_back(Event::Queued { page, n_before });
+    }
+
+    fn tell_advances(&mut self) {
+        for (at, n_before) in queue::advanced(&self.pages) {
+            let page = &mut self.pages[at];
+            page.told = Some(n_before);
+            let page = page.id;
+            self.events.push_back(Event::Advanced { page, n_before });
+        }
     }
 }
 
@@ -395,6 +399,7 @@ impl Machine {
         while self.run_due(now) {
             self.work_out(now);
         }
+        self.tell_advances();
     }
 
     fn work_out(&mut self, now: Instant) {

@@ -7,6 +7,7 @@ mod extension;
 mod machine;
 mod outcome;
 mod plan;
+mod queue;
 mod share;
 #[cfg(test)]
 mod tests;

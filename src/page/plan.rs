@@ -11,6 +11,9 @@ pub struct Wish {
     pub account: Option<String>,
     /// The user part of who calls; may be empty.
     pub caller: String,
+    /// Who is behind it as far as that is known, as log lines name them: for what must not be
+    /// tried too often.
+    pub origin: String,
 }
 
 /// The calls that something answers.
@@ -117,6 +120,7 @@ mod tests {
             number: number.to_owned(),
             account: account.map(str::to_owned),
             caller: caller.to_owned(),
+            ..Wish::default()
         }
     }
 

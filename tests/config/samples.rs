@@ -119,6 +119,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row("calls", "klaxon-before-answer", &["false"]),
     row("calls", "announce-to-caller", &["klaxon", "prompt.wav"]),
     row("calls", "rtp-timeout", &["0", "1m"]),
+    row("calls", "silence-hang-up", &["30s", "0.5"]),
     row(
         "calls",
         "klaxon-for",

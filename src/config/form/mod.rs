@@ -33,7 +33,7 @@ pub(super) use network::{
     ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, REALM, SRTP,
     USER, pairs,
 };
-pub(super) use page::{BUSY, NAMES, REPEAT, TONE};
+pub(super) use page::{BUSY, CODES, NAMES, PIN, REPEAT, TONE};
 pub(super) use record::{RECORD, RECORD_ZONE, RECORDING_FORMAT, RETENTION, SIZE};
 pub(super) use schedule::{CHIME, DAYS, MISSED, PLANS, PRIORITY, TIMEZONE, WHEN, ZONE_NAMES};
 pub(super) use sound::{AGC, BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER};

@@ -72,6 +72,17 @@ pub(super) const KEYS: &[Key] = &[
     whole!(
         "calls",
         CALLS,
+        "silence-hang-up",
+        Policy,
+        calls.silence_hang_up,
+        form::SECONDS_LIMIT,
+        "0.0",
+        "Hang up on a caller on the speakers who has said nothing for so long, e.g. 30s; a tone\n\
+         warns the caller before. 0: never. Emergencies are not cut off."
+    ),
+    whole!(
+        "calls",
+        CALLS,
         "klaxon-for",
         Policy,
         calls.klaxon_for,

@@ -18,7 +18,6 @@ const SECTIONS: [&str; 3] = ["line", "relay", "http"];
 
 const KEYS: &[(&str, &[&str])] = &[
     ("user", &["role"]),
-    ("page", &["mode", "pin"]),
-    ("calls", &["silence-hang-up"]),
+    ("page", &["mode"]),
     ("server", &["log-file"]),
 ];

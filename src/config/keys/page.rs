@@ -1,7 +1,7 @@
 //! Which keys does `[page:NAME]` have?
 
 use crate::config::form;
-use crate::config::keys::{Row, row};
+use crate::config::keys::{Key, Row, row};
 use crate::config::page::Page;
 
 const CALLS: &str = "Which calls a page is for";
@@ -9,6 +9,18 @@ const ZONES: &str = "Where a page is heard, and when";
 const LENGTH: &str = "How long a page may be";
 const SOUND: &str = "What sounds with a page";
 const RECORD: &str = "What is recorded of a page";
+
+const PIN: Row<Page> = row!(
+    "page",
+    CALLS,
+    "pin",
+    Policy,
+    pin,
+    form::PIN,
+    "",
+    "4 to 16 digits that callers enter by keys after the answer, before anything else. Wrong ones\n\
+     lock a caller out for a while."
+);
 
 /// Beside the table: no page is there unless written, and then every call pages every zone.
 pub(in crate::config) const KEYS: &[Row<Page>] = &[
@@ -45,6 +57,24 @@ pub(in crate::config) const KEYS: &[Row<Page>] = &[
         "The accounts that its calls come by: sip for that of [sip], NAME for [sip:NAME]. Empty:\n\
          all, and calls that come straight to this machine."
     ),
+    Row {
+        key: Key {
+            is_secret: true,
+            ..PIN.key
+        },
+        ..PIN
+    },
+    row!(
+        "page",
+        CALLS,
+        "stops",
+        Policy,
+        stops,
+        form::NAMES,
+        "",
+        "A number that ends other pages: their names, or all (emergencies only of its priority\n\
+         or below). Its message, if it has one, is played afterwards."
+    ),
     row!(
         "page",
         ZONES,
@@ -54,6 +84,17 @@ pub(in crate::config) const KEYS: &[Row<Page>] = &[
         form::ZONE_NAMES,
         "all",
         "The zones that hear it, or all."
+    ),
+    row!(
+        "page",
+        ZONES,
+        "codes",
+        Policy,
+        codes,
+        form::CODES,
+        "",
+        "Zones that the caller chooses after the answer by keys: CODE:ZONE, CODE:ZONE+ZONE or\n\
+         CODE:all, e.g. 1:hall 2:rooms 9:all. In place of zones."
     ),
     row!(
         "page",

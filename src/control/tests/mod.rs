@@ -3,6 +3,7 @@
 mod audience;
 mod calls;
 mod endings;
+mod gate;
 mod lines;
 mod music;
 mod oracle;
@@ -12,7 +13,9 @@ mod queue;
 mod random_pages;
 mod ranks;
 mod recordings;
+mod silence;
 mod site;
 mod sound;
+mod stops;
 mod streams;
 mod world;

@@ -26,6 +26,9 @@ pub(super) fn rule(name: &str, extensions: &[&str], zones: &[u16]) -> Rule {
         cues: Cues::Silent,
         record: None,
         greeting: None,
+        pin: None,
+        codes: Vec::new(),
+        stops: None,
     }
 }
 

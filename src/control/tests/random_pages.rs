@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::gate::digits;
 use super::plan::rule;
 use super::ranks::clip;
 use super::site::{Site, ms, policy};
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
-use crate::control::{Alert, Cues, Input, KeyWay, Policy, Rule, Side, Start};
+use crate::control::{Alert, Cues, Input, KeyWay, Policy, Rule, Side, Start, Stops};
 use crate::page::{Busy, Extent, PageId, Priority};
 
 const N_ZONES: u16 = 6;
@@ -21,7 +22,8 @@ enum Step {
     /// What follows picks one of the calls so far, over or not.
     End(usize),
     Silent(usize),
-    Press(usize, char),
+    Press(usize, &'static str),
+    Sounds(usize),
     Start(Start),
     /// One of the pages so far, over or not, or one that never was.
     Cancel(u64),
@@ -39,6 +41,7 @@ struct Story {
     rules: Vec<Rule>,
     klaxon_before_answer: bool,
     max_calls: usize,
+    silence: Option<u64>,
     engine_lag: Option<u64>,
     ack_lag: Option<u64>,
     steps: Vec<Step>,
@@ -49,6 +52,8 @@ struct Run {
     site: Site,
     rules: Vec<Rule>,
     calls: BTreeMap<CallId, Busy>,
+    /// What they have pressed.
+    typed: BTreeMap<CallId, String>,
     n_pages: u64,
     /// Of calls that were turned away at once there is no page.
     asked: BTreeSet<PageId>,
@@ -59,6 +64,7 @@ impl Run {
         let mut site = Site::new(Policy {
             zones: ZoneSet::first(usize::from(N_ZONES)),
             max_calls: story.max_calls,
+            silence_hang_up: story.silence.map(ms),
             klaxon_before_answer: story.klaxon_before_answer,
             pages: story.rules.clone(),
             ..policy()
@@ -69,12 +75,31 @@ impl Run {
             site,
             rules: story.rules.clone(),
             calls: BTreeMap::new(),
+            typed: BTreeMap::new(),
             n_pages: 0,
             asked: BTreeSet::new(),
         }
     }
 
     fn take(&mut self, step: &Step) {
+        self.act(step);
+        // What a number asks first, its page is asked for later, if ever.
+        self.asked.extend(self.site.core.records.keys());
+        self.asked.extend(self.site.outcomes.keys());
+    }
+
+    fn press(&mut self, call: CallId, keys: &str) {
+        self.typed.entry(call).or_default().push_str(keys);
+        for key in keys.chars() {
+            self.site.feed(Input::Key {
+                call,
+                key,
+                way: KeyWay::Sound,
+            });
+        }
+    }
+
+    fn act(&mut self, step: &Step) {
         let n = self.calls.len().max(1);
         let pick = |i: usize| i as u64 % n as u64 + 1;
         match step.clone() {
@@ -83,10 +108,9 @@ impl Run {
             Step::Silent(i) => self.site.feed(Input::CallSilent {
                 call: CallId(pick(i)),
             }),
-            Step::Press(i, key) => self.site.feed(Input::Key {
+            Step::Press(i, keys) => self.press(CallId(pick(i)), keys),
+            Step::Sounds(i) => self.site.feed(Input::CallSounds {
                 call: CallId(pick(i)),
-                key,
-                way: KeyWay::Sound,
             }),
             Step::Start(start) => {
                 self.n_pages += 1;
@@ -121,7 +145,11 @@ impl Run {
         self.site.dials(call.0, &number(at));
         let turned_away = |text: &str| AT_THE_DOOR.iter().any(|why| text.contains(why));
         let mut new = self.site.notes[n_before..].iter();
-        if !new.any(|it| it.call == Some(call) && turned_away(&it.text)) {
+        let is_plain = self
+            .rules
+            .get(at)
+            .is_none_or(|it| it.pin.is_none() && it.codes.is_empty() && it.stops.is_none());
+        if is_plain && !new.any(|it| it.call == Some(call) && turned_away(&it.text)) {
             self.asked.insert(PageId(self.n_pages));
         }
     }
@@ -162,8 +190,39 @@ fn priority() -> impl Strategy<Value = Priority> {
     prop_oneof![Just(50u8), Just(100), Just(150), Just(200), Just(255)].prop_map(Priority)
 }
 
-fn key() -> impl Strategy<Value = char> {
-    prop::sample::select(vec!['1', '2', '3', '#', '*'])
+/// The PIN and the codes among them.
+fn keys() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "1", "2", "3", "#", "*", "12", "4711", "4711", "4711", "4712",
+    ])
+}
+
+/// What is asked of callers, and what their numbers end.
+type Gate = (bool, Vec<Vec<u16>>, Option<Stops>);
+
+fn gate() -> impl Strategy<Value = Gate> {
+    let codes = prop_oneof![2 => Just(Vec::new()), 1 => vec(zones(), 1..4)];
+    let names = vec(0usize..5, 0..3);
+    let names = names.prop_map(|all| all.into_iter().map(|at| format!("page{at}")).collect());
+    let stops = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(Stops::All)),
+        1 => names.prop_map(|it| Some(Stops::Named(it))),
+    ];
+    (prop::bool::weighted(0.3), codes, stops)
+}
+
+fn at_gate(rule: Rule, (has_pin, codes, stops): Gate) -> Rule {
+    let code = |(at, ids): (usize, Vec<u16>)| {
+        let zones: ZoneSet = ids.into_iter().map(ZoneId).collect();
+        (digits(&(at + 1).to_string()), zones)
+    };
+    Rule {
+        pin: has_pin.then(|| digits("4711")),
+        codes: codes.into_iter().enumerate().map(code).collect(),
+        stops,
+        ..rule
+    }
 }
 
 fn extent() -> impl Strategy<Value = Extent> {
@@ -201,6 +260,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
         greeting: limits.2.is_multiple_of(5).then(|| clip(700)),
         ..rule("", &[], &zones)
     });
+    let one = (one, gate()).prop_map(|(rule, gate)| at_gate(rule, gate));
     vec(one, 1..5).prop_map(|mut rules| {
         for (at, rule) in rules.iter_mut().enumerate() {
             rule.name = format!("page{at}");
@@ -246,7 +306,8 @@ fn plain_step() -> impl Strategy<Value = Step> {
         5 => (0usize..5).prop_map(Step::Dial),
         3 => any::<usize>().prop_map(Step::End),
         1 => any::<usize>().prop_map(Step::Silent),
-        1 => (any::<usize>(), key()).prop_map(|(i, key)| Step::Press(i, key)),
+        4 => (any::<usize>(), keys()).prop_map(|(i, keys)| Step::Press(i, keys)),
+        1 => any::<usize>().prop_map(Step::Sounds),
         3 => start().prop_map(Step::Start),
         2 => (1u64..30).prop_map(Step::Cancel),
         2 => zones().prop_map(|it| Step::Measured(it.into_iter().map(ZoneId).collect())),
@@ -270,19 +331,22 @@ fn stories<S: Strategy<Value = Step>>(step: S) -> impl Strategy<Value = Story> {
     (
         rules(),
         any::<bool>(),
-        1usize..8,
+        (1usize..8, prop::option::of(1u64..60_000)),
         lag(),
         lag(),
         vec(step, 1..60),
     )
         .prop_map(
-            |(rules, klaxon_before_answer, max_calls, engine_lag, ack_lag, steps)| Story {
-                rules,
-                klaxon_before_answer,
-                max_calls,
-                engine_lag,
-                ack_lag,
-                steps,
+            |(rules, klaxon_before_answer, (max_calls, silence), engine_lag, ack_lag, steps)| {
+                Story {
+                    rules,
+                    klaxon_before_answer,
+                    max_calls,
+                    silence,
+                    engine_lag,
+                    ack_lag,
+                    steps,
+                }
             },
         )
 }
@@ -317,6 +381,23 @@ proptest! {
             let n_zones: usize = alone.iter().map(|(_, zones)| zones.len()).sum();
             let all = alone.iter().fold(ZoneSet::EMPTY, |all, (_, zones)| all.union(zones));
             prop_assert_eq!(n_zones, all.len(), "{:?}", alone);
+        }
+    }
+
+    #[test]
+    fn nobody_speaks_behind_a_pin_without_it(story in stories(plain_step())) {
+        let mut run = Run::new(&story);
+        for step in &story.steps {
+            run.take(step);
+            let pages = run.site.core.records.iter();
+            let calls = pages.filter_map(|(_, record)| record.call);
+            for call in calls.filter(|call| run.site.core.calls.contains_key(call)) {
+                let wish = run.site.core.calls[&call].wish.clone();
+                let rule = run.site.core.policy.rule(&wish);
+                let is_guarded = rule.is_ok_and(|it| it.is_some_and(|it| it.pin.is_some()));
+                let typed = run.typed.get(&call).is_some_and(|it| it.contains("4711"));
+                prop_assert!(typed || !is_guarded, "{:?}", call);
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ fn site(pages: Vec<Rule>) -> Site {
     })
 }
 
-fn start(name: &str, zones: &[u16], times: u32) -> Start {
+pub(super) fn start(name: &str, zones: &[u16], times: u32) -> Start {
     Start {
         name: name.to_owned(),
         zones: zones.iter().map(|id| ZoneId(*id)).collect::<ZoneSet>(),
@@ -323,6 +323,20 @@ fn who_waits_is_told_its_place_and_then_when_to_speak() {
             "0.0 tell #1 SpeakNow".to_owned(),
             format!("0.0 tell #2 {:?}", queued(1)),
             format!("0.0 tell #3 {:?}", queued(2)),
+        ]
+    );
+    // Again after a while, and when it changes.
+    site.pass(ms(20_000));
+    site.ends(1, "caller hung up");
+    site.pass(ms(16_000));
+    let told = site.seen().into_iter().filter(|it| it.contains("Queued"));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            format!("15.0 tell #2 {:?}", queued(1)),
+            format!("15.0 tell #3 {:?}", queued(2)),
+            format!("20.0 tell #3 {:?}", queued(1)),
+            format!("35.0 tell #3 {:?}", queued(1)),
         ]
     );
 }

@@ -32,6 +32,7 @@ pub(super) fn policy() -> Policy {
         announce: false,
         answer_delay: Duration::ZERO,
         hang_up_after: Some(ms(300_000)),
+        silence_hang_up: None,
         duck: Db(-20.0),
         duck_attack: ms(150),
         duck_release: ms(800),
@@ -65,6 +66,7 @@ pub(super) fn wish(number: &str) -> Wish {
         number: number.to_owned(),
         account: None,
         caller: "101".to_owned(),
+        origin: "10.0.0.7".to_owned(),
     }
 }
 

@@ -62,6 +62,7 @@ impl World {
             Input::CallConfirmed { .. }
             | Input::CallHeard { .. }
             | Input::Key { .. }
+            | Input::CallSounds { .. }
             | Input::PlayerLoaded { .. }
             | Input::Performed { .. }
             | Input::CallSilent { .. }

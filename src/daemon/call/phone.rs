@@ -275,6 +275,7 @@ fn of_net(event: &net::Event) -> CallId {
         net::Event::FirstPacket { call, .. }
         | net::Event::Silent { call, .. }
         | net::Event::Key { call, .. }
+        | net::Event::Sounds { call }
         | net::Event::Played { call, .. }
         | net::Event::Left { call, .. }
         | net::Event::Closed { call, .. } => *call,

@@ -224,7 +224,10 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
                     self.hang_up_at = Instant::now() + BREATH;
                 }
             }
-            net::Event::Silent { .. } | net::Event::Left { .. } | net::Event::Closed { .. } => {}
+            net::Event::Sounds { .. }
+            | net::Event::Silent { .. }
+            | net::Event::Left { .. }
+            | net::Event::Closed { .. } => {}
         }
     }
 

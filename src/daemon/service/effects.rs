@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Service;
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
-use crate::control::{Cue, Effect, Input, Level, Note, Sound};
+use crate::control::{Cue, Effect, Input, Level, Note, Sound, Volume};
 use crate::daemon::legs::Turned;
 use crate::daemon::{cues, words};
 
@@ -70,8 +70,9 @@ impl Service {
                 sound,
                 zones,
                 gain,
+                by,
                 longest,
-            } => self.play(play, sound, zones, gain, longest),
+            } => self.play(play, sound, zones, (gain, by), longest),
             Effect::MovePlay { play, zones } => {
                 if let Err(refusal) = self.console.move_play(play, zones) {
                     tracing::error!("a sound stays where it is: {refusal}");
@@ -119,7 +120,7 @@ impl Service {
         play: PlayId,
         sound: Sound,
         zones: ZoneSet,
-        gain: Db,
+        (gain, by): (Db, Volume),
         longest: Option<Duration>,
     ) {
         let pcm = match sound {
@@ -134,7 +135,11 @@ impl Service {
             self.inputs.push_back(Input::PlayEnded { play });
             return;
         };
-        if let Err(refusal) = self.console.play_klaxon(play, pcm, zones, gain, longest) {
+        let begun = match by {
+            Volume::Speech => self.console.play(play, pcm, zones, gain, longest),
+            Volume::Klaxon => self.console.play_klaxon(play, pcm, zones, gain, longest),
+        };
+        if let Err(refusal) = begun {
             tracing::error!("a sound is not heard: {refusal}");
             self.inputs.push_back(Input::PlayEnded { play });
             return;
@@ -213,6 +218,10 @@ impl Service {
             return;
         };
         let of_call = self.legs.take_voice(call);
+        if let Some(voice) = &of_call {
+            // What was said before, perhaps tones of a PIN, is for nobody.
+            voice.release();
+        }
         let voice = of_call.map(|voice| (voice, Duration::ZERO));
         let heard = match voice.or_else(|| self.groups.take_voice(call)) {
             Some((voice, fade)) => {

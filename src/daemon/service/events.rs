@@ -25,12 +25,13 @@ impl Service {
                 offer,
                 auto_answer,
                 account: by,
-                user: _,
+                user,
             } => {
                 let wish = Wish {
                     number: dialled.clone(),
                     account: by.clone(),
                     caller: caller.user.clone(),
+                    origin: words::origin(user.as_deref(), by.as_deref(), &caller, source.ip()),
                 };
                 let caller = words::caller(&caller);
                 let account = by.as_deref().and_then(|name| self.account(name));
@@ -169,6 +170,7 @@ impl Service {
                 tracing::debug!("call {call}: audio comes from {from}");
                 self.inputs.push_back(Input::CallHeard { call });
             }
+            net::Event::Sounds { call } => self.inputs.push_back(Input::CallSounds { call }),
             net::Event::Silent { call, .. } => self.inputs.push_back(Input::CallSilent { call }),
             net::Event::Key { call, key } => {
                 self.key_pressed(call, key.digit, KeyWay::Sound);

@@ -160,6 +160,7 @@ impl Books {
                     assert_ne!(entry.seen, Seen::Live);
                     entry.seen = Seen::Queued;
                 }
+                Event::Advanced { page, .. } => assert_eq!(self.entry(page).seen, Seen::Queued),
                 Event::Granted { page, zones } => {
                     assert_eq!(self.output, Output::Up);
                     self.n_turns += 1;
