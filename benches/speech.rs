@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use divan::{Bencher, black_box};
 use paging::base::{Db, Encoding, OpusWish, SampleRate};
 use paging::codec::{Decoder, Encoder};
-use paging::dsp::{Agc, Crossover, Curve, Delay, Dtmf, Eq, FLAT, FLAT_Q, Speech, SpeechFilter};
+use paging::dsp::{
+    Agc, Crossover, Cure, Curve, Delay, Dtmf, Eq, FLAT, FLAT_Q, HowlGuard, Speech, SpeechFilter,
+};
 use paging::dsp::{USUAL_TARGET, loudness::Loudness};
 use paging::media::{Receiver, ReceiverSettings, Sender, SenderSettings};
 
@@ -51,6 +53,12 @@ fn in_place(bencher: Bencher<'_, '_>, hz: u32, mut process: impl FnMut(&mut [f32
 fn agc(bencher: Bencher<'_, '_>, hz: u32) {
     let mut agc = Agc::new(Some(USUAL_TARGET), rate(hz));
     in_place(bencher, hz, |block| agc.process(block));
+}
+
+#[divan::bench(args = RATES)]
+fn howl_guard(bencher: Bencher<'_, '_>, hz: u32) {
+    let mut guard = HowlGuard::new(Cure::Notch, rate(hz));
+    in_place(bencher, hz, |block| guard.process(block));
 }
 
 #[divan::bench(args = RATES)]

@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use paging::config::{Config, Loaded, Part, Secrets, Title, Tone, diff, dump, read_texts};
+use paging::config::{
+    Chime, Config, Loaded, Mode, Part, Secrets, Title, Tone, diff, dump, read_texts,
+};
 use paging::page::{Busy, Extension};
 use proptest::prelude::*;
 
@@ -94,7 +96,7 @@ fn a_page_is_what_is_written() {
     let seconds = Duration::from_secs;
     assert_eq!(
         (school.queue_timeout, school.max_duration),
-        (Some(seconds(120)), Some(seconds(90)))
+        (Some(Duration::from_secs(120)), Some(seconds(90)))
     );
     assert_eq!(
         (school.warning, &school.warning_tone),
@@ -232,6 +234,33 @@ fn every_mistake_has_its_line_and_what_to_write() {
             "paging.conf:2: [page:a] repeat = 0: not a whole number from 1 to 100; write e.g. 2",
         ),
         (
+            "[page:a]\nmode = later",
+            "paging.conf:2: [page:a] mode = later: no such choice; write live or delayed",
+        ),
+        (
+            "[page:a]\nmode = delayed\nmessage = a.wav",
+            "paging.conf:2: [page:a] mode = delayed: there is a message to play, so nobody speaks; \
+             remove one of them",
+        ),
+        (
+            "[page:a]\nmode = delayed\nmax-duration = 11m",
+            "paging.conf:3: [page:a] max-duration = 11m: longer than a delayed page can be; write \
+             10m or less",
+        ),
+        (
+            "[page:a]\nmessage = a.wav\nsay = We close.",
+            "paging.conf:3: [page:a] say = We close.: there is a message too; remove one of them",
+        ),
+        (
+            "[schedule:a]\nwhen = daily 12:00\nplay = gong.wav\nsay = Noon.",
+            "paging.conf:4: [schedule:a] say = Noon.: there is something to play too; remove one of \
+             them",
+        ),
+        (
+            "[audio]\nspeech-command = say 'it",
+            "paging.conf:2: [audio] speech-command = say 'it: a ' has no end; write another one there",
+        ),
+        (
             "[page:a]\npriorty = 5",
             "paging.conf:2: warning: [page:a] priorty: unknown key, ignored; did you mean priority?",
         ),
@@ -340,6 +369,35 @@ fn codes_and_stops_are_what_is_written_and_a_pin_is_kept_from_view() {
 }
 
 #[test]
+fn a_text_to_say_is_taken_as_it_stands_and_dumped() {
+    let written = "[page:a]\nextensions = 1\nsay = It's \"noon\", 100%% {text} $(id)\nrepeat = 2\n\
+                   [schedule:b]\nwhen = daily 12:00\nsay = Lunch\n";
+    let config = good(written);
+    let text_of_a = config.pages[0].say.as_deref();
+    assert_eq!(text_of_a, Some("It's \"noon\", 100% {text} $(id)"));
+    assert_eq!(config.bells[0].chime(), Chime::Words("Lunch".to_owned()));
+    let dumped = dump(&config, Title::Current, Secrets::Shown);
+    assert_eq!(text(&dumped).config.unwrap(), config, "{dumped}");
+    let other = good(&written.replace("Lunch", "Dinner"));
+    let parts: Vec<Part> = diff(&config, &other).parts.into_iter().collect();
+    assert_eq!(parts, [Part::Bells]);
+}
+
+#[test]
+fn a_delayed_page_has_a_longest_length_of_its_own() {
+    let config = good("[page:a]\nextensions = 1\nmode = Delayed\n");
+    let page = &config.pages[0];
+    assert_eq!(
+        (page.mode, page.longest()),
+        (Mode::Delayed, Some(Duration::from_secs(120)))
+    );
+    let config = good("[page:a]\nextensions = 1\nmode = delayed\nmax-duration = 30s\n");
+    assert_eq!(config.pages[0].longest(), Some(Duration::from_secs(30)));
+    let dumped = dump(&config, Title::Current, Secrets::Shown);
+    assert_eq!(text(&dumped).config.unwrap(), config, "{dumped}");
+}
+
+#[test]
 fn callers_and_accounts_tell_pages_of_the_same_number_apart() {
     let config = good(
         "[sip:office]\ndomain = x\nuser = 1\n[sip:home]\ndomain = y\nuser = 1\n\
@@ -376,6 +434,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("priority", &["0", "255"]),
     ("busy", &["mix", "Reject"]),
     ("partial", &["yes"]),
+    ("mode", &["live", "LIVE"]),
     ("queue-timeout", &["2m", "0.5"]),
     ("max-duration", &["90s", "1h"]),
     ("warning", &["0", "2.5s"]),

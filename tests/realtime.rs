@@ -11,7 +11,7 @@ use paging::base::{
     CallId, Db, FeedTx, MusicId, Pcm, PlayId, RecordingId, SampleRate, StereoTx, TrackRx, ZoneId,
     ZoneSet, feed, stereo, track,
 };
-use paging::dsp::{Curve, FLAT, FLAT_Q, Speech};
+use paging::dsp::{Cure, Curve, FLAT, FLAT_Q, Speech};
 use paging::mix::{
     Console, Engine, EngineSettings, Event, Fitting, Link, Ports, Route, Routes, Spot, Treatment,
     Tuning, engine,
@@ -175,6 +175,7 @@ impl Site {
         while let Some(event) = self.console.poll() {
             match event {
                 Event::Ended { .. } => self.n_ended += 1,
+                Event::Howled { .. } => {}
                 Event::VoiceGone { .. } => self.n_gone += 1,
                 Event::MusicGone { .. } => self.n_music_gone += 1,
                 Event::RecordingBroken { .. } => self.n_broken += 1,
@@ -239,6 +240,7 @@ fn fitting(turn: u64) -> Fitting {
 
 fn treatment(turn: u64) -> Treatment {
     Treatment {
+        howl: [Cure::Off, Cure::Notch, Cure::Duck][(turn % 3) as usize],
         agc: (turn % 4 < 2).then_some(Db(-20.0)),
         speech_filter: (!turn.is_multiple_of(3)).then(Speech::default),
     }

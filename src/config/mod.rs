@@ -13,6 +13,7 @@
 //! instead of `duck*`; bytes that are not UTF-8 are read as Latin-1, line by line.
 
 mod check;
+mod command;
 mod dialect;
 mod diff;
 mod dump;
@@ -34,6 +35,7 @@ mod users;
 mod zone;
 
 pub use check::report;
+pub use command::Command;
 pub use diff::{AccountChange, Changes, diff};
 pub use dump::{Secrets, Title, dump};
 pub use group::{GroupForm, GroupIn, GroupName, GroupOut, MOST_IN, MOST_OUT};
@@ -44,7 +46,7 @@ pub use model::{
     Listen, LogFormat, Server, Sip, Srtp, Transport, User, Volume,
 };
 pub use music::{InPages, MOST as MOST_MUSIC, Music};
-pub use page::{Code, Page, Tone};
+pub use page::{Code, Mode, Page, Tone};
 pub use pattern::Pattern;
 pub use place::{Mistake, Place, Remark, Warning};
 pub use player::{Player, PlayerKind};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{Db, Dscp, Encoding, Network, SampleRate};
+use crate::config::command::Command;
 use crate::config::group::{GroupIn, GroupOut};
 use crate::config::keys;
 use crate::config::music::Music;
@@ -17,6 +18,7 @@ use crate::config::player::Player;
 use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::secret::Secret;
 use crate::config::zone::Zone;
+use crate::dsp::Cure;
 use crate::output::record::Format;
 
 /// Everything the daemon wants to know, checked; equal when all settings are, wherever written.
@@ -230,10 +232,14 @@ pub struct Audio {
     pub volume_klaxon: Volume,
     /// The level of callers.
     pub volume_call: Volume,
+    /// What is done about loudspeakers that feed phones.
+    pub howl: Cure,
     /// The loudness in LUFS that callers are brought to; `None` leaves them as they are.
     pub agc: Option<Db>,
     /// Where the bands of the speech filter part, in hertz; `None` is no filter.
     pub speech_filter: Option<[f32; 2]>,
+    /// What speaks texts; {file} is where it writes a WAV file, {text} what it says.
+    pub speech_command: Command,
     /// The JACK client, whether or not the backend is JACK.
     pub jack: Jack,
 }
@@ -486,8 +492,10 @@ impl Audio {
             volume_music: Volume::Untouched,
             volume_klaxon: Volume::Untouched,
             volume_call: Volume::Untouched,
+            howl: Cure::Off,
             agc: None,
             speech_filter: None,
+            speech_command: Command::default(),
             jack: Jack {
                 autostart: true,
                 server_name: None,

@@ -38,6 +38,8 @@ pub struct Page {
     pub busy: Busy,
     /// It begins in the zones that are free, and the others join.
     pub partial: bool,
+    /// When its caller is heard.
+    pub mode: Mode,
     /// How long it waits for its zones; `None` as long as the caller does.
     pub queue_timeout: Option<Duration>,
     /// How long it lasts at most once the caller is heard.
@@ -54,6 +56,8 @@ pub struct Page {
     pub end_tone: Tone,
     /// What is played in place of the caller's voice; not looked for yet.
     pub message: Option<PathBuf>,
+    /// What is spoken in place of the caller's voice; never beside `message`.
+    pub say: Option<String>,
     /// How often; 1 or more.
     pub repeat: u32,
     /// Tones tell callers how things stand.
@@ -71,6 +75,15 @@ pub struct Code {
     pub digits: String,
     /// Names of zones; none stands for all.
     pub zones: Vec<String>,
+}
+
+/// When the caller of a page is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// While it speaks.
+    Live,
+    /// When it has spoken, heard it back and sent it.
+    Delayed,
 }
 
 /// A sound around a page.
@@ -113,6 +126,19 @@ impl Page {
         }
     }
 
+    /// Whether a caller is heard while it speaks.
+    fn has_live_caller(&self) -> bool {
+        self.mode == Mode::Live && self.message.is_none() && self.say.is_none()
+    }
+
+    /// How long the caller may speak; what is held in memory has a limit.
+    pub fn longest(&self) -> Option<Duration> {
+        match self.mode {
+            Mode::Live => self.max_duration,
+            Mode::Delayed => Some(self.max_duration.unwrap_or(USUAL_DELAYED)),
+        }
+    }
+
     fn blank(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -126,6 +152,7 @@ impl Page {
             priority: 0,
             busy: Busy::Queue,
             partial: false,
+            mode: Mode::Live,
             queue_timeout: None,
             max_duration: None,
             warning: Duration::ZERO,
@@ -134,6 +161,7 @@ impl Page {
             klaxon: Tone::Klaxon,
             end_tone: Tone::Nothing,
             message: None,
+            say: None,
             repeat: 1,
             announce_to_caller: false,
             record: None,
@@ -141,6 +169,15 @@ impl Page {
         }
     }
 }
+
+/// As in the table of keys.
+const USUAL_WARNING: Duration = Duration::from_secs(10);
+
+/// Of a delayed page, unless written.
+const USUAL_DELAYED: Duration = Duration::from_secs(120);
+
+/// A delayed page is held in memory: 115 MB at 48 kHz.
+const LONGEST_DELAYED: Duration = Duration::from_secs(600);
 
 /// What the section of a page begins with.
 pub(super) const PAGE: &str = "page:";
@@ -167,6 +204,8 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
         accounts(loading, config, &page);
         duration(loading, config, &page);
         recording(loading, config, &page);
+        one_source(loading, config, &page);
+        delayed(loading, config, &page);
         let entry = page.entry();
         let others = before.iter().zip(&config.pages);
         let met: Vec<Mistake> = others
@@ -251,7 +290,9 @@ fn accounts(loading: &mut Loading, config: &Config, page: &Page) {
 /// The warning that stands there unless written gives way to a short page.
 fn duration(loading: &mut Loading, config: &Config, page: &Page) {
     let section = page.section();
-    let is_written = config.place(&section, "warning").is_some();
+    // A dump writes what stands there too.
+    let is_usual = page.warning == USUAL_WARNING;
+    let is_written = !is_usual && config.place(&section, "warning").is_some();
     if is_written && page.max_duration.is_some_and(|most| page.warning >= most) {
         let text = "not shorter than max-duration; write e.g. 10s, or 0 for none";
         let mistake = config.mistake(&section, "warning", text);
@@ -265,7 +306,7 @@ fn recording(loading: &mut Loading, config: &Config, page: &Page) {
     let is_emergency = page.priority >= EMERGENCY;
     let wrong = [
         (
-            page.record == Some(Side::Caller) && page.message.is_some(),
+            page.record == Some(Side::Caller) && !page.has_live_caller(),
             "record",
             "a message has no caller to record; write record = page",
         ),
@@ -273,6 +314,11 @@ fn recording(loading: &mut Loading, config: &Config, page: &Page) {
             page.record_greeting.is_some() && page.record.is_none(),
             "record-greeting",
             "nothing of this page is recorded; write record = caller, or remove the greeting",
+        ),
+        (
+            page.record_greeting.is_some() && page.mode == Mode::Delayed,
+            "record-greeting",
+            "nobody is recorded who could hear it; remove it",
         ),
         (
             page.record_greeting.is_some() && is_emergency,
@@ -287,6 +333,34 @@ fn recording(loading: &mut Loading, config: &Config, page: &Page) {
 
 /// The lowest priority of an emergency.
 const EMERGENCY: u8 = 200;
+
+/// What is spoken and held in memory cannot be of any length, and nothing else is played.
+fn delayed(loading: &mut Loading, config: &Config, page: &Page) {
+    if page.mode == Mode::Live {
+        return;
+    }
+    let section = page.section();
+    if page.message.is_some() || page.say.is_some() {
+        let text = "there is a message to play, so nobody speaks; remove one of them";
+        loading
+            .mistakes
+            .push(config.mistake(&section, "mode", text));
+    }
+    if page.max_duration.is_some_and(|most| most > LONGEST_DELAYED) {
+        let text = "longer than a delayed page can be; write 10m or less";
+        let mistake = config.mistake(&section, "max-duration", text);
+        loading.mistakes.push(mistake);
+    }
+}
+
+/// What is played is a file or a text.
+fn one_source(loading: &mut Loading, config: &Config, page: &Page) {
+    if page.message.is_some() && page.say.is_some() {
+        let text = "there is a message too; remove one of them";
+        let mistake = config.mistake(&page.section(), "say", text);
+        loading.mistakes.push(mistake);
+    }
+}
 
 /// How one says that a call could be for two pages.
 fn meets(config: &Config, other: &Page, at: &Place, overlap: Overlap<'_>) -> String {

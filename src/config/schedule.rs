@@ -21,6 +21,8 @@ pub struct Schedule {
     /// Its days and times; always there once everything is read.
     pub when: Option<When>,
     pub play: Chime,
+    /// What is spoken instead.
+    pub say: Option<String>,
     /// Names of zones; none stands for all.
     pub zones: Vec<String>,
     /// 200 and above is emergency.
@@ -34,12 +36,14 @@ pub struct Schedule {
 }
 
 /// What a bell sounds like.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Chime {
     /// As the klaxon of `[audio]`.
     Klaxon,
     /// A sound file; not looked for yet.
     File(PathBuf),
+    /// A text that is spoken.
+    Words(String),
 }
 
 /// One `[plan:NAME]`: the days on which other bells ring.
@@ -56,11 +60,18 @@ impl Schedule {
         format!("{SCHEDULE}{}", self.name)
     }
 
+    /// What it sounds like in the end.
+    pub fn chime(&self) -> Chime {
+        let words = self.say.clone().map(Chime::Words);
+        words.unwrap_or_else(|| self.play.clone())
+    }
+
     fn blank(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             when: None,
             play: Chime::Klaxon,
+            say: None,
             zones: Vec::new(),
             priority: 0,
             except: Vec::new(),
@@ -118,6 +129,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
             "has no time; write e.g. when = Mon-Fri 08:30 into it"
         } else {
             names(loading, config, &bell);
+            one_sound(loading, config, &bell);
             config.bells.push(bell);
             continue;
         };
@@ -139,6 +151,15 @@ fn names(loading: &mut Loading, config: &Config, bell: &Schedule) {
         loading
             .mistakes
             .push(config.mistake(&section, "plan", text));
+    }
+}
+
+/// What rings is a sound or a text.
+fn one_sound(loading: &mut Loading, config: &Config, bell: &Schedule) {
+    let section = bell.section();
+    if bell.say.is_some() && bell.play != Chime::Klaxon {
+        let text = "there is something to play too; remove one of them";
+        loading.mistakes.push(config.mistake(&section, "say", text));
     }
 }
 

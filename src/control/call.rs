@@ -33,6 +33,8 @@ pub enum CallState {
     Live,
     /// Is told that it will be recorded.
     Greeted,
+    /// Speaks a page that is played later.
+    Dictating,
     /// Hears that it is done as asked.
     Farewell,
 }
@@ -61,6 +63,8 @@ pub(super) enum Stage {
     Greeting {
         until: Option<Instant>,
     },
+    /// Is with the dictations.
+    Dictating,
     /// The caller hears a last tone, and is hung up on by then; `why` completes "hung up: ".
     Farewell {
         until: Instant,
@@ -77,6 +81,7 @@ pub(super) enum Then {
     Greeting,
     /// What the page asks the caller.
     Entry,
+    Dictation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +242,7 @@ impl Call {
             Stage::Entering { .. } | Stage::Judging { .. } => CallState::Entering,
             Stage::Live => CallState::Live,
             Stage::Greeting { .. } => CallState::Greeted,
+            Stage::Dictating => CallState::Dictating,
             Stage::Farewell { .. } => CallState::Farewell,
         }
     }
@@ -248,6 +254,7 @@ impl Call {
             Stage::Answering { then, .. } => then == Then::Entry && wanted == Asked::Pin,
             Stage::Queued
             | Stage::Klaxon
+            | Stage::Dictating
             | Stage::Live
             | Stage::Greeting { .. }
             | Stage::Farewell { .. } => false,
@@ -284,7 +291,7 @@ impl Call {
             Stage::Entering { until, .. } => [Some((until, Due::Entry)), None],
             Stage::Judging { at, .. } => [Some((at, Due::Verdict)), None],
             Stage::Live => [self.quiet.map(Quiet::due), None],
-            Stage::Klaxon => [None, None],
+            Stage::Klaxon | Stage::Dictating => [None, None],
         };
         let by_answer = match self.answered {
             None => [Some((self.ring_at, Due::Ring)), None],

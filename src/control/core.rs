@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::audience::Audience;
 use super::call::{Call, Stage};
+use super::dictation::Dictations;
 use super::groups::Kind;
 use super::health::{Health, seconds};
 use super::lockout::Lockouts;
@@ -31,6 +32,7 @@ pub struct Core {
     pub(super) lockouts: Lockouts,
     /// Somebody measures what is heard.
     pub(super) is_measured: bool,
+    pub(super) dictations: Dictations,
     pub(super) stopping: bool,
     n_pages: u64,
     pub(super) effects: VecDeque<Effect>,
@@ -50,6 +52,7 @@ impl Core {
             recordings: Recordings::default(),
             lockouts: Lockouts::default(),
             is_measured: false,
+            dictations: Dictations::default(),
             stopping: false,
             n_pages: 0,
             effects: VecDeque::new(),
@@ -61,6 +64,7 @@ impl Core {
     pub fn handle(&mut self, input: Input, now: Instant) {
         self.apply(input, now);
         self.follow_pages(now);
+        self.run_dictations(now);
         self.run_due(now);
         self.audience.run_due(now);
         self.effects.append(&mut self.audience.effects);
@@ -74,7 +78,11 @@ impl Core {
     /// When to send `Input::Tick`, and why; later than the last `now` once everything is drained.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let of_calls = self.next_due().map(|(at, due, _)| (at, due.why()));
-        let of_others = [self.pages.poll_timeout(), self.audience.poll_timeout()];
+        let of_others = [
+            self.pages.poll_timeout(),
+            self.audience.poll_timeout(),
+            self.dictations.poll_timeout(),
+        ];
         of_calls
             .into_iter()
             .chain(of_others.into_iter().flatten())
@@ -93,6 +101,7 @@ impl Core {
             groups: self.health.groups.clone(),
             ducked: self.pages.ducked(),
             n_listeners: self.audience.n_calls(),
+            n_howls: self.health.n_howls,
         }
     }
 
@@ -118,9 +127,15 @@ impl Core {
                 self.audience.confirmed(call, now);
                 self.call_confirmed(call, now);
                 self.greet(call, now);
+                self.dictation_confirmed(call, now);
             }
             Input::PlayerLoaded { player, is_there } => self.audience.loaded(player, is_there),
-            Input::Performed { call } => self.audience.performed(call, now),
+            Input::Performed { call } => {
+                self.audience.performed(call, now);
+                self.dictation_heard(call, now);
+            }
+            Input::Howled { call, n, hz, level } => self.howled(call, n, hz, level),
+            Input::Dictated { call, clip } => self.dictated(call, clip, now),
             Input::CallHeard { call } => self.call_heard(call),
             Input::StreamBegan {
                 call,

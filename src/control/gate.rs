@@ -92,6 +92,7 @@ impl Core {
             Stage::Queued
             | Stage::Klaxon
             | Stage::Answering { .. }
+            | Stage::Dictating
             | Stage::Live
             | Stage::Greeting { .. }
             | Stage::Farewell { .. } => None,

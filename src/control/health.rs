@@ -32,6 +32,8 @@ pub(super) struct Health {
     /// Once something was told of it.
     pub(super) disk: Option<Disk>,
     pub(super) groups: BTreeMap<String, Group>,
+    /// How often voices howled.
+    pub(super) n_howls: u64,
 }
 
 impl Health {
@@ -43,6 +45,7 @@ impl Health {
             music: BTreeMap::new(),
             disk: None,
             groups: BTreeMap::new(),
+            n_howls: 0,
         }
     }
 

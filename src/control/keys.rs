@@ -32,6 +32,7 @@ impl Core {
         call.heard = true;
         match call.stage {
             Stage::Entering { .. } => self.key_entered(id, key, now),
+            Stage::Dictating => self.dictation_key(id, key, now),
             Stage::Queued
             | Stage::Klaxon
             | Stage::Answering { .. }

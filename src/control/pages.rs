@@ -42,6 +42,7 @@ pub(super) struct Record {
 struct Sounds {
     klaxon: Sound,
     message: Sound,
+    /// That of speech unless set.
     message_gain: Option<Db>,
     warning: Sound,
     end: Sound,
@@ -109,6 +110,16 @@ impl Record {
         }
     }
 
+    /// Nobody speaks for it.
+    pub(super) fn alone(self) -> Self {
+        Self { call: None, ..self }
+    }
+
+    /// It was asked for before now.
+    pub(super) fn is_asked_at(&mut self, at: Instant) {
+        self.asked_at = at;
+    }
+
     /// Other rules hold for a page that waits.
     pub(super) fn revise(&mut self, rule: Option<&Rule>) {
         self.sounds = Sounds::of(rule);
@@ -157,6 +168,7 @@ impl Core {
         };
         let ends_others = rule.is_some_and(|it| it.stops.is_some());
         let is_message = rule.is_some_and(|it| it.message.is_some());
+        let is_delayed = rule.is_some_and(|it| it.delayed.is_some());
         if ends_others {
             self.stop_pages(id, now);
         }
@@ -164,7 +176,10 @@ impl Core {
             return self.message_called(id, now);
         }
         if ends_others {
-            return self.say_farewell(id, now);
+            return self.say_farewell(id, Cue::Accepted, now);
+        }
+        if is_delayed {
+            return self.dictation_called(id, now);
         }
         self.voice_called(id, now);
     }
@@ -185,10 +200,7 @@ impl Core {
             return;
         };
         let page = call.page;
-        let record = Record {
-            call: None,
-            ..Record::of_call(id, call, Some(rule), now)
-        };
+        let record = Record::of_call(id, call, Some(rule), now).alone();
         let ask = self.policy.ask(Some(rule), call, now);
         self.records.insert(page, record);
         self.pages.handle_ask(page, ask, now);
@@ -197,11 +209,11 @@ impl Core {
             let reason = "others are heard in its zones";
             return self.turn_away(id, Refusal::Busy, reason, now);
         }
-        self.say_farewell(id, now);
+        self.say_farewell(id, Cue::Accepted, now);
     }
 
-    /// Answers a call, if nobody has, tells it that it is done, and hangs up soon.
-    fn say_farewell(&mut self, id: CallId, now: Instant) {
+    /// Answers a call, if nobody has, tells it what came of it, and hangs up soon.
+    pub(super) fn say_farewell(&mut self, id: CallId, cue: Cue, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -212,7 +224,6 @@ impl Core {
         let until = now + FAREWELL;
         let (why, level) = ("done as asked", Level::Info);
         call.enter(Stage::Farewell { until, why, level }, now);
-        let cue = Cue::Accepted;
         self.effects.push_back(Effect::Tell { call: id, cue });
     }
 
@@ -277,17 +288,17 @@ impl Core {
         if is_first {
             record.live_at = Some(now);
         }
-        let (sound, gain) = match tone {
-            Tone::Klaxon => (sounds.klaxon, None),
-            Tone::Message => (sounds.message, sounds.message_gain),
-            Tone::Warning => (sounds.warning, None),
-            Tone::End => (sounds.end, None),
-        };
-        // A bell has a volume of its own, and is a tone.
-        let is_speech = tone == Tone::Message && gain.is_none();
-        let (gain, by) = match is_speech {
-            true => (Some(self.policy.volume_call), Volume::Speech),
-            false => (gain, Volume::Klaxon),
+        let as_tone = (self.policy.volume_klaxon, Volume::Klaxon);
+        let (sound, (gain, by)) = match tone {
+            Tone::Klaxon => (sounds.klaxon, as_tone),
+            Tone::Message => {
+                // A bell has a volume of its own, and is a tone.
+                let bell = sounds.message_gain.map(|gain| (gain, Volume::Klaxon));
+                let speech = (self.policy.volume_call, Volume::Speech);
+                (sounds.message, bell.unwrap_or(speech))
+            }
+            Tone::Warning => (sounds.warning, as_tone),
+            Tone::End => (sounds.end, as_tone),
         };
         match tone {
             Tone::Klaxon => {
@@ -302,7 +313,7 @@ impl Core {
             play,
             sound,
             zones,
-            gain: gain.unwrap_or(self.policy.volume_klaxon),
+            gain,
             by,
             longest,
         });
@@ -396,13 +407,20 @@ impl Core {
         }
         self.tell_outcome(page, &record, hearing, now);
         self.tape_over(&record.taping);
+        self.forget_sent(page);
         if let (Some((_, reason)), Some(id)) = (turned, call) {
             self.turn_away(id, Refusal::Busy, reason, now);
         }
     }
 
     /// One line that says what became of the page, where, and how long it was.
-    fn tell_outcome(&mut self, page: PageId, record: &Record, hearing: Hearing, now: Instant) {
+    pub(super) fn tell_outcome(
+        &mut self,
+        page: PageId,
+        record: &Record,
+        hearing: Hearing,
+        now: Instant,
+    ) {
         let hearing = self.as_measured(hearing, record);
         let outcome = match (record.verdict, hearing.outcome()) {
             (Some(outcome), _) if !hearing.was_live() => outcome,

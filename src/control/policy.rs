@@ -88,6 +88,8 @@ pub struct Rule {
     pub warning: Option<Alert>,
     /// What is played in place of the caller's voice, and how often.
     pub message: Option<(Clip, u32)>,
+    /// The caller speaks first, and what it has said is played.
+    pub delayed: Option<Delayed>,
     /// Whether the caller hears tones that tell how things stand.
     pub cues: Cues,
     /// What of it is recorded, if anything is.
@@ -120,6 +122,17 @@ impl Stops {
             Self::Named(names) => names.iter().any(|it| it == name),
         }
     }
+}
+
+/// How a page is spoken that is played later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delayed {
+    /// How long it may be.
+    pub longest: Duration,
+    /// How long before that the caller is told.
+    pub warning: Option<Duration>,
+    /// How often it is played.
+    pub times: u32,
 }
 
 /// Whether callers are told by tones how things stand.

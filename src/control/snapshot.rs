@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub ducked: ZoneSet,
     /// Callers who hear music on hold or a file, or are about to; none of them is in `calls`.
     pub n_listeners: usize,
+    /// How often the voices of callers howled since the start.
+    pub n_howls: u64,
 }
 
 /// One call as shown to people.
@@ -67,6 +69,7 @@ impl Snapshot {
             (CallState::Answering, "about to be answered"),
             (CallState::Entering, "entering digits"),
             (CallState::Queued, "waiting"),
+            (CallState::Dictating, "speaking a delayed page"),
             (CallState::Farewell, "served"),
         ];
         let counts: Vec<_> = words

@@ -246,10 +246,12 @@ impl Core {
             return;
         };
         let page = call.page;
-        call.answer(longest, now);
+        // A dictation has limits of its own.
+        call.answer(longest.filter(|_| then != Then::Dictation), now);
         call.enter(
             match then {
                 Then::Klaxon | Then::Voice | Then::Entry => Stage::Klaxon,
+                Then::Dictation => Stage::Dictating,
                 Then::Greeting => Stage::Greeting { until: None },
             },
             now,
@@ -260,7 +262,7 @@ impl Core {
             Then::Klaxon => self.pages.handle_begin(page, now),
             Then::Voice => self.pages.handle_speak(page, now),
             // It begins when the caller is known to hear us.
-            Then::Greeting => {}
+            Then::Greeting | Then::Dictation => {}
             Then::Entry => self.ask_on(id, now),
         }
     }
@@ -328,6 +330,7 @@ impl Core {
         if call.stage == Stage::Live {
             self.effects.push_back(Effect::Disconnect { call: id });
         }
+        self.dictation_ended(id, call, now);
         // A message goes on without whoever asked for it.
         let record = self.records.get(&call.page);
         match record.filter(|it| it.call == Some(id)) {
@@ -340,6 +343,20 @@ impl Core {
 
 /// What a technician reads.
 impl Core {
+    /// The engine has done what there is to do.
+    pub(super) fn howled(&mut self, id: CallId, n: u32, hz: f32, level: Db) {
+        self.health.n_howls += 1;
+        let Some(label) = self.calls.get(&id).map(|call| call.label(id)) else {
+            return;
+        };
+        let text = format!(
+            "{label}: howls at {hz:.0} Hz, {:.0} dBFS ({n} by now): its phone hears a loudspeaker; \
+             page from further away, or with mode = delayed",
+            level.0
+        );
+        self.log(Some(Note::new(Some(id), Level::Warn, &text)));
+    }
+
     pub(super) fn log(&mut self, note: Option<Note>) {
         self.effects.extend(note.map(Effect::Log));
     }

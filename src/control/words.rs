@@ -55,6 +55,16 @@ pub enum Input {
     PlayerLoaded { player: String, is_there: bool },
     /// A caller has heard to the end what an effect let it hear.
     Performed { call: CallId },
+    /// A loudspeaker feeds the phone of a caller: it has howled so often by now, the last time at
+    /// that pitch and level.
+    Howled {
+        call: CallId,
+        n: u32,
+        hz: f32,
+        level: Db,
+    },
+    /// What a caller has said is ready; `None` if it was nothing.
+    Dictated { call: CallId, clip: Option<Clip> },
     /// A sound has ended or could not be played.
     PlayEnded { play: PlayId },
     /// The engine's callback runs.
@@ -163,6 +173,19 @@ pub enum Effect {
     /// The recording ends; follows each `Record` once. `Input::RecordingOver` is awaited, but not
     /// for ever.
     EndRecording { recording: RecordingId },
+    /// Keep what the caller says from so long after now on, for `longest`; what was kept before is
+    /// for nobody.
+    TakeDown {
+        call: CallId,
+        after: Duration,
+        longest: Duration,
+    },
+    /// Make ready what the caller has said; `Input::Dictated` follows.
+    Dictated { call: CallId },
+    /// Let the caller hear what it has said; `Input::Performed` follows.
+    PlayBack { call: CallId, sound: Sound },
+    /// What a caller has said is of no use any more.
+    Forget { sound: SoundId },
     /// Send BYE; nothing more is said about the call but `Disconnect`.
     HangUp { call: CallId, why: String },
     /// The voice of the answered call belongs into exactly these zones, maybe into none; may be
@@ -268,6 +291,10 @@ pub enum Cue {
     Displaced,
     /// It is done as asked.
     Accepted,
+    /// The caller has heard back what it has said, and is to send it or not.
+    Decide,
+    /// Nothing will come of it.
+    Cancelled,
 }
 
 /// Why a caller is not answered.

@@ -10,7 +10,8 @@ use crate::dsp;
 ///
 /// As many low beeps as the place in the queue, a high one to speak, two for an end that is near,
 /// a fall for zones that are lost, a rise for what is done; one that rings twice asks for a PIN,
-/// three times for the code of zones, and a low buzz says that it was wrong.
+/// three times for the code of zones, a low buzz says that it was wrong, a question asks for what is
+/// to be decided, and a faster fall tells what was cancelled.
 pub(super) fn sound(cue: Cue) -> Pcm {
     let notes: Vec<(f64, u64)> = match cue {
         Cue::Queued { n_before } => (0..n_before.clamp(1, MOST_BEEPS))
@@ -31,6 +32,8 @@ pub(super) fn sound(cue: Cue) -> Pcm {
         Cue::NearlyOver => vec![(1_000.0, 80), (0.0, 80), (1_000.0, 80)],
         Cue::Displaced => vec![(620.0, 150), (440.0, 150), (310.0, 250)],
         Cue::Accepted => vec![(660.0, 120), (880.0, 200)],
+        Cue::Decide => vec![(880.0, 100), (0.0, 60), (880.0, 100), (660.0, 160)],
+        Cue::Cancelled => vec![(880.0, 120), (660.0, 120), (440.0, 250)],
     };
     let frames = notes.into_iter().flat_map(|(hz, ms)| {
         let span = Duration::from_millis(ms);
@@ -65,6 +68,8 @@ mod tests {
             Cue::NearlyOver,
             Cue::Displaced,
             Cue::Accepted,
+            Cue::Decide,
+            Cue::Cancelled,
         ] {
             let pcm = sound(cue);
             assert!(dsp::peak(&pcm.samples) > 0.2, "{cue:?}");

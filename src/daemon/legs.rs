@@ -211,6 +211,24 @@ impl Legs {
         self.media.play(call, heard, Repeat::Once);
     }
 
+    /// Takes down what the caller says from so long after now on; `play` tells it when.
+    pub(super) fn take_down(&mut self, call: CallId, after: Duration, longest: Duration) {
+        self.note(call);
+        self.media.take_down(call, after, longest);
+    }
+
+    /// The voice of a caller who is taken down goes there, also when it is a new one.
+    pub(super) fn note(&mut self, call: CallId) {
+        if let Some(voice) = self.take_voice(call) {
+            self.media.note(call, voice);
+        }
+    }
+
+    /// Wants what was taken down.
+    pub(super) fn said(&self, call: CallId) {
+        self.media.said(call);
+    }
+
     /// Binds ports and writes the description for the 200 OK: an answer, or our offer when the
     /// caller made none.
     ///

@@ -7,41 +7,65 @@ use std::sync::Arc;
 use crate::base::{Pcm, SoundId};
 use crate::config::{Config, GroupIn, Mistake, Page, Tone};
 use crate::control::{Clip, Sound};
+use crate::daemon::speech::Spoken;
 use crate::sounds;
 
-/// Every sound file that pages name, decoded once. No id is given twice: a page that waits has the
+/// Every sound file that pages name, decoded once, and every text that they say. No id is given twice: a page that waits has the
 /// sound that it asked with, until the files have changed once more.
 #[derive(Default)]
 pub(super) struct Library {
     /// Those of the configuration that holds.
-    files: BTreeMap<PathBuf, SoundId>,
+    named: BTreeMap<Origin, SoundId>,
     /// These, and those of the configuration before.
     sounds: BTreeMap<SoundId, Arc<Pcm>>,
     n_loaded: u32,
 }
 
+/// Where a sound comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    File(PathBuf),
+    Words(String),
+}
+
 impl Library {
-    /// Reads all files anew; what sounds as before keeps its id. On failure nothing changes.
+    /// Reads all files anew, and takes the texts as spoken; what sounds as before keeps its id. On
+    /// failure nothing changes.
     ///
     /// # Errors
     /// Files that are not there or are no sound, each told with the line that names it, and tones
     /// that want a klaxon where there is none.
-    pub(super) fn follow(&mut self, config: &Config) -> Result<(), Vec<Mistake>> {
-        let files = read(config)?;
-        let old = std::mem::take(&mut self.files);
+    pub(super) fn follow(&mut self, config: &Config, spoken: &Spoken) -> Result<(), Vec<Mistake>> {
+        let files = read(config)?.into_iter();
+        let files = files.map(|(path, pcm)| (Origin::File(path), pcm));
+        let words = config.pages.iter().filter_map(|page| page.say.as_ref());
+        let words = words.filter_map(|text| {
+            let pcm = spoken.of(text)?.clone();
+            Some((Origin::Words(text.clone()), pcm))
+        });
+        let old = std::mem::take(&mut self.named);
         self.sounds.retain(|id, _| old.values().any(|it| it == id));
-        for (path, pcm) in files {
-            let known = old.get(&path).copied();
+        for (origin, pcm) in files.chain(words) {
+            let known = old.get(&origin).copied();
             let same = known.filter(|id| self.sounds.get(id) == Some(&pcm));
             let id = same.unwrap_or_else(|| self.add(pcm));
-            self.files.insert(path, id);
+            self.named.insert(origin, id);
         }
         Ok(())
     }
 
     /// The sound of a file that the configuration names.
     pub(super) fn clip(&self, path: &Path) -> Option<Clip> {
-        let id = *self.files.get(path)?;
+        self.clip_of(&Origin::File(path.to_owned()))
+    }
+
+    /// The sound of a text that the configuration has spoken.
+    pub(super) fn words(&self, text: &str) -> Option<Clip> {
+        self.clip_of(&Origin::Words(text.to_owned()))
+    }
+
+    fn clip_of(&self, origin: &Origin) -> Option<Clip> {
+        let id = *self.named.get(origin)?;
         Some(Clip {
             sound: Sound::Stored(id),
             duration: self.sound(id)?.duration(),
@@ -54,7 +78,7 @@ impl Library {
 
     /// Those of the configuration that holds.
     pub(super) fn sounds(&self) -> impl Iterator<Item = &Arc<Pcm>> {
-        self.files.values().filter_map(|id| self.sounds.get(id))
+        self.named.values().filter_map(|id| self.sounds.get(id))
     }
 
     fn add(&mut self, pcm: Arc<Pcm>) -> SoundId {
@@ -179,15 +203,15 @@ mod tests {
         );
         let config = config(&text);
         let mut library = Library::default();
-        library.follow(&config).unwrap();
+        library.follow(&config, &Spoken::default()).unwrap();
         let (first, other) = (library.clip(&gong).unwrap(), library.clip(&word).unwrap());
         assert_eq!(first.duration.as_millis(), 100);
         assert_ne!(first.sound, other.sound);
         assert_eq!(library.sounds().count(), 2);
-        library.follow(&config).unwrap();
+        library.follow(&config, &Spoken::default()).unwrap();
         assert_eq!(library.clip(&gong), Some(first));
         write(&gong, 2_400);
-        library.follow(&config).unwrap();
+        library.follow(&config, &Spoken::default()).unwrap();
         let second = library.clip(&gong).unwrap();
         assert_eq!(
             (second.duration.as_millis(), library.clip(&word)),
@@ -197,10 +221,10 @@ mod tests {
             panic!("a klaxon");
         };
         assert_eq!(library.sound(id).unwrap().samples.len(), 4_800);
-        library.follow(&config).unwrap();
+        library.follow(&config, &Spoken::default()).unwrap();
         assert!(library.sound(id).is_none());
         std::fs::remove_file(&word).unwrap();
-        let mistakes = library.follow(&config).unwrap_err();
+        let mistakes = library.follow(&config, &Spoken::default()).unwrap_err();
         let text = mistakes[0].to_string();
         assert!(text.starts_with("x:4: [page:a] message = "), "{text}");
         assert!(

@@ -15,7 +15,7 @@ use crate::base::PlayId;
 use crate::config::{self, Config, Secrets, Title};
 use crate::daemon::args::Args;
 use crate::daemon::zones::{Tuned, Zones};
-use crate::daemon::{bells, exit, jukebox, klaxon, library, logging, players, settings};
+use crate::daemon::{bells, exit, jukebox, klaxon, library, logging, players, settings, speech};
 use crate::mix::{self, Console, Event};
 use crate::music::Hand;
 use crate::output;
@@ -46,6 +46,7 @@ pub(super) fn check(args: &Args) -> ExitCode {
     let loaded = loaded.look_further(players::mistake);
     let loaded = loaded.look_further(bells::mistakes);
     let loaded = loaded.look_further(library::mistakes);
+    let loaded = loaded.look_further(speech::mistakes);
     print!("{}", config::report(&loaded));
     match loaded.config {
         Some(config) => {

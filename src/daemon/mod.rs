@@ -12,6 +12,7 @@ mod bells;
 mod by_hand;
 mod chance;
 mod cues;
+mod dictation;
 mod door;
 mod exit;
 mod groups;
@@ -27,6 +28,7 @@ mod notify;
 mod players;
 mod reports;
 mod settings;
+mod speech;
 mod words;
 mod zones;
 

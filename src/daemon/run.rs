@@ -8,7 +8,7 @@ use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
 use crate::daemon::service::{Extras, Handle, Request, Service};
 use crate::daemon::{
-    bells, exit, history, klaxon, library, logging, players, reports, settings, words,
+    bells, exit, history, klaxon, library, logging, players, reports, settings, speech, words,
 };
 
 /// Runs until a signal ends it.
@@ -66,7 +66,8 @@ fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
         None => {
             let loaded = loaded.look_further(klaxon::mistake);
             let loaded = loaded.look_further(bells::mistakes);
-            loaded.look_further(library::mistakes).result()
+            let loaded = loaded.look_further(library::mistakes);
+            loaded.look_further(speech::mistakes).result()
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::config::{self, Config};
 use crate::control::{
-    self, Alert, Clip, Cues, Digits, Klaxon, KlaxonFor, Policy, Rule, Sound, Stops,
+    self, Alert, Clip, Cues, Delayed, Digits, Klaxon, KlaxonFor, Policy, Rule, Sound, Stops,
 };
 use crate::daemon::library::Library;
 use crate::daemon::players::{Recipe, Source};
@@ -129,6 +129,7 @@ fn stream(
         max_duration: group.max_duration,
         warning: None,
         message: None,
+        delayed: None,
         greeting: None,
         record: None,
         cues: Cues::Silent,
@@ -141,8 +142,10 @@ fn stream(
 fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &Library) -> Rule {
     let tone = |tone: &config::Tone| clip_of(tone, klaxon, library);
     let message = page.message.as_deref().and_then(|path| library.clip(path));
-    let is_in_time =
-        !page.warning.is_zero() && page.max_duration.is_some_and(|it| it > page.warning);
+    let words = page.say.as_deref().and_then(|text| library.words(text));
+    let longest = page.longest();
+    let is_in_time = !page.warning.is_zero() && longest.is_some_and(|it| it > page.warning);
+    let delayed = longest.filter(|_| page.mode == config::Mode::Delayed);
     Rule {
         name: page.name.clone(),
         entry: page.entry(),
@@ -158,17 +161,22 @@ fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &
         pre_roll: page.pre_roll,
         end_tone: tone(&page.end_tone),
         queue_timeout: page.queue_timeout,
-        max_duration: page.max_duration,
+        max_duration: longest,
         warning: is_in_time.then(|| Alert {
             before: page.warning,
             clip: tone(&page.warning_tone),
         }),
-        message: message.map(|clip| (clip, page.repeat)),
+        message: message.or(words).map(|clip| (clip, page.repeat)),
         record: page.record,
         greeting: page
             .record_greeting
             .as_deref()
             .and_then(|path| library.clip(path)),
+        delayed: delayed.map(|longest| Delayed {
+            longest,
+            warning: is_in_time.then_some(page.warning),
+            times: page.repeat,
+        }),
         cues: if page.announce_to_caller {
             Cues::Told
         } else {
@@ -322,6 +330,7 @@ pub(super) fn treatment(config: &Config) -> Treatment {
         ..Speech::default()
     };
     Treatment {
+        howl: audio.howl,
         agc: audio.agc,
         speech_filter: audio.speech_filter.map(filter),
     }

@@ -175,6 +175,7 @@ impl Receiver {
             Arrival::Restarted => {
                 (stream.sequence, stream.timestamp) = (Unwrap::default(), Unwrap::default());
                 self.playout.restart();
+                self.events.restart();
                 self.report.restarts += 1;
             }
         }
@@ -221,6 +222,7 @@ impl Receiver {
         }
         self.candidate = None;
         self.playout.change_source();
+        self.events.restart();
         self.stream = Some(Stream {
             ssrc: packet.ssrc,
             source: Source::new(),

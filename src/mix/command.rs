@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{CallId, Db, MusicId, PlayId, RecordingId, ZoneId, ZoneSet};
+use crate::dsp::Howl;
 use crate::mix::outlet::Lines;
 use crate::mix::pickup::Pickup;
 use crate::mix::play::Play;
@@ -77,6 +78,8 @@ pub enum Event {
     Ended { play: PlayId },
     /// The voice is no longer heard: it was removed, or its feed was dropped and played out.
     VoiceGone { call: CallId, report: VoiceReport },
+    /// The voice has howled so often by now, the last time so.
+    Howled { call: CallId, n: u32, howl: Howl },
     /// The music is no longer heard: it was removed, its ring was dropped and played out, or the
     /// rate changed under it.
     MusicGone { music: MusicId },

@@ -16,6 +16,7 @@ use crate::base::{
 };
 use crate::mix::command::{Command, Event, Spent};
 use crate::mix::engine::EngineSettings;
+use crate::mix::howls::HowlsHeard;
 use crate::mix::outlet::Lines;
 use crate::mix::play::Play;
 use crate::mix::routes::{Routes, Table};
@@ -48,6 +49,8 @@ pub struct Console {
     outputs: Vec<(ZoneSet, bool)>,
     /// The latest voice of each call that is in the engine or on its way.
     voices: BTreeMap<CallId, Latest>,
+    /// Of the latest voices.
+    howls: BTreeMap<CallId, HowlsHeard>,
     /// Voices that have not come back, those of replaced calls included.
     n_voices: usize,
     used: Used,
@@ -108,6 +111,7 @@ impl Console {
             delayed: ZoneSet::EMPTY,
             outputs: vec![(ZoneSet::EMPTY, false); limits.n_outputs + limits.n_taps],
             voices: BTreeMap::new(),
+            howls: BTreeMap::new(),
             n_voices: 0,
             used: Used::default(),
             next_serial: 0,
@@ -252,6 +256,7 @@ impl Console {
         if !fade.is_zero() {
             voice.place.come_within(fade, rate);
         }
+        self.howls.insert(call, HowlsHeard::new(voice.howls()));
         self.voices.insert(
             call,
             Latest {
@@ -400,7 +405,14 @@ impl Console {
                 return event;
             }
         }
-        None
+        self.howls.iter_mut().find_map(|(call, heard)| {
+            let (n, howl) = heard.take()?;
+            Some(Event::Howled {
+                call: *call,
+                n,
+                howl,
+            })
+        })
     }
 
     /// Whether to look again before long: the engine has something to report, since a sound plays
@@ -512,6 +524,7 @@ impl Console {
             .get(&call)
             .filter(|latest| latest.serial == serial)?;
         self.voices.remove(&call);
+        self.howls.remove(&call);
         Some(Event::VoiceGone { call, report })
     }
 

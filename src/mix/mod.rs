@@ -12,6 +12,7 @@
 
 mod buses;
 mod engine;
+mod howls;
 mod outlet;
 mod pickup;
 mod picture;

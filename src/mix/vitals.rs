@@ -14,6 +14,7 @@ pub struct Vitals {
     frames: AtomicU64,
     starved: AtomicU64,
     skips: AtomicU64,
+    howls: AtomicU64,
     refused: AtomicU64,
     xruns: AtomicU64,
     outputs: Vec<Level>,
@@ -38,6 +39,7 @@ impl Vitals {
             frames: AtomicU64::new(0),
             starved: AtomicU64::new(0),
             skips: AtomicU64::new(0),
+            howls: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             xruns: AtomicU64::new(0),
             outputs: levels(n_outputs),
@@ -70,6 +72,11 @@ impl Vitals {
     /// How often a voice skipped ahead, because far too much of it had piled up.
     pub fn skips(&self) -> u64 {
         self.skips.load(Ordering::Relaxed)
+    }
+
+    /// How often a voice howled.
+    pub fn howls(&self) -> u64 {
+        self.howls.load(Ordering::Relaxed)
     }
 
     /// Commands refused because a capacity was used up.
@@ -138,6 +145,10 @@ impl Vitals {
 
     pub(super) fn count_starved(&self, frames: usize) {
         self.starved.fetch_add(frames as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_howl(&self) {
+        self.howls.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn count_skip(&self) {

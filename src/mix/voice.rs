@@ -10,12 +10,14 @@
 //! out, which leaves no step; then the voice waits again. Both fades stand before the resampler,
 //! so that its filter never meets an edge.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{CallId, FeedRx, SampleRate, ZoneSet};
 use crate::dsp::{Drift, Ramp, Resampler, Shape, ease, peak};
 use crate::mix::command::VoiceReport;
 use crate::mix::engine::MAX_BLOCK;
+use crate::mix::howls::Howls;
 use crate::mix::place::Place;
 use crate::mix::treatment::{Treating, Treatment};
 use crate::mix::vitals::Vitals;
@@ -47,6 +49,7 @@ pub(super) struct Voice {
     resampler: Resampler,
     drift: Drift,
     treating: Treating,
+    howls: Arc<Howls>,
     level: Ramp,
     state: State,
     input: Vec<f32>,
@@ -140,6 +143,7 @@ impl Voice {
             recent: frames(TRAIL),
             joint: frames(JOINT),
             treating: Treating::new(manner.treatment, feed.rate()),
+            howls: Arc::default(),
             feed,
             resampler,
             drift: Drift::default(),
@@ -149,6 +153,11 @@ impl Voice {
             callback: 0,
             counts: Counts::default(),
         }
+    }
+
+    /// Where it tells of its howls.
+    pub(super) fn howls(&self) -> Arc<Howls> {
+        self.howls.clone()
     }
 
     /// Goes on at another rate; it fades in again. Not for the sound callback: allocates.
@@ -281,6 +290,11 @@ impl Voice {
         let got = self.feed.pop(&mut self.input[..need]);
         self.join(joint.min(got));
         self.treating.process(&mut self.input[..got]);
+        if let Some((n, last)) = self.treating.howls()
+            && self.howls.tell(n, last)
+        {
+            vitals.count_howl();
+        }
         self.rise(got);
         remember(&mut self.recent, &self.input[..got]);
         if got < need {

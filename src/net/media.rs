@@ -95,6 +95,8 @@ pub enum Event {
     },
     /// What `play` was given has been sent to its end; its first packet left at `began`.
     Played { call: CallId, began: Instant },
+    /// What the peer has said, as `take_down` asked: in pieces if the audio rate has changed.
+    Said { call: CallId, pieces: Vec<Pcm> },
     /// The call is closed and its ports are free.
     Closed {
         call: CallId,
@@ -116,6 +118,9 @@ pub(super) enum Command {
     Play(CallId, Arc<Pcm>, Repeat),
     Keys(CallId, Vec<Key>),
     Listen(CallId, FeedRx, Option<UnboundedSender<Vec<f32>>>),
+    Note(CallId, FeedRx),
+    TakeDown(CallId, Duration, Duration),
+    Said(CallId),
     Timeout(Option<Duration>),
     Stop,
 }
@@ -173,6 +178,23 @@ impl Media {
     /// hands what is heard to `tap` in blocks of 20 ms.
     pub fn listen(&self, call: CallId, feed: FeedRx, tap: Option<UnboundedSender<Vec<f32>>>) {
         self.send(Command::Listen(call, feed, tap));
+    }
+
+    /// Takes the feed of a call at the pace of this machine's clock, so that what is said can be
+    /// taken down; another feed goes on where the one before was.
+    pub fn note(&self, call: CallId, feed: FeedRx) {
+        self.send(Command::Note(call, feed));
+    }
+
+    /// Keeps what the peer says from so long after now on, for `longest` at most, in memory; what
+    /// was kept before is dropped.
+    pub fn take_down(&self, call: CallId, after: Duration, longest: Duration) {
+        self.send(Command::TakeDown(call, after, longest));
+    }
+
+    /// Wants what was taken down: `Event::Said` follows.
+    pub fn said(&self, call: CallId) {
+        self.send(Command::Said(call));
     }
 
     /// Rises at least once a second while the thread is well.

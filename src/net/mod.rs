@@ -12,6 +12,7 @@ pub mod group;
 mod hall;
 mod idle;
 mod media;
+mod notebook;
 mod run;
 mod running;
 

@@ -162,6 +162,20 @@ impl Run {
                 Command::Listen(call, feed, tap) => {
                     self.serve(call, now, |running, now, _| running.listen(feed, tap, now));
                 }
+                Command::Note(call, feed) => {
+                    self.serve(call, now, |running, now, _| running.note(feed, now));
+                }
+                Command::TakeDown(call, after, longest) => {
+                    self.serve(call, now, |running, now, _| {
+                        running.take_down(now + after, longest);
+                    });
+                }
+                Command::Said(call) => {
+                    self.serve(call, now, |running, now, room| {
+                        let pieces = running.said(now);
+                        let _ = room.events.send(Event::Said { call, pieces });
+                    });
+                }
                 Command::Timeout(timeout) => {
                     self.timeout = timeout;
                     let all: Vec<CallId> = self.calls.keys().copied().collect();

@@ -1,7 +1,7 @@
 //! What happens in one call on the media thread?
 //!
 //! ```text
-//!  RTP socket ─► latch ─► (Srtp) ─► Receiver ─► FeedTx ══► engine, or our own Listener
+//!  RTP socket ─► latch ─► (Srtp) ─► Receiver ─► FeedTx ══► engine, or our own Listener or Notebook
 //!  RTP socket ◄── Outgoing: keys, sound, silence, each ptime
 //!  RTCP socket ◄─► Reports, each few seconds
 //! ```
@@ -22,6 +22,7 @@ use crate::net::idle::Idle;
 use crate::net::inlet::{Buffer, Inlet};
 use crate::net::latch::Latch;
 use crate::net::listener::Listener;
+use crate::net::notebook::Notebook;
 use crate::net::outgoing::Outgoing;
 use crate::net::reports::{Reports, wall_clock};
 use crate::net::{Event, Leg, Redirect, Repeat, Rx};
@@ -49,6 +50,7 @@ pub(super) struct Running {
     idle: Idle,
     outgoing: Option<Outgoing>,
     listener: Option<Listener>,
+    notebook: Option<Notebook>,
     reports: Reports,
     /// Since when the peer is silent: its last packet, or when we began to expect one.
     quiet_since: Instant,
@@ -99,6 +101,7 @@ impl Running {
             idle: Idle::default(),
             outgoing: leg.sender.map(|s| Outgoing::new(s, now, epoch)),
             listener: None,
+            notebook: None,
             reports: Reports::new(ssrc, now),
             quiet_since: now,
             quiet_is_known: false,
@@ -205,6 +208,10 @@ impl Running {
             listener.tick(now);
             self.pump(now);
         }
+        if let Some(notebook) = &mut self.notebook {
+            notebook.tick(now);
+            self.pump(now);
+        }
         while let Some(key) = self.receiver.poll_key() {
             let _ = room.events.send(Event::Key {
                 call: self.call,
@@ -226,6 +233,7 @@ impl Running {
             self.rtcp.due_at(),
             self.receiver.poll_timeout().map(|(at, _)| at),
             self.listener.as_ref().map(Listener::due_at),
+            self.notebook.as_ref().map(Notebook::due_at),
             self.outgoing.as_ref().and_then(Outgoing::due_at),
             Some(self.reports.due_at()),
             self.silent_at(timeout),
@@ -270,6 +278,27 @@ impl Running {
         now: Instant,
     ) {
         self.listener = Some(Listener::new(feed, tap, now));
+    }
+
+    pub(super) fn note(&mut self, feed: FeedRx, now: Instant) {
+        match &mut self.notebook {
+            Some(notebook) => notebook.turn_to(feed),
+            None => self.notebook = Some(Notebook::new(feed, now)),
+        }
+    }
+
+    pub(super) fn take_down(&mut self, from: Instant, longest: Duration) {
+        if let Some(notebook) = &mut self.notebook {
+            notebook.begin(from, longest);
+        }
+    }
+
+    pub(super) fn said(&mut self, now: Instant) -> Vec<Pcm> {
+        let Some(notebook) = &mut self.notebook else {
+            return Vec::new();
+        };
+        notebook.tick(now);
+        notebook.end()
     }
 
     /// Says goodbye, frees the ports and sums up.

@@ -82,6 +82,12 @@ impl EventRx {
         self.clock_rate = clock_rate;
     }
 
+    /// Another source sends from now on, by timestamps of its own; a key that is down is let go.
+    pub fn restart(&mut self) {
+        self.close();
+        self.closed = None;
+    }
+
     /// Takes an event packet; `timestamp` is unwrapped. Events other than keys are ignored.
     pub fn handle(&mut self, event: Event, marker: bool, timestamp: u64, now: Instant) {
         if usize::from(event.code) >= DIGITS.len() || self.is_copy(event, marker, timestamp, now) {

@@ -23,6 +23,7 @@ pub mod folder;
 pub mod jack_client;
 pub mod jackd;
 pub mod kamailio;
+pub mod keys;
 pub mod linphone;
 pub mod measure;
 pub mod notify;

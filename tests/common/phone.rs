@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::keys;
 use super::signal::{Dice, from_ulaw, ulaw};
 
 /// One phone with one call at a time.
@@ -314,6 +315,21 @@ impl Phone {
     /// `None` for never. Returns when the first packet was due.
     pub fn talk(&self, sound: &[f32], fate: impl Fn(u16) -> Option<Duration>) -> Instant {
         talk(&self.rtp, self.media(), sound, fate)
+    }
+
+    /// As `talk`, all in time, and then one press of a key; each time in a stream of its own.
+    pub fn talk_and_press(&self, sound: &[f32], key: u8) {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let ssrc = COUNT.fetch_add(1, Ordering::Relaxed) << 8;
+        let sound = sound.chunks(PACKET).zip(0..);
+        let mut packets: Vec<_> = sound.map(|(it, i)| packet(i, ssrc, it)).collect();
+        packets.extend(keys::press(key, packets.len() as u16, ssrc));
+        let started = Instant::now();
+        for (bytes, i) in packets.iter().zip(0u32..) {
+            let due = started + Duration::from_millis(20) * i;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            self.rtp.send_to(bytes, self.media()).unwrap();
+        }
     }
 
     /// `talk` beside the test, all packets in time.

@@ -99,6 +99,12 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row("audio", "volume-call", &["0", "6dB"]),
     row("audio", "agc", &["yes", "-23dB"]),
     row("audio", "speech-filter", &["yes", "500, 2000"]),
+    row("audio", "howl", &["off", "Duck"]),
+    row(
+        "audio",
+        "speech-command",
+        &["", "piper -m de.onnx -f {file}", "'/opt/my voice' \"a;b\""],
+    ),
     row("audio", "jack-autostart", &["no", "OFF"]),
     row("audio", "jack-server-name", &["paging"]),
     row("audio", "jack-client-name", &["speakers"]),

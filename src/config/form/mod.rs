@@ -33,10 +33,12 @@ pub(super) use network::{
     ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, REALM, SRTP,
     USER, pairs,
 };
-pub(super) use page::{BUSY, CODES, NAMES, PIN, REPEAT, TONE};
+pub(super) use page::{BUSY, CODES, MODE, NAMES, PIN, REPEAT, TONE};
 pub(super) use record::{RECORD, RECORD_ZONE, RECORDING_FORMAT, RETENTION, SIZE};
 pub(super) use schedule::{CHIME, DAYS, MISSED, PLANS, PRIORITY, TIMEZONE, WHEN, ZONE_NAMES};
-pub(super) use sound::{AGC, BACKEND, DEVICE, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER};
+pub(super) use sound::{
+    AGC, BACKEND, COMMAND, DEVICE, HOWL, LINKS, PERIOD, SAMPLE_RATE, SPEECH_FILTER,
+};
 pub(super) use zone::{EQ, HIGH_PASS, LIMITER, OPTIONAL_DUCK, OUTPUTS, ZONE_DELAY};
 
 /// One kind of value: its reader, whose errors say what to write, and its writer, whose text

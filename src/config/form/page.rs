@@ -1,7 +1,7 @@
 //! How are the numbers and sounds of a page written?
 
 use crate::config::form::{Form, integer, items, one_line, optional};
-use crate::config::page::{Code, Tone};
+use crate::config::page::{Code, Mode, Tone};
 use crate::config::secret::Secret;
 use crate::page::Busy;
 
@@ -22,6 +22,21 @@ pub(in crate::config) const BUSY: Form<Busy> = Form {
             Busy::Queue => "queue",
             Busy::Mix => "mix",
             Busy::Reject => "reject",
+        }
+        .to_owned()
+    },
+};
+
+pub(in crate::config) const MODE: Form<Mode> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "live" => Ok(Mode::Live),
+        "delayed" => Ok(Mode::Delayed),
+        _ => Err("no such choice; write live or delayed".to_owned()),
+    },
+    show: |mode| {
+        match mode {
+            Mode::Live => "live",
+            Mode::Delayed => "delayed",
         }
         .to_owned()
     },

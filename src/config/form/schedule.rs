@@ -29,6 +29,8 @@ pub(in crate::config) const CHIME: Form<Chime> = Form {
     show: |chime| match chime {
         Chime::Klaxon => "klaxon".to_owned(),
         Chime::File(path) => path.display().to_string(),
+        // Written by another key.
+        Chime::Words(_) => String::new(),
     },
 };
 

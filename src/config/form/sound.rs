@@ -1,11 +1,12 @@
 //! How are sound devices and the links between ports written?
 
 use crate::base::{Db, SampleRate};
+use crate::config::command::Command;
 use crate::config::form::measure::decibels;
 use crate::config::form::{BOOL, Form, integer, one_line, optional};
 use crate::config::model::{Backend, Device, Link};
 use crate::config::pattern::Pattern;
-use crate::dsp::{Speech, USUAL_TARGET};
+use crate::dsp::{Cure, Speech, USUAL_TARGET};
 
 pub(in crate::config) const PERIOD: Form<Option<usize>> = Form {
     parse: |text| {
@@ -90,6 +91,28 @@ pub(in crate::config) const SPEECH_FILTER: Form<Option<[f32; 2]>> = Form {
         Some(splits) if *splits == Speech::default().splits_hz => "yes".to_owned(),
         Some([lower, upper]) => format!("{lower} {upper}"),
     },
+};
+
+pub(in crate::config) const HOWL: Form<Cure> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "off" => Ok(Cure::Off),
+        "notch" => Ok(Cure::Notch),
+        "duck" => Ok(Cure::Duck),
+        _ => Err("no such choice; write off, notch or duck".to_owned()),
+    },
+    show: |cure| {
+        match cure {
+            Cure::Off => "off",
+            Cure::Notch => "notch",
+            Cure::Duck => "duck",
+        }
+        .to_owned()
+    },
+};
+
+pub(in crate::config) const COMMAND: Form<Command> = Form {
+    parse: |text| Command::parse(&one_line(text)?),
+    show: |command| command.as_str().to_owned(),
 };
 
 /// Two frequencies that leave three bands.

@@ -247,6 +247,29 @@ pub(super) const KEYS: &[Key] = &[
     ),
     whole!(
         "audio",
+        VOICES,
+        "howl",
+        Voices,
+        audio.howl,
+        form::HOWL,
+        "notch",
+        "A caller too near to a loudspeaker howls. notch: filter out where it howls, and make the\n\
+         voice a little softer; duck: only make it softer; off: let it howl."
+    ),
+    whole!(
+        "audio",
+        VOICES,
+        "speech-command",
+        Policy,
+        audio.speech_command,
+        form::COMMAND,
+        "espeak-ng -w {file} -- {text}",
+        "The program that speaks the texts of say: {file} is the WAV file that it writes, {text}\n\
+         what it says. Without {text} it reads the text from its standard input, without {file} it\n\
+         writes the sound to its standard output. No shell has part in it."
+    ),
+    whole!(
+        "audio",
         JACK,
         "jack-autostart",
         Output,

@@ -131,6 +131,18 @@ pub(in crate::config) const KEYS: &[Row<Page>] = &[
     row!(
         "page",
         ZONES,
+        "mode",
+        Policy,
+        mode,
+        form::MODE,
+        "live",
+        "live: the caller is heard while it speaks. delayed: it speaks after a beep, presses # and\n\
+         hears it back, # again sends it, * once more begins anew; it is played when the zones are\n\
+         free. Nothing howls, and nobody has to wait."
+    ),
+    row!(
+        "page",
+        ZONES,
         "queue-timeout",
         Policy,
         queue_timeout,
@@ -147,7 +159,8 @@ pub(in crate::config) const KEYS: &[Row<Page>] = &[
         form::SECONDS_LIMIT,
         "0.0",
         "Hang up when the caller has been on the speakers for so long, e.g. 90s; 0 for never.\n\
-         hang-up-after-minutes of [calls] counts beside it, but for emergencies."
+         hang-up-after-minutes of [calls] counts beside it, but for emergencies. Of a delayed page:\n\
+         how long one may speak, 10m at most, and 2m unless written."
     ),
     row!(
         "page",
@@ -213,12 +226,22 @@ pub(in crate::config) const KEYS: &[Row<Page>] = &[
     row!(
         "page",
         SOUND,
+        "say",
+        Policy,
+        say,
+        form::OPTIONAL_TEXT,
+        "",
+        "In place of message: a text that is spoken, by the speech-command of [audio]."
+    ),
+    row!(
+        "page",
+        SOUND,
         "repeat",
         Policy,
         repeat,
         form::REPEAT,
         "1",
-        "How often the message is played: 1 to 100."
+        "How often the message or text is played: 1 to 100."
     ),
     row!(
         "page",

@@ -76,6 +76,16 @@ pub(in crate::config) const KEYS: &[Row<Schedule>] = &[
     row!(
         "schedule",
         SOUND,
+        "say",
+        Bells,
+        say,
+        form::OPTIONAL_TEXT,
+        "",
+        "In place of play: a text that is spoken, by the speech-command of [audio]."
+    ),
+    row!(
+        "schedule",
+        SOUND,
         "zones",
         Bells,
         zones,

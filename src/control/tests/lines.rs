@@ -18,6 +18,12 @@ fn words(effect: &Effect) -> String {
         Effect::Welcome { call, player } => format!("welcome {call} to {player}"),
         Effect::Perform { call, player } => format!("perform {player} to {call}"),
         Effect::Refuse { call, why } => format!("refuse {call} {}", why.status()),
+        Effect::TakeDown { call, longest, .. } => {
+            format!("take down {call} for {} s", longest.as_secs())
+        }
+        Effect::Dictated { call } => format!("make ready {call}"),
+        Effect::PlayBack { call, .. } => format!("play back to {call}"),
+        Effect::Forget { sound } => format!("forget {}", sound.0),
         Effect::HangUp { call, why } => format!("hang up {call}: {why}"),
         Effect::Connect { call, zones, .. } => format!("connect {call}{}", places(zones)),
         Effect::Disconnect { call } => format!("disconnect {call}"),

@@ -2,6 +2,7 @@
 
 mod audience;
 mod calls;
+mod dictation;
 mod endings;
 mod gate;
 mod lines;

@@ -23,6 +23,7 @@ pub(super) fn rule(name: &str, extensions: &[&str], zones: &[u16]) -> Rule {
         max_duration: None,
         warning: None,
         message: None,
+        delayed: None,
         cues: Cues::Silent,
         record: None,
         greeting: None,

@@ -10,7 +10,7 @@ use super::plan::rule;
 use super::ranks::clip;
 use super::site::{Site, ms, policy};
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
-use crate::control::{Alert, Cues, Input, KeyWay, Policy, Rule, Side, Start, Stops};
+use crate::control::{Alert, Cues, Delayed, Input, KeyWay, Policy, Rule, Side, Start, Stops};
 use crate::page::{Busy, Extent, PageId, Priority};
 
 const N_ZONES: u16 = 6;
@@ -249,6 +249,11 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
         klaxon: tones.0.map(clip),
         end_tone: tones.1.map(clip),
         message: tones.2.map(|(span, times)| (clip(span), times)),
+        delayed: (limits.2 % 3 == 0).then(|| Delayed {
+            longest: ms(limits.1.unwrap_or(20_000)),
+            warning: tones.3.then(|| ms(limits.2)),
+            times: 2,
+        }),
         queue_timeout: limits.0.map(ms),
         max_duration: limits.1.map(ms),
         warning: Some(Alert {
@@ -368,6 +373,8 @@ proptest! {
         // That none ends twice the site sees by itself.
         let ended: BTreeSet<_> = run.site.outcomes.keys().copied().collect();
         prop_assert_eq!(ended, run.asked);
+        // Nothing that was said stays in memory.
+        prop_assert_eq!(run.site.world.forgotten.len(), run.site.n_said as usize);
         run.site.assert_quiet();
     }
 

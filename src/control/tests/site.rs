@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::lines::line;
+use super::ranks::clip;
 use super::world::World;
 use crate::base::{CallId, Db, ZoneId, ZoneSet};
 use crate::control::{
@@ -90,6 +91,11 @@ pub(super) struct Site {
     pub(super) engine_lag: Option<Duration>,
     /// How late phones acknowledge an answer; `None`: they never do.
     pub(super) ack_lag: Option<Duration>,
+    /// How many milliseconds long what callers say is, each a little longer than the one before;
+    /// `None`: it is nothing.
+    pub(super) said: Option<u32>,
+    /// How often it was made ready.
+    pub(super) n_said: u32,
     klaxon: Duration,
     agenda: BTreeMap<(Instant, u64), Input>,
     n_agenda: u64,
@@ -120,6 +126,8 @@ impl Site {
             outcomes: BTreeMap::new(),
             engine_lag: Some(Duration::ZERO),
             ack_lag: Some(ms(20)),
+            said: Some(3_000),
+            n_said: 0,
             agenda: BTreeMap::new(),
             n_agenda: 0,
         }
@@ -164,6 +172,18 @@ impl Site {
             (&effect, self.ack_lag)
         {
             self.later(lag, Input::CallConfirmed { call: *call });
+        }
+        if let Effect::Dictated { call } = effect {
+            let said = self.said.map(|said| clip(said + self.n_said));
+            self.n_said += u32::from(said.is_some());
+            self.later(ms(50), Input::Dictated { call, clip: said });
+        }
+        if let Effect::PlayBack {
+            call,
+            sound: Sound::Stored(id),
+        } = effect
+        {
+            self.later(ms(u64::from(id.0)), Input::Performed { call });
         }
         if let Effect::Log(note) = effect {
             match &note.about {

@@ -180,11 +180,13 @@ fn a_message_plays_at_the_volume_of_speech_and_a_bell_at_that_of_klaxons() {
     let mut plays = |input: Input, after: u64| {
         core.handle(input, now + ms(after));
         let effects = std::iter::from_fn(|| core.poll());
-        let plays = effects.filter_map(|effect| match effect {
-            Effect::Play { gain, by, .. } => Some((gain, by)),
-            _ => None,
-        });
-        plays.collect::<Vec<_>>()
+        let mut plays = Vec::new();
+        for effect in effects {
+            if let Effect::Play { gain, by, .. } = effect {
+                plays.push((gain, by));
+            }
+        }
+        plays
     };
     plays(Input::SoundUp, 0);
     let call = Input::CallArrived {

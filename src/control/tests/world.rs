@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use crate::base::{CallId, Db, PlayId, RecordingId, ZoneSet};
+use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
 use crate::control::{CallState, Cue, Effect, Input, Snapshot};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +34,7 @@ pub(super) struct World {
     pub(super) recordings: BTreeSet<RecordingId>,
     /// They follow.
     recorded_plays: BTreeSet<PlayId>,
+    pub(super) forgotten: BTreeSet<SoundId>,
 }
 
 impl World {
@@ -66,6 +67,8 @@ impl World {
             | Input::PlayerLoaded { .. }
             | Input::Performed { .. }
             | Input::CallSilent { .. }
+            | Input::Dictated { .. }
+            | Input::Howled { .. }
             | Input::AccountChanged { .. }
             | Input::AccountGone { .. }
             | Input::MusicChanged { .. }
@@ -143,6 +146,15 @@ impl World {
             Effect::StopPlay { play } => {
                 assert!(self.known_plays.contains(play), "stopped an unknown play");
                 self.plays.remove(play);
+            }
+            Effect::TakeDown { call, .. }
+            | Effect::Dictated { call }
+            | Effect::PlayBack { call, .. } => self.expect(*call, Standing::Answered),
+            Effect::Forget { sound } => {
+                assert!(
+                    self.forgotten.insert(*sound),
+                    "{sound:?} was forgotten twice"
+                );
             }
             Effect::Duck { zones, to, .. } if *to == Db::UNITY => {
                 self.ducked = self.ducked.difference(zones);

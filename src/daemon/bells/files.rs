@@ -1,7 +1,7 @@
 //! What do bells need from the configuration and from other files?
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -9,15 +9,16 @@ use jiff::tz::TimeZone;
 use crate::base::Pcm;
 use crate::bells::{Bell, Calendar, Days, Plan, TimeZones, Timetable};
 use crate::config::{Chime, Config, Mistake, Schedule};
+use crate::daemon::speech::Spoken;
 use crate::sounds;
 
-/// The sounds of all bells by their files, each decoded once.
-pub(super) type Chimes = BTreeMap<PathBuf, Arc<Pcm>>;
+/// The sounds of all bells that have one of their own, each decoded once.
+pub(super) type Chimes = BTreeMap<Chime, Arc<Pcm>>;
 
 /// Everything that is wrong with the files that bells and plans name.
 pub(in crate::daemon) fn mistakes(config: &Config) -> Vec<Mistake> {
     let calendars = timetable(config).err().unwrap_or_default();
-    let chimes = chimes(config).err().unwrap_or_default();
+    let chimes = chimes(config, &Spoken::default()).err().unwrap_or_default();
     calendars.into_iter().chain(chimes).collect()
 }
 
@@ -72,11 +73,12 @@ pub(super) fn timetable(config: &Config) -> Result<Timetable, Vec<Mistake>> {
 ///
 /// # Errors
 /// Files that are not there or are no sound, and bells without a klaxon to play.
-pub(super) fn chimes(config: &Config) -> Result<Chimes, Vec<Mistake>> {
+pub(super) fn chimes(config: &Config, spoken: &Spoken) -> Result<Chimes, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut chimes = Chimes::new();
     for bell in &config.bells {
-        match &bell.play {
+        let chime = bell.chime();
+        match &chime {
             Chime::Klaxon if config.audio.klaxon.is_none() => {
                 let section = bell.section();
                 // Where nothing is set there is no line to name.
@@ -87,10 +89,14 @@ pub(super) fn chimes(config: &Config) -> Result<Chimes, Vec<Mistake>> {
                 mistakes.push(config.mistake(&section, key, text));
             }
             Chime::Klaxon => {}
-            Chime::File(path) if chimes.contains_key(path) => {}
+            Chime::Words(text) => {
+                let pcm = spoken.of(text).cloned();
+                chimes.extend(pcm.map(|pcm| (chime, pcm)));
+            }
+            Chime::File(_) if chimes.contains_key(&chime) => {}
             Chime::File(path) => match sounds::load(path) {
                 Ok(pcm) => {
-                    chimes.insert(path.clone(), Arc::new(pcm));
+                    chimes.insert(chime, Arc::new(pcm));
                 }
                 Err(why) => {
                     let text = format!("{why}; put a sound file there, or correct its name");

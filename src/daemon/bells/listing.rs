@@ -48,8 +48,9 @@ impl<'a> Listing<'a> {
                 [] => "all".to_owned(),
                 some => some.join(" "),
             };
-            let play = match &bell.play {
+            let play = match bell.chime() {
                 Chime::Klaxon => "klaxon".to_owned(),
+                Chime::Words(text) => format!("says \"{text}\""),
                 Chime::File(path) => path.display().to_string(),
             };
             (bell.name.as_str(), (zones, play))

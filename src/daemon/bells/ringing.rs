@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use super::files::{self, Chimes};
 use crate::base::Pcm;
 use crate::bells::{Diary, Event, Mark, Memory, Occurrence};
-use crate::config::{Config, Mistake};
+use crate::config::{Chime, Config, Mistake};
 use crate::daemon::keeper::Keeper;
+use crate::daemon::speech::Spoken;
 
 /// The bells of a daemon, and what they sound like.
 pub(in crate::daemon) struct Ringing {
@@ -38,11 +39,12 @@ impl Ringing {
     /// What is wrong with the files that the configuration names.
     pub(in crate::daemon) fn start(
         config: &Config,
+        spoken: &Spoken,
         file: PathBuf,
         now: Timestamp,
     ) -> Result<Self, Vec<Mistake>> {
         let timetable = files::timetable(config)?;
-        let chimes = files::chimes(config)?;
+        let chimes = files::chimes(config, spoken)?;
         let (keeper, memory) = if config.bells.is_empty() {
             (None, Memory::default())
         } else {
@@ -71,10 +73,11 @@ impl Ringing {
     pub(in crate::daemon) fn follow(
         &mut self,
         config: &Config,
+        spoken: &Spoken,
         now: Timestamp,
     ) -> Result<(), Vec<Mistake>> {
         let timetable = files::timetable(config)?;
-        self.chimes = files::chimes(config)?;
+        self.chimes = files::chimes(config, spoken)?;
         if self.keeper.is_none() && !config.bells.is_empty() {
             self.keeper = Some(Keeper::open(self.file.clone(), WHAT).0);
         }
@@ -129,9 +132,9 @@ impl Ringing {
         due
     }
 
-    /// The sound of a file that a bell plays.
-    pub(in crate::daemon) fn chime(&self, file: &Path) -> Option<&Arc<Pcm>> {
-        self.chimes.get(file)
+    /// The sound of its own that a bell plays.
+    pub(in crate::daemon) fn chime(&self, chime: &Chime) -> Option<&Arc<Pcm>> {
+        self.chimes.get(chime)
     }
 
     fn keep(&mut self) {

@@ -277,6 +277,7 @@ fn of_net(event: &net::Event) -> CallId {
         | net::Event::Key { call, .. }
         | net::Event::Sounds { call }
         | net::Event::Played { call, .. }
+        | net::Event::Said { call, .. }
         | net::Event::Left { call, .. }
         | net::Event::Closed { call, .. } => *call,
     }

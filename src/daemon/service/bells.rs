@@ -43,7 +43,8 @@ impl Service {
 
     /// Reads bells, their calendars and sounds again; what is wrong leaves the old ones.
     pub(super) fn reload_bells(&mut self) {
-        if let Err(mistakes) = self.bells.follow(&self.config, Timestamp::now()) {
+        let (config, spoken) = (&self.config, &self.spoken);
+        if let Err(mistakes) = self.bells.follow(config, spoken, Timestamp::now()) {
             for mistake in &mistakes {
                 tracing::error!("{mistake}");
             }
@@ -58,9 +59,9 @@ impl Service {
             return;
         };
         let zones = self.zones.named(&bell.zones);
-        let pcm = match &bell.play {
+        let pcm = match bell.chime() {
             Chime::Klaxon => self.klaxon.as_ref(),
-            Chime::File(path) => self.bells.chime(path),
+            own @ (Chime::File(_) | Chime::Words(_)) => self.bells.chime(&own),
         };
         let Some(pcm) = pcm.cloned().filter(|_| !zones.is_empty()) else {
             tracing::error!("{label} is not heard: its sound or its zones are gone");

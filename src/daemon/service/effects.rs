@@ -31,14 +31,14 @@ impl Service {
                 None => self.inputs.push_back(Input::Performed { call }),
             },
             Effect::Refuse { call, why } => {
-                self.legs.end(call);
+                self.end_leg(call);
                 let retry = why.retry_after();
                 self.endpoint
                     .refuse(call, why.status(), why.phrase(), None, retry);
             }
             Effect::HangUp { call, .. } if self.groups.release(call) => {}
             Effect::HangUp { call, why } => {
-                self.legs.end(call);
+                self.end_leg(call);
                 self.endpoint.hang_up(call, &why);
             }
             Effect::Connect { call, zones, gain } => {
@@ -65,6 +65,17 @@ impl Service {
             } => self.record(recording, mark, words),
             Effect::RecordPlay { recording, play } => self.console.record_play(play, recording),
             Effect::EndRecording { recording } => self.end_recording(recording),
+            Effect::TakeDown {
+                call,
+                after,
+                longest,
+            } => {
+                self.dictating.insert(call);
+                self.legs.take_down(call, after, longest);
+            }
+            Effect::Dictated { call } => self.legs.said(call),
+            Effect::PlayBack { call, sound } => self.play_back(call, sound),
+            Effect::Forget { sound } => self.dictated.forget(sound),
             Effect::Play {
                 play,
                 sound,
@@ -127,7 +138,8 @@ impl Service {
             Sound::Klaxon => self.klaxon.as_ref(),
             Sound::Stored(id) => {
                 let of_bell = || self.rung.get(&id).map(|rung| &rung.pcm);
-                self.library.sound(id).or_else(of_bell)
+                let of_caller = || self.dictated.take(sound).map(|take| &take.for_zones);
+                self.library.sound(id).or_else(of_bell).or_else(of_caller)
             }
         };
         let Some(pcm) = pcm else {
@@ -214,6 +226,9 @@ impl Service {
     /// with the ACK. A voice that the engine has already moves to its zones, unless the call has a
     /// new one.
     pub(super) fn hand_over(&mut self, call: CallId) {
+        if self.dictating.contains(&call) {
+            return self.legs.note(call);
+        }
         let Some(&(zones, gain)) = self.wanted.get(&call) else {
             return;
         };

@@ -154,7 +154,7 @@ impl Service {
     }
 
     fn call_over(&mut self, call: CallId, how: String) {
-        self.legs.end(call);
+        self.end_leg(call);
         self.inputs.push_back(Input::CallEnded { call, how });
     }
 
@@ -176,6 +176,7 @@ impl Service {
                 self.key_pressed(call, key.digit, KeyWay::Sound);
             }
             net::Event::Played { call, .. } => self.inputs.push_back(Input::Performed { call }),
+            net::Event::Said { call, pieces } => self.prepare_take(call, pieces),
             net::Event::Left {
                 call,
                 sent,

@@ -13,14 +13,16 @@
 //! is carried out in `effects`, what a new configuration changes in `reload`.
 
 mod bells;
+mod dictation;
 mod effects;
 mod events;
 mod groups;
 mod music;
 mod recordings;
 mod reload;
+mod speech;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +36,7 @@ use crate::config::{Config, Mistake};
 use crate::control::{Core, Input, Note, SoundState};
 use crate::daemon::bells::Ringing;
 use crate::daemon::by_hand::ByHand;
+use crate::daemon::dictation::{Dictated, Prepared};
 use crate::daemon::door::Door;
 use crate::daemon::groups::Groups;
 use crate::daemon::history::Chronicle;
@@ -44,6 +47,7 @@ use crate::daemon::lives::Lives;
 use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
 use crate::daemon::players::{Loaded, News, Players};
+use crate::daemon::speech::Spoken;
 use crate::daemon::zones::{Tuned, Zones};
 use crate::daemon::{klaxon, settings, words};
 use crate::mix::{self, Console, Ears, Listening};
@@ -55,6 +59,7 @@ use crate::output::{self, Supervisor};
 use crate::sip::{self, Endpoint};
 use bells::{Rung, Sounding};
 use recordings::Recordings;
+use speech::Rehearsed;
 
 /// The running daemon.
 pub(super) struct Service {
@@ -95,6 +100,15 @@ pub(super) struct Service {
     klaxon: Option<Arc<Pcm>>,
     /// The sounds of pages.
     library: Library,
+    /// The texts of pages and bells.
+    spoken: Spoken,
+    rehearsals: UnboundedSender<Rehearsed>,
+    /// Calls whose voice is taken down.
+    dictating: BTreeSet<CallId>,
+    /// What callers have said.
+    dictated: Dictated,
+    takes: UnboundedSender<Prepared>,
+    n_rehearsals: u64,
     /// What callers hear when their page begins.
     for_callers: Option<Arc<Pcm>>,
     players: Players,
@@ -117,6 +131,8 @@ pub(super) struct Service {
     music_news: UnboundedReceiver<jukebox::News>,
     requests: UnboundedReceiver<Request>,
     loaded: UnboundedReceiver<Loaded>,
+    rehearsed: UnboundedReceiver<Rehearsed>,
+    prepared: UnboundedReceiver<Prepared>,
     watcher: Option<UnboundedSender<(Instant, Note)>>,
     has_stopped: bool,
 }
@@ -164,6 +180,8 @@ enum Happening {
     Music(jukebox::News),
     Asked(Request),
     Loaded(Loaded),
+    Rehearsed(Rehearsed),
+    Prepared(Prepared),
     Time,
 }
 
@@ -178,10 +196,11 @@ impl Service {
             .klaxon
             .map_or_else(|| klaxon::load(&config), |it| Ok(Some(it)))?;
         let for_callers = klaxon::for_callers(&config, klaxon.as_ref())?;
+        let spoken = speech::beside(&config).await?.map_err(first)?;
         let mut library = Library::default();
-        library.follow(&config).map_err(first)?;
+        library.follow(&config, &spoken).map_err(first)?;
         let file = settings::state_file(&config, "bells");
-        let bells = Ringing::start(&config, file, Timestamp::now()).map_err(first)?;
+        let bells = Ringing::start(&config, &spoken, file, Timestamp::now()).map_err(first)?;
         let zones = Zones::new(&config);
         let (console, engine) = mix::engine(settings::engine(&config, &zones));
         let (net_tx, net_events) = unbounded_channel();
@@ -203,6 +222,8 @@ impl Service {
         let (handle, requests) = unbounded_channel();
         let (loaded_tx, loaded) = unbounded_channel();
         let (groups_tx, group_events) = unbounded_channel();
+        let (rehearsals, rehearsed) = unbounded_channel();
+        let (takes, prepared) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
         let policy = settings::policy(&config, &zones, duration, &library);
         // From now on only what is measured counts as heard.
@@ -236,6 +257,12 @@ impl Service {
             recordings: Recordings::new(recorder),
             klaxon,
             library,
+            spoken,
+            rehearsals,
+            n_rehearsals: 0,
+            dictating: BTreeSet::new(),
+            dictated: Dictated::default(),
+            takes,
             for_callers,
             players: Players::new(loaded_tx, Lives::new(book, news)),
             notify: Notify::new(now),
@@ -254,6 +281,8 @@ impl Service {
             music_news,
             requests,
             loaded,
+            rehearsed,
+            prepared,
             watcher: extras.watcher,
             has_stopped: false,
             config,
@@ -307,6 +336,8 @@ impl Service {
             Some(news) = self.music_news.recv() => Happening::Music(news),
             Some(request) = self.requests.recv() => Happening::Asked(request),
             Some(loaded) = self.loaded.recv() => Happening::Loaded(loaded),
+            Some(rehearsed) = self.rehearsed.recv() => Happening::Rehearsed(rehearsed),
+            Some(prepared) = self.prepared.recv() => Happening::Prepared(prepared),
             () = tokio::time::sleep_until(wake_at) => Happening::Time,
         }
     }
@@ -342,7 +373,9 @@ impl Service {
                 self.inputs.extend(news.map(News::input));
             }
             Happening::Asked(Request::Stop) => self.inputs.push_back(Input::Shutdown),
-            Happening::Asked(Request::Reconfigure(config)) => self.reconfigure(*config),
+            Happening::Asked(Request::Reconfigure(config)) => self.rehearse(config),
+            Happening::Rehearsed(rehearsed) => self.rehearsed(rehearsed),
+            Happening::Prepared(prepared) => self.prepared(prepared),
             Happening::Asked(Request::TurnTrace) => self.trace(!self.is_traced),
             Happening::Time => self.inputs.push_back(Input::Tick),
         }
@@ -358,6 +391,12 @@ impl Service {
                     self.inputs.push_back(Input::PlayEnded { play });
                 }
                 mix::Event::MusicGone { music } => self.music_gone(music),
+                mix::Event::Howled { call, n, howl } => self.inputs.push_back(Input::Howled {
+                    call,
+                    n,
+                    hz: howl.hz,
+                    level: howl.level,
+                }),
                 mix::Event::RecordingBroken { recording } => self.recording_broken(recording),
                 mix::Event::VoiceGone { .. } => {}
             }

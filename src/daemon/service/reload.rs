@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::config::{self, Config, Part};
 use crate::control::Input;
+use crate::daemon::speech::Spoken;
 use crate::daemon::{klaxon, settings};
 
 impl Service {
@@ -34,7 +35,8 @@ impl Service {
     }
 
     /// Does the least that makes the new configuration true; live calls go on.
-    pub(super) fn reconfigure(&mut self, config: Config) {
+    pub(super) fn reconfigure(&mut self, config: Config, spoken: Spoken) {
+        self.spoken = spoken;
         let changes = config::diff(&self.config, &config);
         tracing::info!("reloading: {changes}");
         if changes.is_empty() {
@@ -113,7 +115,7 @@ impl Service {
 
     /// New pages whose sounds cannot be played leave the old ones in place.
     fn reload_pages(&mut self, old: &[config::Page]) {
-        match self.library.follow(&self.config) {
+        match self.library.follow(&self.config, &self.spoken) {
             Ok(()) => self.prepare_sounds(),
             Err(mistakes) => {
                 for mistake in &mistakes {

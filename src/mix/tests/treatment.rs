@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::dsp::loudness::integrated;
-use crate::dsp::{Speech, USUAL_TARGET};
+use crate::dsp::{Cure, Speech, USUAL_TARGET};
 use crate::mix::Treatment;
 
 const ON: Treatment = Treatment {
+    howl: Cure::Notch,
     agc: Some(USUAL_TARGET),
     speech_filter: None,
 };
@@ -113,6 +114,7 @@ fn turning_it_on_and_off_makes_no_step() {
     run(&mut stage, &mut talker, 300);
     let from = stage.now();
     let on = Treatment {
+        howl: Cure::Duck,
         agc: Some(Db(-10.0)),
         speech_filter: Some(Speech::default()),
     };
@@ -125,4 +127,34 @@ fn turning_it_on_and_off_makes_no_step() {
     let step = largest_step(stage.out(0, from));
     assert!(step < steepest, "{step}");
     assert_eq!(stage.engine.vitals().starved_frames(), 0);
+}
+
+#[test]
+fn a_voice_that_howls_is_told_and_counted_while_it_is_heard() {
+    /// Comes up by 12 dB a second.
+    fn howl(at: usize) -> f32 {
+        let seconds = at as f32 / 8_000.0;
+        (0.02 * 10f32.powf(0.6 * seconds)).min(0.7) * sine(1_240.0, SampleRate::HZ_8000, at)
+    }
+    let (mut talker, rx) = Talker::new(0.0, howl);
+    let mut stage = Stage::new(1);
+    stage.settle();
+    stage.console.set_treatment(Treatment {
+        howl: Cure::Notch,
+        ..Treatment::default()
+    });
+    talker.next_at = stage.now() as f64;
+    talker.cushion(48);
+    stage
+        .console
+        .add_voice(CallId(1), rx, zone(0), Db::UNITY)
+        .unwrap();
+    run(&mut stage, &mut talker, 4_000);
+    let [Event::Howled { call, n, howl }, ..] = stage.events[..] else {
+        panic!("{:?}", stage.events);
+    };
+    assert_eq!((call, n), (CallId(1), 1));
+    assert!((howl.hz - 1_240.0).abs() < 10.0, "{howl:?}");
+    assert_eq!(stage.engine.vitals().howls(), stage.events.len() as u64);
+    assert!(highest(stage.out(0, stage.now() - 24_000)) < 0.05);
 }

@@ -164,6 +164,7 @@ impl Week {
             10 => console.at(frame, |c| c.route(routes(frame)).unwrap()),
             11 => console.fit(ZoneId((frame % 2) as u16), fitting(frame)),
             12 => console.set_treatment(Treatment {
+                howl: crate::dsp::Cure::Notch,
                 agc: frame.is_multiple_of(2).then_some(USUAL_TARGET),
                 speech_filter: frame.is_multiple_of(3).then(Speech::default),
             }),

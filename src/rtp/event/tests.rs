@@ -175,3 +175,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn another_source_counts_anew() {
+    let now = Instant::now();
+    let event = Event::parse(&[11, 0x8a, 0, 160]).unwrap();
+    let mut rx = EventRx::new(8_000);
+    rx.handle(event, true, 1_000_000, now);
+    rx.handle(event, true, 320, now + 5_000 * MS);
+    assert_eq!(std::iter::from_fn(|| rx.poll()).count(), 1);
+    rx.restart();
+    rx.handle(event, true, 320, now + 5_000 * MS);
+    assert_eq!(rx.poll().map(|key| key.digit), Some('#'));
+}
