@@ -70,7 +70,7 @@ impl Noise {
             .zip(&self.past)
             .map(|(a, x)| a * x)
             .sum();
-        let frame = self.white() * self.scale - returned;
+        let frame = (self.white() * self.scale - returned).clamp(-HIGHEST, HIGHEST);
         if !self.past.is_empty() {
             self.past.rotate_right(1);
             self.past[0] = frame;
@@ -104,6 +104,9 @@ const MOST_ORDER: usize = 12;
 const LOUDEST: f32 = 25.0;
 /// Beyond this the filter would whistle.
 const SHARPEST: f32 = 0.95;
+/// Peaks stay below this many times the level, also when what one filter has left meets the next:
+/// 18 dB.
+const HIGHEST: f32 = 8.0;
 /// Seconds in which a level is taken up.
 const GLIDE: f32 = 0.02;
 
@@ -138,6 +141,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn spectra_that_change_all_the_time_do_not_shout() {
+        let mut noise = Noise::new(8_000);
+        let mut seed = 1u32;
+        let mut byte = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8
+        };
+        let mut highest = 0.0f32;
+        for _ in 0..2_000 {
+            let mut payload = [0; 13];
+            payload[1..].fill_with(&mut byte);
+            noise.set(&payload);
+            let heard = (0..100).map(|_| noise.next().abs());
+            highest = heard.fold(highest, f32::max);
+        }
+        assert!((0.1..0.46).contains(&highest), "{highest}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::plan::rule;
 use super::ranks::clip;
 use super::site::{Site, ms, policy};
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
+use crate::control::call::Stage;
 use crate::control::{Alert, Cues, Delayed, Input, KeyWay, Policy, Rule, Side, Start, Stops};
 use crate::page::{Busy, Extent, PageId, Priority};
 
@@ -83,9 +84,16 @@ impl Run {
 
     fn take(&mut self, step: &Step) {
         self.act(step);
-        // What a number asks first, its page is asked for later, if ever.
+        self.look();
+    }
+
+    /// What a number asks first, its page is asked for later, if ever.
+    fn look(&mut self) {
         self.asked.extend(self.site.core.records.keys());
         self.asked.extend(self.site.outcomes.keys());
+        let calls = self.site.core.calls.values();
+        let speaking = calls.filter(|call| call.stage == Stage::Dictating);
+        self.asked.extend(speaking.map(|call| call.page));
     }
 
     fn press(&mut self, call: CallId, keys: &str) {
@@ -157,6 +165,7 @@ impl Run {
     /// Everybody hangs up, and time does the rest.
     fn end(&mut self) {
         self.site.feed(Input::SoundUp);
+        self.look();
         for call in self.site.world.open() {
             self.site.ends(call.0, "caller hung up");
         }

@@ -18,9 +18,9 @@ pub(crate) const CALLS: Limit = limit(2_000.0, 4_000.0);
 /// A proxy asks every second at most whether we live.
 pub(crate) const PROBES: Limit = limit(10.0, 50.0);
 
-/// A house of five hundred phones behind one address that comes back after a power cut: all ask
-/// before the first has proved anything, then all prove. What a right password took is given back.
-pub(crate) const ATTEMPTS: Limit = limit(20.0, 1_000.0);
+/// A house of two hundred and fifty phones behind one address that comes back after a power cut: all
+/// ask before the first has proved anything, then all prove. What a right password took is given back.
+pub(crate) const ATTEMPTS: Limit = limit(20.0, 500.0);
 
 /// Messages beyond a budget before it is no accident any more.
 pub(crate) const PATIENCE: Limit = limit(5.0, 200.0);
