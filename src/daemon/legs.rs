@@ -220,6 +220,7 @@ impl Legs {
     /// The voice of a caller who is taken down goes there, also when it is a new one.
     pub(super) fn note(&mut self, call: CallId) {
         if let Some(voice) = self.take_voice(call) {
+            voice.release();
             self.media.note(call, voice);
         }
     }

@@ -27,12 +27,14 @@ impl Book {
         let failed = |why: rusqlite::Error| Error::of(path, &why);
         let mut file = Connection::open_with_flags(path, flags).map_err(failed)?;
         file.busy_timeout(PATIENCE).map_err(failed)?;
-        // WAL: readers never wait. FULL: what is committed survives a power cut.
+        // WAL: readers never wait. FULL: what is committed survives a power cut. A writer that only
+        // appends needs little of the file in memory: kibibytes.
         file.execute_batch(
             "PRAGMA auto_vacuum = INCREMENTAL;
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
-             PRAGMA journal_size_limit = 16777216;",
+             PRAGMA journal_size_limit = 16777216;
+             PRAGMA cache_size = -256;",
         )
         .map_err(failed)?;
         let version = schema::migrate(&mut file).map_err(failed)?;
