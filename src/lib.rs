@@ -29,6 +29,10 @@
 //! thread, sends them to multicast groups. What it hears in groups reaches [`control::Core`] as a
 //! call that is answered already.
 //!
+//! Recordings tap [`mix`] too, into a ring that `output::record` writes down on a thread of its own.
+//! The end of every page and call, and every failure, is a note of [`control::Core`] that [`daemon`]
+//! logs and [`store`] remembers.
+//!
 //! # Floors
 //!
 //! A module names only modules of the rows above its own. `tests/tidy.rs` reads the sources and
@@ -73,8 +77,8 @@
 //! - A broken part is reported and tried again; it never takes the rest down. A page that cannot be
 //!   heard is refused with 503, never swallowed.
 //! - Bad input is an error with a remedy, never a panic. A panic is our bug.
-//! - `rsipstack` is named only in `sip`, `jack` and `cpal` only in `output`, `rusqlite` only in `store`; nothing below floor 4
-//!   knows that a configuration file exists.
+//! - `rsipstack` is named only in `sip`, `jack` and `cpal` only in `output`, `rusqlite` only in
+//!   `store`; nothing below floor 4 knows that a configuration file exists.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -2,36 +2,16 @@
 //! remedy?
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+#[path = "config/written.rs"]
+mod written;
+
 use std::time::Duration;
 
 use paging::base::{Dscp, Encoding};
-use paging::config::{
-    Config, GroupForm, Loaded, Part, Secrets, Title, Tone, diff, dump, read_texts,
-};
+use paging::config::{GroupForm, Part, Secrets, Title, Tone, diff, dump};
 use paging::page::Busy;
 use proptest::prelude::*;
-
-fn text(text: &str) -> Loaded {
-    read_texts([(Path::new("paging.conf"), text.as_bytes())], &[])
-}
-
-#[track_caller]
-fn good(written: &str) -> Config {
-    let loaded = text(written);
-    assert_eq!(loaded.mistakes, [], "{written}");
-    assert_eq!(loaded.warnings, [], "{written}");
-    loaded.config.unwrap()
-}
-
-#[track_caller]
-fn says(written: &str, want: &[&str]) {
-    let loaded = text(written);
-    let mistakes = loaded.mistakes.iter().map(ToString::to_string);
-    let warnings = loaded.warnings.iter().map(ToString::to_string);
-    let all: Vec<String> = mistakes.chain(warnings).collect();
-    assert_eq!(all, want, "{written}");
-}
+use written::{good, says_all as says, text};
 
 const SITE: &str = "\
 [zone:hall]

@@ -1,35 +1,16 @@
 //! Do sections `[page:NAME]` become pages, and does every mistake in them tell its line and remedy?
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+#[path = "config/written.rs"]
+mod written;
+
 use std::time::Duration;
 
-use paging::config::{
-    Chime, Config, Loaded, Mode, Part, Secrets, Title, Tone, diff, dump, read_texts,
-};
+use paging::config::{Chime, Mode, Part, Secrets, Title, Tone, diff, dump};
 use paging::page::{Busy, Extension};
 use proptest::prelude::*;
-
-fn text(text: &str) -> Loaded {
-    read_texts([(Path::new("paging.conf"), text.as_bytes())], &[])
-}
-
-#[track_caller]
-fn good(written: &str) -> Config {
-    let loaded = text(written);
-    assert_eq!(loaded.mistakes, [], "{written}");
-    assert_eq!(loaded.warnings, [], "{written}");
-    loaded.config.unwrap()
-}
-
-#[track_caller]
-fn says(written: &str, want: &str) {
-    let loaded = text(written);
-    let mistakes = loaded.mistakes.iter().map(ToString::to_string);
-    let warnings = loaded.warnings.iter().map(ToString::to_string);
-    let all: Vec<String> = mistakes.chain(warnings).collect();
-    assert_eq!(all, [want], "{written}");
-}
+use std::path::Path;
+use written::{good, says, text};
 
 const SITE: &str = "\
 [sip:office]

@@ -3,21 +3,11 @@
 use std::time::Instant;
 
 use super::call::Call;
-use super::health::{Health, part};
+use super::health::Health;
 use super::pages::Record;
-use super::{Core, Effect, Level, Note, Policy, Rule, Who};
+use super::{Core, Effect, Note, Part, Policy, Rule, Who};
 use crate::base::CallId;
 use crate::page::Choice;
-
-/// What is known of a multicast group, in the words of whoever speaks to it or hears it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
-    /// It can be spoken to, or heard.
-    pub ok: bool,
-    pub text: String,
-    /// When `ok` changed last.
-    pub since: Instant,
-}
 
 /// Whether somebody calls, or speaks to a group without asking anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +92,9 @@ impl Health {
         text: String,
         now: Instant,
     ) -> Option<Note> {
-        let known = self.groups.get(&name);
-        if known.is_some_and(|it| it.ok == ok && it.text == text) {
-            return None;
-        }
-        let since = known.filter(|it| it.ok == ok).map_or(now, |it| it.since);
-        let level = if ok { Level::Info } else { Level::Warn };
-        let note = Note::new(None, level, &format!("{name}: {text}")).about(part(&name, ok));
-        self.groups.insert(name, Group { ok, text, since });
+        let group = Part::news(self.groups.get(&name), ok, &text, now)?;
+        let note = group.note(&name);
+        self.groups.insert(name, group);
         Some(note)
     }
 }

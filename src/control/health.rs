@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{About, Disk, Group, Level, Music, Note};
+use super::{About, Level, Music, Note};
 
 /// Whether anything reaches a loudspeaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,24 +14,46 @@ pub enum SoundState {
     Down { since: Instant, why: String },
 }
 
-/// What is known of an account, in the words of whoever registers it.
+/// What is known of a part of the site (an account, the disk of recordings, a multicast group), in
+/// the words of whoever runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// Calls can reach us through it.
+pub struct Part {
+    /// It does what it should.
     pub ok: bool,
     pub text: String,
     /// When `ok` changed last.
     pub since: Instant,
 }
 
+impl Part {
+    /// As it is from now on; `None` if that is no news.
+    pub(super) fn news(known: Option<&Self>, ok: bool, text: &str, now: Instant) -> Option<Self> {
+        if known.is_some_and(|it| it.ok == ok && it.text == text) {
+            return None;
+        }
+        Some(Self {
+            ok,
+            text: text.to_owned(),
+            since: known.filter(|it| it.ok == ok).map_or(now, |it| it.since),
+        })
+    }
+
+    /// The line that tells it; `name` is how the part is named.
+    pub(super) fn note(&self, name: &str) -> Note {
+        let level = if self.ok { Level::Info } else { Level::Warn };
+        let text = format!("{name}: {}", self.text);
+        Note::new(None, level, &text).about(part(name, self.ok))
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Health {
     pub(super) sound: SoundState,
-    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) accounts: BTreeMap<String, Part>,
     pub(super) music: BTreeMap<String, Music>,
     /// Once something was told of it.
-    pub(super) disk: Option<Disk>,
-    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) disk: Option<Part>,
+    pub(super) groups: BTreeMap<String, Part>,
     /// How often voices howled.
     pub(super) n_howls: u64,
 }
@@ -87,21 +109,14 @@ impl Health {
         text: String,
         now: Instant,
     ) -> Option<Note> {
-        let known = self.accounts.get(&name);
-        if known.is_some_and(|it| it.ok == ok && it.text == text) {
-            return None;
-        }
-        let since = known.filter(|it| it.ok == ok).map_or(now, |it| it.since);
-        let level = if ok { Level::Info } else { Level::Warn };
-        let name_of_part = format!("account {name}");
-        let note = Note::new(None, level, &format!("{name_of_part}: {text}"))
-            .about(part(&name_of_part, ok));
-        self.accounts.insert(name, Account { ok, text, since });
+        let account = Part::news(self.accounts.get(&name), ok, &text, now)?;
+        let note = account.note(&format!("account {name}"));
+        self.accounts.insert(name, account);
         Some(note)
     }
 }
 
-pub(super) fn part(name: &str, ok: bool) -> About {
+fn part(name: &str, ok: bool) -> About {
     let name = name.to_owned();
     About::Part { name, ok }
 }

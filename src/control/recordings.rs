@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Stage};
-use super::health::{Health, part, seconds};
-use super::words::Start;
-use super::{About, Clip, Core, Effect, Level, Note, Rule};
+use super::health::{Health, seconds};
+use super::words::{Start, one_line};
+use super::{About, Clip, Core, Effect, Level, Note, Part, Rule};
 use crate::base::{CallId, PlayId, RecordingId, ZoneId, ZoneSet};
 use crate::page::PageId;
 
@@ -44,15 +44,6 @@ pub struct Recorded {
     /// The number of who called, empty if nobody did.
     pub caller: String,
     pub zone: Option<ZoneId>,
-}
-
-/// Whether recordings can be written, in the words of whoever writes them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disk {
-    pub ok: bool,
-    pub text: String,
-    /// When `ok` changed last.
-    pub since: Instant,
 }
 
 /// All recordings that are not over.
@@ -322,21 +313,13 @@ impl Core {
 impl Health {
     /// A note if this is news.
     pub(super) fn disk_changed(&mut self, ok: bool, text: String, now: Instant) -> Option<Note> {
-        let known = self.disk.as_ref();
-        if known.is_some_and(|it| it.ok == ok && it.text == text) {
-            return None;
+        let disk = Part::news(self.disk.as_ref(), ok, &text, now)?;
+        let mut note = disk.note("recordings");
+        if !ok {
+            note.text = one_line(&format!("recordings: nothing is recorded: {text}"));
         }
-        let (level, told) = if ok {
-            (Level::Info, format!("recordings: {text}"))
-        } else {
-            (
-                Level::Warn,
-                format!("recordings: nothing is recorded: {text}"),
-            )
-        };
-        let since = known.filter(|it| it.ok == ok).map_or(now, |it| it.since);
-        self.disk = Some(Disk { ok, text, since });
-        Some(Note::new(None, level, &told).about(part("recordings", ok)))
+        self.disk = Some(disk);
+        Some(note)
     }
 }
 

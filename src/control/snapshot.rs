@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::words::one_line;
-use super::{Account, CallState, Disk, Group, Music, SoundState};
+use super::{CallState, Music, Part, SoundState};
 use crate::base::{CallId, ZoneSet};
 
 /// The state of the whole site at one moment.
@@ -17,13 +17,13 @@ pub struct Snapshot {
     /// In the order of arrival.
     pub calls: Vec<CallStatus>,
     /// By name, as configured.
-    pub accounts: BTreeMap<String, Account>,
+    pub accounts: BTreeMap<String, Part>,
     /// Sources of music that play or should, by name.
     pub music: BTreeMap<String, Music>,
     /// Whether recordings can be written, once something was told of it.
-    pub disk: Option<Disk>,
+    pub disk: Option<Part>,
     /// Multicast groups that are spoken to or listened to, by the sections that name them.
-    pub groups: BTreeMap<String, Group>,
+    pub groups: BTreeMap<String, Part>,
     /// Zones whose music is down.
     pub ducked: ZoneSet,
     /// Callers who hear music on hold or a file, or are about to; none of them is in `calls`.
@@ -90,7 +90,7 @@ impl Snapshot {
 
     /// Every account that fails, or else all of them in brief.
     fn accounts_in_words(&self) -> Vec<String> {
-        let in_words = |(name, account): (&String, &Account)| format!("{name} {}", account.text);
+        let in_words = |(name, account): (&String, &Part)| format!("{name} {}", account.text);
         let failing = self.accounts.iter().filter(|(_, account)| !account.ok);
         let failing: Vec<_> = failing.map(in_words).collect();
         if failing.is_empty() && self.accounts.len() > FEW_ACCOUNTS {
@@ -104,8 +104,8 @@ impl Snapshot {
 
     /// Every source that fails.
     fn music_in_words(&self) -> impl Iterator<Item = String> {
-        let failing = self.music.iter().filter(|(_, music)| !music.ok);
-        failing.map(|(name, music)| format!("music {name} {}", music.text))
+        let failing = self.music.iter().filter(|(_, music)| !music.part.ok);
+        failing.map(|(name, music)| format!("music {name} {}", music.part.text))
     }
 
     fn disk_in_words(&self) -> Option<String> {

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::keys;
+use super::ports::sound_socket;
 use super::signal::{Dice, from_ulaw, ulaw};
 
 /// One phone with one call at a time.
@@ -78,11 +79,9 @@ impl Phone {
     /// One whose address is not the usual one.
     pub fn at(ip: &str, server: SocketAddr) -> Self {
         let sip = UdpSocket::bind((ip, 0)).unwrap();
-        let rtp = UdpSocket::bind((ip, 0)).unwrap();
-        rtp.set_nonblocking(true).unwrap();
         Self {
             sip,
-            rtp,
+            rtp: sound_socket(ip),
             server,
             call: Call::default(),
         }
@@ -161,8 +160,7 @@ impl Phone {
 
     /// From now on we listen and speak elsewhere; the other side has yet to be told.
     pub fn move_sound(&mut self) {
-        self.rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        self.rtp.set_nonblocking(true).unwrap();
+        self.rtp = sound_socket("127.0.0.1");
     }
 
     /// Calls `user` and acknowledges; panics unless the answer is 200 within `longest`.

@@ -25,6 +25,14 @@ pub fn free_block(n: u16) -> u16 {
     panic!("no {n} neighbouring ports are free");
 }
 
+/// At an even port whose neighbour stays empty: what another call reports to the neighbour of its
+/// own port cannot arrive here.
+pub fn sound_socket(ip: &str) -> UdpSocket {
+    let socket = UdpSocket::bind((ip, free_block(2))).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
+}
+
 fn is_free(port: u16) -> bool {
     UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
         && TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()

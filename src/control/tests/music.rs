@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::site::policy;
 use crate::base::{Db, ZoneId, ZoneSet};
-use crate::control::{Core, Effect, Input, Level, Music, Policy, Snapshot};
+use crate::control::{Core, Effect, Input, Level, Music, Part, Policy, Snapshot};
 use crate::music::{Demand, Hand, Minute, Moment, Timetable};
 
 fn told(core: &mut Core, input: Input, now: Instant) -> Vec<(Level, String)> {
@@ -53,9 +53,11 @@ fn what_becomes_of_music_is_told_once_and_shown() {
     );
     let Snapshot { music, .. } = core.snapshot();
     let expected = Music {
-        ok: false,
-        text: "silent: gone".to_owned(),
-        since: later,
+        part: Part {
+            ok: false,
+            text: "silent: gone".to_owned(),
+            since: later,
+        },
         n_skipped: 1,
     };
     assert_eq!(music["lounge"], expected);

@@ -4,7 +4,7 @@ use super::plan::rule;
 use super::ranks::clip;
 use super::site::{Site, ms, policy, without_klaxon};
 use crate::base::{CallId, ZoneId, ZoneSet};
-use crate::control::{Group, Input, Policy, Rule};
+use crate::control::{Input, Part, Policy, Rule};
 use crate::page::{Busy, Extent, Priority};
 
 /// A group that is heard in these zones.
@@ -182,7 +182,7 @@ fn a_group_that_cannot_be_reached_is_told_once_and_shown() {
     let shown = site.snapshot().groups;
     assert!(matches!(
         shown["multicast-out:phones"],
-        Group { ok: true, .. }
+        Part { ok: true, .. }
     ));
     site.feed(Input::GroupGone {
         name: "multicast-out:phones".to_owned(),

@@ -139,7 +139,7 @@ impl Service {
             Sound::Stored(id) => {
                 let of_bell = || self.rung.get(&id).map(|rung| &rung.pcm);
                 let of_caller = || self.dictated.take(sound).map(|take| &take.for_zones);
-                self.library.sound(id).or_else(of_bell).or_else(of_caller)
+                self.stock.sound(id).or_else(of_bell).or_else(of_caller)
             }
         };
         let Some(pcm) = pcm else {

@@ -99,7 +99,7 @@ pub(super) struct Service {
     recordings: Recordings,
     klaxon: Option<Arc<Pcm>>,
     /// The sounds of pages.
-    library: Library,
+    stock: Library,
     /// The texts of pages and bells.
     spoken: Spoken,
     rehearsals: UnboundedSender<Rehearsed>,
@@ -256,7 +256,7 @@ impl Service {
             output,
             recordings: Recordings::new(recorder),
             klaxon,
-            library,
+            stock: library,
             spoken,
             rehearsals,
             n_rehearsals: 0,

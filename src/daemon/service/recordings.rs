@@ -117,7 +117,7 @@ impl Service {
     pub(super) fn greet(&self, call: CallId, sound: Sound) {
         let pcm = match sound {
             Sound::Klaxon => self.klaxon.as_ref(),
-            Sound::Stored(id) => self.library.sound(id),
+            Sound::Stored(id) => self.stock.sound(id),
         };
         if let Some(pcm) = pcm {
             self.legs.play(call, pcm);

@@ -109,13 +109,13 @@ impl Service {
 
     fn tell_rules(&mut self) {
         let klaxon = self.klaxon.as_ref().map(|pcm| pcm.duration());
-        let policy = settings::policy(&self.config, &self.zones, klaxon, &self.library);
+        let policy = settings::policy(&self.config, &self.zones, klaxon, &self.stock);
         self.inputs.push_back(Input::Configure(policy));
     }
 
     /// New pages whose sounds cannot be played leave the old ones in place.
     fn reload_pages(&mut self, old: &[config::Page]) {
-        match self.library.follow(&self.config, &self.spoken) {
+        match self.stock.follow(&self.config, &self.spoken) {
             Ok(()) => self.prepare_sounds(),
             Err(mistakes) => {
                 for mistake in &mistakes {
@@ -129,7 +129,7 @@ impl Service {
 
     /// Converts sounds for the clock before they are needed.
     pub(super) fn prepare_sounds(&mut self) {
-        for pcm in self.klaxon.iter().chain(self.library.sounds()) {
+        for pcm in self.klaxon.iter().chain(self.stock.sounds()) {
             self.console.prepare(pcm);
         }
     }
