@@ -1,7 +1,7 @@
 //! What do many callers cost who talk at once, and does any of them make the sound late?
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::daemon::{self, Conf, Daemon};
 use crate::common::folder::Folder;
@@ -69,19 +69,25 @@ fn costs(effort: Effort, callee: &impl Callee) -> Vec<Cost> {
             };
             callers.push(caller);
         }
+        let called = Instant::now();
         // Until the ring of each voice has been used from end to end.
         pause(Duration::from_secs(3));
         let used = Span::begin(&[callee.pid()]);
         pause(Duration::from_secs(effort.pick(15, 4)));
+        let percent = used.percent()[0];
+        pause(FORGOTTEN.saturating_sub(called.elapsed()));
         costs.push(Cost {
             n_calls: n,
-            percent: used.percent()[0],
+            percent,
             own_mb: Memory::of(callee.pid()).own_mb,
         });
         eprintln!("   {n} calls: {:.1} %", costs[costs.len() - 1].percent);
     }
     costs
 }
+
+/// What set the calls up is remembered for 32 s (64·T1, RFC 3261 §17), which is none of a call's own.
+const FORGOTTEN: Duration = Duration::from_secs(35);
 
 fn a_further_call(costs: &[Cost]) -> Option<f64> {
     let (first, last) = (costs.first()?, costs.last()?);

@@ -34,25 +34,49 @@ pub fn fast(effort: Effort, report: &mut Report) {
 
 fn drift(effort: Effort, ppm: f64, report: &mut Report) {
     let looks = listen(effort, ppm);
-    let all: Vec<f32> = looks.iter().flatten().copied().collect();
-    let n_missed = looks.iter().filter(|look| look.is_empty()).count();
+    let n_missed = looks.iter().filter(|look| look.late_ms.is_empty()).count();
     let what = format!("{ppm:+} ppm: looks at which the voice was not found");
     report.none(&what, n_missed as u64, format!("of {}", looks.len()));
-    if all.is_empty() {
+    let heard = looks.iter().filter(|look| !look.late_ms.is_empty());
+    let delays: Vec<f32> = heard.map(|look| median(&look.late_ms)).collect();
+    if delays.is_empty() {
         return;
     }
-    let usual = median(&all);
-    let strayed = all.iter().map(|late| (late - usual).abs());
-    let farthest = strayed.fold(0.0, f32::max);
+    let usual = median(&delays);
+    let strays = |delays: &[f32]| {
+        let strays = delays.iter().map(|late| (late - usual).abs());
+        strays.fold(0.0, f32::max)
+    };
     report.told(&format!("{ppm:+} ppm: delay"), usual.into(), "ms", &[]);
-    let what = format!("{ppm:+} ppm: the delay strays by at most");
-    report.below(&what, farthest.into(), STRAYS.into(), "ms", &[]);
+    let what = format!("{ppm:+} ppm: the delay of a look strays by at most");
+    report.below(&what, strays(&delays).into(), STRAYS.into(), "ms", &[]);
+    let all: Vec<f32> = looks.iter().flat_map(|look| look.late_ms.clone()).collect();
+    let near = all
+        .iter()
+        .filter(|late| (**late - usual).abs() <= STRAYS)
+        .count();
+    let share = 100.0 * near as f64 / all.len() as f64;
+    let what = format!("{ppm:+} ppm: quarters of a second within that");
+    report.told(&what, share, "%", &[]);
+    let n_late: u64 = looks.iter().map(|look| look.n_late).sum();
+    let what = format!("{ppm:+} ppm: late cycles of JACK in the looks, for any reason");
+    report.told(&what, n_late as f64, "", &[]);
 }
 
-/// The delay of each piece that was found, look by look; the first minute is for learning.
-fn listen(effort: Effort, ppm: f64) -> Vec<Vec<f32>> {
+/// Two seconds of what was heard.
+struct Look {
+    /// The delay of each quarter of a second that was found.
+    late_ms: Vec<f32>,
+    /// Cycles of the server that were late meanwhile.
+    n_late: u64,
+}
+
+/// Look by look; the first minute is for learning.
+fn listen(effort: Effort, ppm: f64) -> Vec<Look> {
     let jackd = Jackd::start(48_000, 256);
-    let daemon = Daemon::start(&open(&jackd).calls("hang-up-after-minutes = 60"));
+    // Nobody is at the phone to renew the session.
+    let conf = open(&jackd).sip("session-expires = 0");
+    let daemon = Daemon::start(&conf.calls("hang-up-after-minutes = 60"));
     jackd.wait_until_fed("system:playback_1", "paging:", SOON);
     let mut phone = daemon.phone();
     phone.call("100", SOON);
@@ -79,7 +103,7 @@ fn listen(effort: Effort, ppm: f64) -> Vec<Vec<f32>> {
 }
 
 /// Records two seconds and finds what was said in them.
-fn look(jackd: &Jackd, sound: &[f32], talking: &Talking) -> Vec<f32> {
+fn look(jackd: &Jackd, sound: &[f32], talking: &Talking) -> Look {
     let recorder = Recorder::start(jackd);
     pause(Duration::from_millis(300));
     let since = Instant::now().duration_since(talking.started);
@@ -96,9 +120,10 @@ fn look(jackd: &Jackd, sound: &[f32], talking: &Talking) -> Vec<f32> {
         .take(16_000)
         .copied()
         .collect();
-    pieces(&said, &heard.left, heard.rate, heard.frame_at(sent))
-        .iter()
-        .filter(|piece| piece.alike > 0.7)
-        .map(|piece| piece.late_ms)
-        .collect()
+    let pieces = pieces(&said, &heard.left, heard.rate, heard.frame_at(sent));
+    let found = pieces.iter().filter(|piece| piece.alike > 0.7);
+    Look {
+        late_ms: found.map(|piece| piece.late_ms).collect(),
+        n_late: heard.n_xruns,
+    }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::Howl;
 use super::signs::{Run, Stuck, has_grown, level_of};
 use crate::base::{Db, SampleRate};
-use crate::dsp::spectrum::Spectrum;
+use crate::dsp::spectrum::{LONGEST_LOOK, Spectrum};
 use crate::dsp::{Biquad, Coefficients, Curve, FLAT_Q};
 
 /// Listens for a tone that grows.
@@ -30,8 +30,9 @@ pub(super) struct Ear {
     recent: Vec<f32>,
     hop: usize,
     at: usize,
-    spectrum: Spectrum,
-    /// Levels in decibels above the faintest, a row of bins for each look, the oldest overwritten.
+    spectrum: &'static Spectrum,
+    /// Levels in decibels above the faintest, a row for each look, the oldest overwritten; of two
+    /// bins beside each other the louder.
     past: Vec<u8>,
     row: usize,
     /// Powers of late.
@@ -59,8 +60,8 @@ impl Ear {
             recent: vec![0.0; size],
             hop: size / 4,
             at: 0,
-            spectrum: Spectrum::new(size),
-            past: vec![0; size / 2 * N_ROWS],
+            spectrum: Spectrum::of(size),
+            past: vec![0; size / 4 * N_ROWS],
             row: 0,
             mean: vec![0.0; size / 2],
             run: Run::default(),
@@ -118,18 +119,20 @@ impl Ear {
             self.forget();
             return None;
         }
-        let powers = self.spectrum.look(&self.recent);
-        let n = powers.len();
+        let n = self.mean.len();
+        let mut room = [0.0; LONGEST_LOOK / 2];
+        let powers = &mut room[..n];
+        self.spectrum.look(&self.recent, powers);
         let lowest = (LOWEST_HZ / self.rate * (2 * n) as f32) as usize + WIDTH;
         self.row = (self.row + 1) % N_ROWS;
-        let row = &mut self.past[self.row * n..][..n];
-        for (level, power) in row.iter_mut().zip(powers) {
-            *level = level_of(*power);
+        let row = &mut self.past[self.row * (n / 2)..][..n / 2];
+        for (level, pair) in row.iter_mut().zip(powers.chunks_exact(2)) {
+            *level = level_of(pair[0].max(pair[1]));
         }
         let now: f32 = powers[lowest - WIDTH..].iter().sum();
         self.stuck.follow(now);
         for (mean, power) in self.mean.iter_mut().zip(powers) {
-            *mean += (power - *mean) * SMOOTHING;
+            *mean += (*power - *mean) * SMOOTHING;
         }
         let powers = &self.mean;
         let total: f32 = powers[lowest - WIDTH..].iter().sum();
@@ -177,7 +180,7 @@ impl Ear {
 fn loudness(past: &[u8], row: usize, bin: usize, age: usize) -> u8 {
     let n = past.len() / N_ROWS;
     let row = (row + N_ROWS - age) % N_ROWS;
-    let around = &past[row * n..][bin - WIDTH..=bin + WIDTH];
+    let around = &past[row * n..][(bin - WIDTH) / 2..=(bin + WIDTH) / 2];
     around.iter().fold(0, |most, &it| most.max(it))
 }
 
@@ -208,13 +211,15 @@ fn are_of_one(a: usize, b: usize) -> bool {
     [2.0, 3.0, 1.5, 4.0 / 3.0].into_iter().any(is_ratio)
 }
 
-/// Where the most power was of late.
+/// The lower of the two bins where the most power was of late.
 fn steadiest(past: &[u8], row: usize, lowest: usize) -> usize {
     let n = past.len() / N_ROWS;
-    let level = |bin: usize, age: usize| u32::from(past[(row + N_ROWS - age) % N_ROWS * n + bin]);
-    let sum = |bin: usize| (0..OF_LATE).map(|age| level(bin, age)).sum::<u32>();
-    let bins = lowest..n - WIDTH;
-    bins.max_by_key(|bin| sum(*bin)).unwrap_or(lowest)
+    let level = |pair: usize, age: usize| u32::from(past[(row + N_ROWS - age) % N_ROWS * n + pair]);
+    let sum = |pair: usize| (0..OF_LATE).map(|age| level(pair, age)).sum::<u32>();
+    let pairs = lowest.div_ceil(2)..n - WIDTH;
+    pairs
+        .max_by_key(|pair| sum(*pair))
+        .map_or(lowest, |pair| 2 * pair)
 }
 
 /// How far the top of a parabola through three levels lies from the middle one, in bins.

@@ -48,6 +48,48 @@ fn a_voice_is_heard_early_at_its_level_and_without_a_step() {
 }
 
 #[test]
+fn a_voice_comes_in_and_moves_within_the_time_that_it_was_given() {
+    let (mut talker, rx) = Talker::new(0.0, |_| 0.5);
+    let mut stage = Stage::new(2);
+    stage.settle();
+    let fade = Duration::from_millis(300);
+    let console = &mut stage.console;
+    console
+        .add_voice_within(CALL, rx, zone(0), Db::UNITY, fade)
+        .unwrap();
+    // However late the first word is, it is the voice that comes in, not the silence before it.
+    stage.run_ms(500);
+    talker.next_at = stage.now() as f64;
+    let from = stage.now();
+    run(&mut stage, &mut talker, 500);
+    let out = stage.out(0, from);
+    let first = out.iter().position(|x| x.abs() > 1e-4).unwrap();
+    let after = |ms: usize| out[first + 48 * ms];
+    assert!(
+        after(30) < 0.05 && after(270) > 0.45,
+        "{} {}",
+        after(30),
+        after(270)
+    );
+    assert!((after(150) - 0.25).abs() < 0.05, "{}", after(150));
+    assert!((after(320) - 0.5).abs() < 0.01 && largest_step(out) < 1e-3);
+
+    let from = stage.now();
+    stage.console.move_voice(CALL, zone(1)).unwrap();
+    run(&mut stage, &mut talker, 500);
+    for (left, entered) in stage.out(0, from).iter().zip(stage.out(1, from)) {
+        assert!((left + entered - 0.5).abs() < 1e-3, "{left} {entered}");
+    }
+    let left = |ms: usize| stage.out(0, from)[48 * ms];
+    assert!(
+        left(30) > 0.45 && left(320) == 0.0,
+        "{} {}",
+        left(30),
+        left(320)
+    );
+}
+
+#[test]
 fn the_start_waits_for_a_whole_callback_but_not_for_ever() {
     let (talker, rx) = Talker::new(0.0, tone);
     let (mut stage, mut talker) = stage_with(talker, rx);

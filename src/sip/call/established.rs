@@ -170,14 +170,15 @@ impl Session {
             let input = tokio::select! {
                 input = self.call.inbox.recv() => input,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.handle_due(Instant::now()).await;
+                    Box::pin(self.handle_due(Instant::now())).await;
                     continue;
                 }
             };
             let Some(input) = input else {
                 return;
             };
-            if self.handle(input).await == Next::Over {
+            // A call waits nearly always: room for what it does is taken when it does it.
+            if Box::pin(self.handle(input)).await == Next::Over {
                 return;
             }
             self.renew(Instant::now());

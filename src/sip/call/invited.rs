@@ -82,38 +82,50 @@ impl Invited {
     }
 
     /// Runs the call to its end.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
+        if let Some(session) = self.until_answered().await {
+            session.run().await;
+        }
+    }
+
+    /// The call once it is answered, if it ever is.
+    async fn until_answered(mut self) -> Option<Session> {
         loop {
             let due = self.reliable.poll_timeout();
             let input = tokio::select! {
                 input = self.call.inbox.recv() => input,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     match self.handle_due(Instant::now()) {
-                        Next::Over(how) => return self.call.tell_ended(how),
+                        Next::Over(how) => {
+                            self.call.tell_ended(how);
+                            return None;
+                        }
                         Next::On | Next::Answered(_) | Next::GaveUp(_) => continue,
                     }
                 }
                 () = self.call.flow.gone() => {
                     let why = "the caller's connection is gone".to_owned();
-                    return self.call.tell_ended(HowEnded::Failed(why));
+                    self.call.tell_ended(HowEnded::Failed(why));
+                    return None;
                 }
             };
-            let Some(input) = input else {
-                return;
-            };
-            match self.handle(input).await {
+            // A call waits nearly always: room for what it does is taken when it does it.
+            match Box::pin(self.handle(input?)).await {
                 Next::On => {}
-                Next::Over(how) => return self.call.tell_ended(how),
+                Next::Over(how) => {
+                    self.call.tell_ended(how);
+                    return None;
+                }
                 Next::GaveUp(reason) => {
-                    return self.call.tell_ended_for(HowEnded::Cancelled, reason);
+                    self.call.tell_ended_for(HowEnded::Cancelled, reason);
+                    return None;
                 }
                 Next::Answered(begun) => {
                     let mut unacked = Unacked::new(&self.call.hub, &self.asked, true);
                     self.place.answered(Instant::now().into_std());
                     unacked.place = Some(self.place);
-                    return Session::new(self.call, self.dialog, Some(unacked), begun)
-                        .run()
-                        .await;
+                    let unacked = Some(unacked);
+                    return Some(Session::new(self.call, self.dialog, unacked, begun));
                 }
             }
         }
