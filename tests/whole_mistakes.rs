@@ -55,6 +55,18 @@ fn a_klaxon_that_cannot_be_played_is_named_with_its_line() {
 }
 
 #[test]
+fn a_log_file_that_cannot_be_written_is_named_with_its_line() {
+    let nowhere = Conf::timer().more("[server]\nlog-file = /nowhere/paging.log\n");
+    let words = [
+        "bad.conf:",
+        "log-file",
+        "/nowhere/paging.log",
+        "this user may write",
+    ];
+    exits(&nowhere, 2, &words);
+}
+
+#[test]
 fn a_regexp_that_does_not_compile_is_shown() {
     exits(
         &Conf::timer().audio("jack-output-ports = system:(play"),

@@ -51,6 +51,28 @@ fn the_example_configuration_checks_without_a_word() {
 }
 
 #[test]
+fn a_log_file_has_each_line_and_standard_error_has_none() {
+    let folder = Folder::new("log");
+    let file = folder.join("paging.log");
+    let lines = format!(
+        "[server]\nlog-file = {}\nlog-format = json\n",
+        file.display()
+    );
+    let mut daemon = Daemon::start(&Conf::timer().more(&lines));
+    let mut phone = daemon.phone();
+    phone.call("100", SOON);
+    phone.hang_up();
+    assert_eq!(daemon.stop().0, Some(0));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let is_json = |line: &str| line.starts_with("{\"") && line.ends_with('}');
+    assert!(text.lines().all(is_json), "{text}");
+    for words in ["answering calls at", "caller hung up", "stopped"] {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+    assert_eq!(daemon.process.log(), "");
+}
+
+#[test]
 fn the_version_is_told() {
     let folder = Folder::new("version");
     let (code, text) = run(&folder, &["--version"], SOON);

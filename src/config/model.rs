@@ -365,6 +365,12 @@ pub struct Server {
     /// Where error reports go; empty for nowhere.
     pub sentry_dsn: Secret,
     pub log_format: LogFormat,
+    /// Where the log goes; `None` is standard error.
+    pub log_file: Option<PathBuf>,
+    /// Bytes after which the next file of the log is begun; `None` is any number.
+    pub log_size: Option<u64>,
+    /// Days after which it is; `None` is never.
+    pub log_days: Option<u32>,
     /// Where we keep what must outlive a restart.
     pub state_dir: Option<PathBuf>,
     /// Where recordings are; `None` is a folder in `state_dir`.
@@ -455,6 +461,9 @@ impl Config {
                 sip_log_level: 0,
                 sentry_dsn: Secret::default(),
                 log_format: LogFormat::Text,
+                log_file: None,
+                log_size: None,
+                log_days: None,
                 state_dir: None,
                 recordings_dir: None,
                 recordings_format: Format::Wav,

@@ -10,13 +10,17 @@ use jiff::Zoned;
 use sentry::integrations::tracing::{BreadcrumbLayer, ErrorLayer};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_appender::non_blocking::{self, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
+
+use super::log_file::LogFile;
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +42,21 @@ pub(super) struct Settings {
     pub(super) timestamps: bool,
 }
 
-/// Sends every event of this process to standard error from now on.
+/// Sends every event of this process to the file, or to standard error, from now on. When what it
+/// returns is dropped, all lines are in the file.
 ///
 /// A second call in one process changes nothing.
-pub(super) fn start(settings: Settings) {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+pub(super) fn start(settings: Settings, file: Option<LogFile>) -> Option<WorkerGuard> {
+    let timestamps = settings.timestamps || file.is_some();
+    let ring = file.map(non_blocking::NonBlocking::new);
+    let (writer, guard) = match ring {
+        Some((ring, guard)) => (BoxMakeWriter::new(ring), Some(guard)),
+        None => (BoxMakeWriter::new(std::io::stderr), None),
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match settings.format {
         Format::Json => lines.json().flatten_event(true).boxed(),
-        Format::Text => lines
-            .event_format(Text {
-                timestamps: settings.timestamps,
-            })
-            .boxed(),
+        Format::Text => lines.event_format(Text { timestamps }).boxed(),
     };
     let registry = tracing_subscriber::registry()
         .with(lines.with_filter(EnvFilter::new(directives(settings))))
@@ -57,6 +64,7 @@ pub(super) fn start(settings: Settings) {
         .with(ErrorLayer::new().with_filter(LevelFilter::ERROR));
     // A test may have started logging already; its subscriber serves as well.
     let _already = registry.try_init();
+    guard
 }
 
 /// The SIP stack writes whole messages, credentials included, at its info level and below: what

@@ -83,7 +83,7 @@ pub(super) fn jack_ports(args: &Args) -> ExitCode {
 /// Plays `path` as a klaxon is played: same outputs, same volume, same longest length.
 pub(super) fn test_audio_file(args: &Args, path: &Path) -> ExitCode {
     with_config(args, |config| {
-        logging::start(settings::logging(config, false));
+        logging::start(settings::logging(config, false), None);
         let config = &mut config.clone();
         config.audio.klaxon = Some(path.to_owned());
         play_klaxon(config)

@@ -22,6 +22,7 @@ mod keeper;
 mod klaxon;
 mod library;
 mod lives;
+mod log_file;
 mod logging;
 mod memory;
 mod notify;

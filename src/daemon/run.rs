@@ -1,11 +1,13 @@
 //! How does the daemon live in a shell or under systemd: what starts, reloads and ends it?
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, Mistake, Warning};
 use crate::daemon::args::Args;
+use crate::daemon::log_file::{self, LogFile};
 use crate::daemon::service::{Extras, Handle, Request, Service};
 use crate::daemon::{
     bells, exit, history, klaxon, library, logging, players, reports, settings, speech, words,
@@ -18,7 +20,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(mistakes) => return exit::mistakes(&mistakes),
     };
     let for_systemd = args.systemd || std::env::var_os("NOTIFY_SOCKET").is_some();
-    logging::start(settings::logging(&config, for_systemd));
+    let file = match log_file(&config) {
+        Ok(file) => file,
+        Err(mistake) => return exit::mistakes(&[mistake]),
+    };
+    let _lines = logging::start(settings::logging(&config, for_systemd), file);
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -71,6 +77,28 @@ fn read(args: &Args) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
         }
     }
 }
+
+/// Where the log goes if not to standard error.
+fn log_file(config: &Config) -> Result<Option<LogFile>, Mistake> {
+    let server = &config.server;
+    let Some(path) = &server.log_file else {
+        return Ok(None);
+    };
+    let limits = log_file::Limits {
+        bytes: server.log_size,
+        age: server.log_days.map(|days| DAY * days),
+    };
+    let opened = LogFile::open(path, limits);
+    opened.map(Some).map_err(|why| {
+        let text = format!(
+            "cannot write {}: {why}; name a file that this user may write",
+            path.display()
+        );
+        config.mistake("server", "log-file", text)
+    })
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 fn start_reports(config: &Config) -> Result<Option<sentry::ClientInitGuard>, Mistake> {
     let dsn = config.server.sentry_dsn.reveal();

@@ -16,4 +16,4 @@ pub(in crate::config) fn later_section(section: &str) -> bool {
 
 const SECTIONS: [&str; 3] = ["line", "relay", "http"];
 
-const KEYS: &[(&str, &[&str])] = &[("user", &["role"]), ("server", &["log-file"])];
+const KEYS: &[(&str, &[&str])] = &[("user", &["role"])];

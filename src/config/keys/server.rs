@@ -41,6 +41,37 @@ pub(super) const KEYS: &[Key] = &[
         "text",
         "text for people, json for log collectors (one object a line)."
     ),
+    whole!(
+        "server",
+        LOG,
+        "log-file",
+        Process,
+        server.log_file,
+        form::PATH,
+        "",
+        "A file for the log, in place of standard error, for machines without a journal. Nine older\n\
+         ones are kept beside it, FILE.1 to FILE.9. Empty: standard error."
+    ),
+    whole!(
+        "server",
+        LOG,
+        "log-max-size",
+        Process,
+        server.log_size,
+        form::SIZE,
+        "10M",
+        "When log-file would grow beyond this, the next one is begun: 500K, 10M. 0: no limit."
+    ),
+    whole!(
+        "server",
+        LOG,
+        "log-max-days",
+        Process,
+        server.log_days,
+        form::RETENTION,
+        "30",
+        "After so many days the next log-file is begun. 0: never."
+    ),
     Key {
         is_secret: true,
         ..whole!(
