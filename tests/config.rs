@@ -337,15 +337,18 @@ fn settings_that_do_not_fit_together_are_told() {
         ),
         (
             "[user:door]",
-            "paging.conf:1: [user:door]: has no password; write pass = SECRET into it",
+            "paging.conf:1: [user:door]: has no password; write pass = SECRET into it, or \
+             token = HASH for HTTP alone",
         ),
         (
             "[user:door]\npass = x\nrole = admin",
-            "paging.conf:3: warning: [user:door] role: not supported by this version, ignored",
+            "paging.conf:3: warning: [user:door] role = admin: it has no token, so the role counts \
+             for nothing; run paging token NAME",
         ),
         (
             "[user:door]\npas = x",
-            "paging.conf:1: [user:door]: has no password; write pass = SECRET into it",
+            "paging.conf:1: [user:door]: has no password; write pass = SECRET into it, or \
+             token = HASH for HTTP alone",
         ),
         (
             "[line:yard]\nuser = x",

@@ -69,7 +69,10 @@ fn the_samples_know_every_key() {
 fn a_changed_key_concerns_its_part_and_no_other() {
     let old = good("[sip]\ndomain = pbx\nuser = 1");
     for key in keys() {
-        let sample = SAMPLES.iter().find(|s| s.key == key.name).unwrap();
+        let sample = SAMPLES
+            .iter()
+            .find(|s| (s.section, s.key) == (key.section, key.name))
+            .unwrap();
         for value in sample.values {
             let section = key.section;
             let new = good(&format!(

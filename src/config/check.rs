@@ -77,7 +77,7 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
         let text = "there is no user, so it registers without a name; write user = EXTENSION";
         warn(&account.section(), "domain", text.to_owned());
     }
-    if config.sip.require_auth && config.sip.users.is_empty() {
+    if config.sip.require_auth && config.sip.users.iter().all(|it| it.password.is_empty()) {
         let text = "there is no user, so only a PBX that we register at can call; \
                     write a section [user:NAME] with pass = PASSWORD";
         warn("sip", "require-auth", text.to_owned());
@@ -163,7 +163,7 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
                      [zone:NAME], [page:NAME], [music:NAME], [moh:NAME], [play:NAME], \
                      [schedule:NAME], [plan:NAME], [multicast-out:NAME], [multicast-in:NAME], \
-                     [audio], [calls] and [server]"
+                     [audio], [calls], [http] and [server]"
                 .to_owned(),
         }
     };
@@ -183,9 +183,6 @@ fn about_key(section: &str, entry: &Entry) -> Option<String> {
         let value = entry.value.as_deref().unwrap_or_default();
         let speaks = !row.harmless.contains(&value);
         return speaks.then(|| format!("no longer does anything; {}", row.advice));
-    }
-    if keys::later_key(section, &entry.name) {
-        return Some("not supported by this version, ignored".to_owned());
     }
     let is_further = entry.section.starts_with(ACCOUNT);
     let dashed = entry.name.replace('_', "-");
@@ -255,7 +252,7 @@ fn count(n: usize, thing: &str) -> String {
     format!("{n} {thing}{plural}")
 }
 
-const SECTIONS: [&str; 4] = ["sip", "audio", "calls", "server"];
+const SECTIONS: [&str; 5] = ["sip", "audio", "calls", "http", "server"];
 
 const RENAMED: [(&str, &str); 3] = [
     ("music-fade-out-duration", "duck-attack"),

@@ -100,7 +100,14 @@ fn users(old: &Config, new: &Config, changes: &mut Changes) {
     let is_gone = |user: &&User| new.iter().all(|other| other.name != user.name);
     let differing = new.iter().filter(|user| !old.contains(user));
     for user in differing.chain(old.iter().filter(is_gone)) {
-        changes.parts.insert(Part::Callers);
+        let password = |users: &[User]| {
+            let found = users.iter().find(|it| it.name == user.name);
+            found.map(|it| it.password.clone()).unwrap_or_default()
+        };
+        if password(old) != password(new) {
+            changes.parts.insert(Part::Callers);
+        }
+        changes.parts.insert(Part::Http);
         changes.keys.push(format!("[{}]", user.section()));
     }
 }

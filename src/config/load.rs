@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::config::check;
 use crate::config::dialect;
 use crate::config::group;
+use crate::config::http;
 use crate::config::keys::{self, Key};
 use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
@@ -150,9 +151,11 @@ impl Loading {
             self.fill(&mut config, key, overrides);
         }
         self.further_accounts(&mut config);
-        users::read(&mut self, &mut config);
+        let tokens = http::tokens(&mut self, &config);
+        users::read(&mut self, &mut config, &tokens);
         zone::read(&mut self, &mut config);
         group::read(&mut self, &mut config);
+        http::settle(&mut self, &mut config, tokens);
         page::read(&mut self, &mut config);
         schedule::read(&mut self, &mut config);
         music::read(&mut self, &mut config);
@@ -160,6 +163,7 @@ impl Loading {
         player::read(&mut self, &mut config);
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
+        self.warnings.extend(http::together(&config));
         let mut loaded = Loaded {
             config: self.mistakes.is_empty().then(|| config.clone()),
             draft: config,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::base::{Db, Dscp, Encoding, Network, SampleRate};
 use crate::config::command::Command;
 use crate::config::group::{GroupIn, GroupOut};
+use crate::config::http::Http;
 use crate::config::keys;
 use crate::config::music::Music;
 use crate::config::page::Page;
@@ -17,7 +18,9 @@ use crate::config::place::{Mistake, Place, Remark};
 use crate::config::player::Player;
 use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::secret::Secret;
+use crate::config::token::TokenHash;
 use crate::config::zone::Zone;
+use crate::control::Role;
 use crate::dsp::Cure;
 use crate::output::record::Format;
 
@@ -27,6 +30,7 @@ pub struct Config {
     pub sip: Sip,
     pub audio: Audio,
     pub calls: Calls,
+    pub http: Http,
     pub server: Server,
     /// By name; none stands for one that has every output.
     pub zones: Vec<Zone>,
@@ -120,13 +124,19 @@ impl Sip {
     }
 }
 
-/// One who may call and register here.
+/// One who may call and register here, or ask over HTTP, or both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
     /// NAME of `[user:NAME]`.
     pub name: String,
-    /// Never empty.
+    /// Empty for one who has a token alone.
     pub password: Secret,
+    /// What the token is good for.
+    pub role: Role,
+    /// Missing for one who has a password alone.
+    pub token: Option<TokenHash>,
+    /// Names of the zones that it may page over HTTP; none stands for all.
+    pub zones: Vec<String>,
 }
 
 impl User {
@@ -139,6 +149,9 @@ impl User {
         Self {
             name: name.to_owned(),
             password: Secret::default(),
+            role: Role::Viewer,
+            token: None,
+            zones: Vec::new(),
         }
     }
 }
@@ -456,6 +469,7 @@ impl Config {
                 rtp_timeout: None,
                 silence_hang_up: None,
             },
+            http: Http::blank(),
             server: Server {
                 debug: false,
                 sip_log_level: 0,
@@ -568,6 +582,7 @@ impl PartialEq for Config {
         self.sip == other.sip
             && self.audio == other.audio
             && self.calls == other.calls
+            && self.http == other.http
             && self.server == other.server
             && self.zones == other.zones
             && self.pages == other.pages

@@ -1,12 +1,13 @@
 //! How do sections `[user:NAME]` become users?
 
+use crate::config::http::Tokens;
 use crate::config::keys;
 use crate::config::load::Loading;
 use crate::config::model::{Config, USER, User};
 use crate::config::place::{Mistake, Place, Remark};
 
-/// Reads them all; one without a usable name or password is a mistake.
-pub(super) fn read(loading: &mut Loading, config: &mut Config) {
+/// Reads them all; one without a usable name, or with neither password nor token, is a mistake.
+pub(super) fn read(loading: &mut Loading, config: &mut Config, tokens: &Tokens) {
     let sections: Vec<(String, Place)> = loading
         .layers
         .sections()
@@ -20,8 +21,12 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
             !user.name.is_empty() && !user.name.contains(|c: char| " \t@<>\"".contains(c));
         let text = if !is_name {
             "needs a name after the colon, as it stands before the @; write e.g. [user:door]"
-        } else if user.password.is_empty() && loading.mistakes.len() == n_mistakes {
-            "has no password; write pass = SECRET into it"
+        } else if user.password.is_empty()
+            && user.token.is_none()
+            && !tokens.contains_key(&user.name)
+            && loading.mistakes.len() == n_mistakes
+        {
+            "has no password; write pass = SECRET into it, or token = HASH for HTTP alone"
         } else {
             config.sip.users.push(user);
             continue;

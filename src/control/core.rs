@@ -11,7 +11,9 @@ use super::health::{Health, seconds};
 use super::lockout::Lockouts;
 use super::pages::Record;
 use super::recordings::Recordings;
-use super::{CallStatus, Effect, Fate, Input, Level, Policy, Refusal, Snapshot, Who};
+use super::{
+    CallStatus, Effect, Fate, Input, Level, PageStatus, Policy, Refusal, Snapshot, Who,
+};
 use crate::base::CallId;
 use crate::music::Hand;
 use crate::page::{self, Choice, Machine, PageId};
@@ -95,6 +97,7 @@ impl Core {
             stopping: self.stopping,
             sound: self.health.sound.clone(),
             calls: self.calls.iter().map(|(id, it)| status(*id, it)).collect(),
+            pages: self.pages_now(),
             accounts: self.health.accounts.clone(),
             music: self.health.music.clone(),
             disk: self.health.disk.clone(),
@@ -103,6 +106,11 @@ impl Core {
             n_listeners: self.audience.n_calls(),
             n_howls: self.health.n_howls,
         }
+    }
+
+    fn pages_now(&self) -> Vec<PageStatus> {
+        let status = |(id, it): (&PageId, &Record)| it.status(*id, &self.pages);
+        self.records.iter().map(status).collect()
     }
 
     fn apply(&mut self, input: Input, now: Instant) {
@@ -192,7 +200,10 @@ impl Core {
             Input::GroupGone { name } => {
                 self.health.groups.remove(&name);
             }
-            Input::Start(start) => self.start_page(start, now),
+            Input::Start(start) => {
+                self.start_page(start, now);
+            }
+            Input::Order(order) => self.order(order, now),
             Input::Cancel { page } => self.cancel_page(page, now),
             Input::Measured { zones } => self.measured(&zones),
             Input::Configure(policy) => self.configure(policy, now),

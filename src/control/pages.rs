@@ -7,10 +7,11 @@ use super::health::seconds;
 use super::recordings::Taping;
 use super::words::Start;
 use super::{
-    About, Clip, Core, Cue, Cues, Effect, Level, Note, PageEnd, Refusal, Rule, Sound, Volume,
+    About, Clip, Core, Cue, Cues, Effect, Level, Note, PageEnd, PageStatus, Refusal, Rule, Sound,
+    Volume,
 };
 use crate::base::{CallId, Db, PlayId, ZoneSet};
-use crate::page::{Ask, Hearing, Outcome, Over, PageId, Priority, Source, Tone};
+use crate::page::{Ask, Hearing, Machine, Outcome, Over, PageId, Phase, Priority, Source, Tone};
 
 /// A page that is not over.
 #[derive(Debug)]
@@ -120,6 +121,30 @@ impl Record {
         self.asked_at = at;
     }
 
+    pub(super) fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// As shown to people.
+    pub(super) fn status(&self, page: PageId, pages: &Machine) -> PageStatus {
+        let phase = pages.phase_of(page);
+        let heard = match phase {
+            Phase::Queued | Phase::Granted => ZoneSet::EMPTY,
+            Phase::Klaxon | Phase::Open | Phase::Live | Phase::Ending => pages.zones_of(page),
+        };
+        PageStatus {
+            page,
+            label: self.label.clone(),
+            call: self.call,
+            priority: self.priority,
+            phase,
+            wanted: pages.wanted_by(page),
+            heard,
+            asked_at: self.asked_at,
+            live_at: self.live_at,
+        }
+    }
+
     /// Other rules hold for a page that waits.
     pub(super) fn revise(&mut self, rule: Option<&Rule>) {
         self.sounds = Sounds::of(rule);
@@ -132,13 +157,13 @@ impl Record {
 
 /// What is asked about pages from outside.
 impl Core {
-    pub(super) fn start_page(&mut self, start: Start, now: Instant) {
+    pub(super) fn start_page(&mut self, start: Start, now: Instant) -> PageId {
         let page = self.next_page();
         let mut record = Record::of_start(&start, now);
         if self.stopping {
             record.verdict = Some(Outcome::Refused);
             self.tell_outcome(page, &record, Hearing::default(), now);
-            return;
+            return page;
         }
         let ask = Ask {
             zones: start.zones,
@@ -149,7 +174,7 @@ impl Core {
                 duration: start.clip.duration,
                 times: start.times.max(1),
             },
-            pre_roll: Duration::ZERO,
+            pre_roll: start.pre_roll,
             klaxon: start.klaxon.map(|it| self.policy.warned(it.duration)),
             end_tone: start.end_tone.map(|it| it.duration),
             limit: None,
@@ -158,6 +183,7 @@ impl Core {
         .bounded(now);
         self.records.insert(page, record);
         self.pages.handle_ask(page, ask, now);
+        page
     }
 
     /// Nothing more is asked of a caller: what it has called for begins.

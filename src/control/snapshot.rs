@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::words::one_line;
 use super::{CallState, Music, Part, SoundState};
 use crate::base::{CallId, ZoneSet};
+use crate::page::{PageId, Phase, Priority};
 
 /// The state of the whole site at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub sound: SoundState,
     /// In the order of arrival.
     pub calls: Vec<CallStatus>,
+    /// Those that are not over, in the order of asking.
+    pub pages: Vec<PageStatus>,
     /// By name, as configured.
     pub accounts: BTreeMap<String, Part>,
     /// Sources of music that play or should, by name.
@@ -41,6 +44,25 @@ pub struct CallStatus {
     pub state: CallState,
     /// When the call entered this state.
     pub since: Instant,
+}
+
+/// One page as shown to people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageStatus {
+    pub page: PageId,
+    /// As log lines name it.
+    pub label: String,
+    /// Who speaks, or will.
+    pub call: Option<CallId>,
+    pub priority: Priority,
+    pub phase: Phase,
+    /// The zones that it asks for.
+    pub wanted: ZoneSet,
+    /// The zones where it sounds.
+    pub heard: ZoneSet,
+    pub asked_at: Instant,
+    /// The first word.
+    pub live_at: Option<Instant>,
 }
 
 impl Snapshot {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{About, Clip, Mark, Policy};
+use super::{About, Clip, Denied, Mark, Order, OrderId, Policy};
 use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
 use crate::music::{Demand, Hand, Moment};
 use crate::page::{Busy, Extent, PageId, Priority, Wish};
@@ -46,6 +46,8 @@ pub enum Input {
     CallSilent { call: CallId },
     /// Play a sound as a page of its own.
     Start(Start),
+    /// Do what one of the users asks for, if that user may.
+    Order(Order),
     /// End a page at once, whoever speaks.
     Cancel { page: PageId },
     /// In these zones something of speech or sounds was measured since the last such input; once
@@ -222,6 +224,11 @@ pub enum Effect {
     Music { hand: Hand },
     /// A source of music goes on with its next piece.
     NextPiece { source: String },
+    /// What came of an order, and the page that it began.
+    Ordered {
+        id: OrderId,
+        answer: Result<Option<PageId>, Denied>,
+    },
     /// Write a line into the log.
     Log(Note),
     /// After a shutdown: no call is left, and none will come.
@@ -260,6 +267,8 @@ pub struct Start {
     /// How often; at least once.
     pub times: u32,
     pub gain: Db,
+    /// A quiet before it, in which amplifiers wake up.
+    pub pre_roll: Duration,
     pub klaxon: Option<Clip>,
     pub end_tone: Option<Clip>,
     /// How long it waits for its zones.

@@ -104,6 +104,7 @@ pub enum Command {
     Demo(Demo),
     Bells(Bells),
     History(History),
+    Token(Token),
 }
 
 /// Call somebody: a test phone, and a load generator
@@ -314,6 +315,16 @@ impl History {
     }
 }
 
+/// Make a token for a user of the HTTP interface
+///
+/// Prints the token, and the lines of the configuration that let its user in. Nothing is written.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+pub struct Token {
+    /// Who gets it: the name of a user section
+    #[arg(value_name = "NAME", value_parser = user_name)]
+    pub name: String,
+}
+
 /// What a log line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -337,6 +348,7 @@ pub enum Task<'a> {
     Demo(&'a Demo),
     Bells(&'a Bells),
     History(&'a History),
+    Token(&'a Token),
     Run,
 }
 
@@ -348,6 +360,7 @@ impl Args {
             Some(Command::Demo(demo)) => return Task::Demo(demo),
             Some(Command::Bells(bells)) => return Task::Bells(bells),
             Some(Command::History(history)) => return Task::History(history),
+            Some(Command::Token(token)) => return Task::Token(token),
             None => {}
         }
         let asked = [
@@ -373,7 +386,7 @@ impl Args {
         let of_command = match &self.command {
             Some(Command::Bells(bells)) => bells.conf.as_slice(),
             Some(Command::History(history)) => history.conf.as_slice(),
-            Some(Command::Call(_) | Command::Demo(_)) | None => &[],
+            Some(Command::Call(_) | Command::Demo(_) | Command::Token(_)) | None => &[],
         };
         let named = self.conf.iter().chain(of_command).map(|path| Source {
             path: in_home(path, std::env::home_dir().as_deref()),
@@ -445,6 +458,14 @@ fn pattern(text: &str) -> Result<String, String> {
 fn date(text: &str) -> Result<Date, String> {
     text.parse()
         .map_err(|_| "write a day of the calendar, e.g. 2026-12-24".to_owned())
+}
+
+fn user_name(text: &str) -> Result<String, String> {
+    let is_apart = |c: char| c.is_control() || " \t@<>\"[]".contains(c);
+    if text.is_empty() || text.contains(is_apart) {
+        return Err("write the name of a user, e.g. janitor".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn keys(text: &str) -> Result<String, String> {

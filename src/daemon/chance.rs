@@ -11,12 +11,21 @@ pub(super) fn number<T: FromBits>() -> T {
 
 /// Fresh keys, from the generator that also makes those of TLS.
 pub(super) fn keyring() -> SrtpKeyring {
+    SrtpKeyring::new(fill)
+}
+
+/// Bytes from the same generator.
+pub(super) fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    fill(&mut bytes);
+    bytes
+}
+
+fn fill(bytes: &mut [u8]) {
     let random = rustls::crypto::ring::default_provider().secure_random;
-    SrtpKeyring::new(|bytes| {
-        random
-            .fill(bytes)
-            .expect("the system has randomness to give");
-    })
+    random
+        .fill(bytes)
+        .expect("the system has randomness to give");
 }
 
 /// Integers that are made of some bits of a 64-bit number.

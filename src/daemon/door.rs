@@ -46,14 +46,23 @@ impl Door {
 
     /// For a line that tells how things stand; nothing if there is nothing to tell.
     pub(super) fn summary(&self) -> String {
-        let n_users = self.users.values().filter(|is_here| **is_here).count();
         let counts = [
-            (n_users, "user registered", "users registered"),
-            (self.silenced.len(), "source silenced", "sources silenced"),
+            (self.n_users(), "user registered", "users registered"),
+            (self.n_silenced(), "source silenced", "sources silenced"),
         ];
         let told = counts.into_iter().filter(|(n, ..)| *n > 0);
         told.map(|(n, one, many)| format!("; {n} {}", if n == 1 { one } else { many }))
             .collect()
+    }
+
+    /// Users that are registered.
+    pub(super) fn n_users(&self) -> usize {
+        self.users.values().filter(|is_here| **is_here).count()
+    }
+
+    /// Sources that are not listened to.
+    pub(super) fn n_silenced(&self) -> usize {
+        self.silenced.len()
     }
 
     /// Once an hour: what was kept out, if that is more than what was told last.

@@ -1,6 +1,6 @@
 //! Which sounds of pages are held in memory, and by which ids are they known?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,6 +79,19 @@ impl Library {
     /// Those of the configuration that holds.
     pub(super) fn sounds(&self) -> impl Iterator<Item = &Arc<Pcm>> {
         self.named.values().filter_map(|id| self.sounds.get(id))
+    }
+
+    /// The sound of a file by its name alone, without the folder.
+    pub(super) fn named(&self, name: &str) -> Option<Clip> {
+        let mut paths = self.files.keys();
+        let path = paths.find(|path| path.file_name().is_some_and(|it| it == name))?;
+        self.clip(path)
+    }
+
+    /// The names of all files, each once.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        let names = self.files.keys().filter_map(|path| path.file_name());
+        names.map(|it| it.to_string_lossy().into_owned()).collect()
     }
 
     fn add(&mut self, pcm: Arc<Pcm>) -> SoundId {

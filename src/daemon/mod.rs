@@ -17,6 +17,7 @@ mod door;
 mod exit;
 mod groups;
 mod history;
+mod http;
 mod jukebox;
 mod keeper;
 mod klaxon;
@@ -30,6 +31,7 @@ mod players;
 mod reports;
 mod settings;
 mod speech;
+mod token;
 mod words;
 mod zones;
 
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Task::Demo(asked) => demo::main(asked),
         Task::Bells(asked) => bells::list(asked, &args),
         Task::History(asked) => history::list(asked, &args),
+        Task::Token(asked) => token::print(&asked.name),
         Task::Run => run::run(&args),
     }
 }

@@ -139,7 +139,12 @@ fn stream(
     }
 }
 
-fn rule(page: &config::Page, zones: &Zones, klaxon: Option<Duration>, library: &Library) -> Rule {
+pub(super) fn rule(
+    page: &config::Page,
+    zones: &Zones,
+    klaxon: Option<Duration>,
+    library: &Library,
+) -> Rule {
     let tone = |tone: &config::Tone| clip_of(tone, klaxon, library);
     let message = page.message.as_deref().and_then(|path| library.clip(path));
     let words = page.say.as_deref().and_then(|text| library.words(text));
@@ -367,7 +372,13 @@ pub(super) fn callers(config: &Config) -> sip::Callers {
         password: sip::Secret::new(user.password.reveal()),
     };
     sip::Callers {
-        users: config.sip.users.iter().map(user).collect(),
+        users: config
+            .sip
+            .users
+            .iter()
+            .filter(|it| !it.password.is_empty())
+            .map(user)
+            .collect(),
         require_auth: config.sip.require_auth,
         allow: config.sip.allow.clone(),
         half_open: Some((config.sip.max_calls / 2).max(1)),
@@ -391,10 +402,15 @@ pub(super) fn trace_file(config: &Config) -> PathBuf {
 
 /// Where something is kept that must outlive a restart.
 pub(super) fn state_file(config: &Config, name: &str) -> PathBuf {
+    state_dir(config).join(name)
+}
+
+/// The folder of what must outlive a restart.
+pub(super) fn state_dir(config: &Config) -> PathBuf {
     let is_set = config.place("server", "state-dir").is_some();
     let of_systemd = std::env::var_os("STATE_DIRECTORY").filter(|_| !is_set);
     let usual = || config.server.state_dir.clone().unwrap_or_default();
-    of_systemd.map_or_else(usual, PathBuf::from).join(name)
+    of_systemd.map_or_else(usual, PathBuf::from)
 }
 
 /// What we call ourselves in every message.

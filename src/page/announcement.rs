@@ -26,6 +26,35 @@ pub(super) enum State {
     Ending,
 }
 
+/// How far a page has come, as shown to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Waits for its zones.
+    Queued,
+    /// Has its zones, and nothing sounds yet.
+    Granted,
+    /// The klaxon sounds, or the amplifiers wake up.
+    Klaxon,
+    /// Is about to be heard.
+    Open,
+    Live,
+    /// The end tone sounds.
+    Ending,
+}
+
+impl State {
+    pub(super) fn phase(self) -> Phase {
+        match self {
+            Self::Queued => Phase::Queued,
+            Self::Granted => Phase::Granted,
+            Self::Rolling { .. } | Self::Klaxon { .. } => Phase::Klaxon,
+            Self::Open => Phase::Open,
+            Self::Live { .. } => Phase::Live,
+            Self::Ending => Phase::Ending,
+        }
+    }
+}
+
 /// A sound that the engine plays now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Playing {

@@ -14,6 +14,11 @@ pub struct PageId(pub u64);
 pub struct Priority(pub u8);
 
 impl Priority {
+    pub const LOWEST: Self = Self(0);
+    /// Of all that is no emergency.
+    pub const BELOW_EMERGENCY: Self = Self(EMERGENCY - 1);
+    pub const HIGHEST: Self = Self(u8::MAX);
+
     /// Whether nothing but another emergency may stand before it.
     pub fn is_emergency(self) -> bool {
         self.0 >= EMERGENCY

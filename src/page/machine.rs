@@ -25,7 +25,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::announcement::{Announcement, GRACE, Playing, State};
+use super::announcement::{Announcement, GRACE, Phase, Playing, State};
 use super::ask::{Ask, Busy, Klaxon, PageId, Source};
 use super::event::{Event, Output, Over, Tone};
 use super::{queue, share};
@@ -196,6 +196,12 @@ impl Machine {
     pub fn wanted_by(&self, page: PageId) -> ZoneSet {
         let found = self.place(page).map(|at| self.pages[at].ask.zones);
         found.unwrap_or(ZoneSet::EMPTY)
+    }
+
+    /// How far a page has come; of one that is not there, that it waits.
+    pub fn phase_of(&self, page: PageId) -> Phase {
+        let found = self.place(page).map(|at| self.pages[at].state.phase());
+        found.unwrap_or(Phase::Queued)
     }
 
     /// Whether others wait for zones that this page holds.

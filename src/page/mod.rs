@@ -12,6 +12,7 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+pub use announcement::Phase;
 pub use ask::{Ask, Busy, Extent, Klaxon, Limit, PageId, Priority, Source, Warning};
 pub use event::{Event, Output, Over, Tone};
 pub use extension::{Extension, NotAnExtension};

@@ -77,9 +77,14 @@ impl Conf {
 
     /// As a file, listening at `sip` with the RTP ports from `rtp` on.
     pub fn text(&self, sip: SocketAddr, rtp: u16) -> String {
+        // Daemons side by side would want the same port.
+        let http = match self.more.contains("[http]") {
+            true => "",
+            false => "[http]\nlisten =\n",
+        };
         format!(
             "[sip]\nlisten = udp:{sip} tcp:{sip}\nrtp-ports = {rtp}-{}\n{}\n\
-             [audio]\n{}\n[calls]\n{}\n[server]\ndebug = no\n{}\n",
+             [audio]\n{}\n[calls]\n{}\n{http}[server]\ndebug = no\n{}\n",
             rtp + N_RTP_PORTS - 1,
             self.sip,
             self.audio,

@@ -20,6 +20,7 @@ pub mod baresip;
 pub mod certificates;
 pub mod daemon;
 pub mod folder;
+pub mod http;
 pub mod jack_client;
 pub mod jackd;
 pub mod kamailio;

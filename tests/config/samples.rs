@@ -131,6 +131,20 @@ pub(crate) const SAMPLES: &[Sample] = &[
         "klaxon-for",
         &["not-auto-answer", "Not-Auto-Answer"],
     ),
+    row(
+        "http",
+        "listen",
+        &["", "127.0.0.1:8081", "0.0.0.0:8080, [::]:8443"],
+    ),
+    // Empty and always there.
+    row("http", "token-file", &["/dev/null"]),
+    row("http", "tls-cert", &["/etc/paging/cert.pem"]),
+    row("http", "tls-key", &["/etc/paging/key.pem"]),
+    row(
+        "http",
+        "cors",
+        &["https://a.example", "http://a:1 https://b"],
+    ),
     row("server", "debug", &["yes", "TRUE"]),
     row("server", "pjsua-log-level", &["10"]),
     row("server", "log-format", &["json"]),

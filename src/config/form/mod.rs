@@ -3,6 +3,7 @@
 //! This file has what every kind shares, and the plain kinds; the others are by subject.
 
 mod group;
+mod http;
 mod measure;
 mod music;
 mod network;
@@ -24,6 +25,7 @@ pub(super) use group::{
     ANY_CHANNEL, CALLER_NAME, CHANNEL, CODEC, FADE, GROUP, GROUP_FORM, INTERFACE, OPTIONAL_CODEC,
     PAYLOAD_TYPE, PTIME, SILENCE, TTL,
 };
+pub(super) use http::{HTTP_LISTEN, ORIGINS, ROLE, TOKEN};
 pub(super) use measure::{
     DUCK, EXPIRES, KEEP_ALIVE, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION,
     SIGNED_SECONDS, VOLUME,

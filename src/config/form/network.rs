@@ -263,7 +263,7 @@ fn sockets(item: &str) -> Result<Vec<Listen>, String> {
     Ok(transports.into_iter().map(socket).collect())
 }
 
-fn socket_address(text: &str, default_port: u16) -> Option<SocketAddr> {
+pub(in crate::config::form) fn socket_address(text: &str, default_port: u16) -> Option<SocketAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let with_default_port = || Some(SocketAddr::new(bare.parse().ok()?, default_port));
     text.parse().ok().or_else(with_default_port)

@@ -6,6 +6,7 @@ mod audio;
 mod calls;
 mod gone;
 mod group;
+mod http;
 mod later;
 mod music;
 mod page;
@@ -25,7 +26,7 @@ use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
-pub(super) use later::{later_key, later_section};
+pub(super) use later::later_section;
 
 /// One key of one section.
 #[derive(Debug)]
@@ -84,6 +85,8 @@ pub enum Part {
     Bells,
     /// Multicast groups that are spoken to or listened to.
     Groups,
+    /// Control over HTTP: where, and by whom.
+    Http,
     /// How much is logged.
     Logging,
     /// Read once at start; a change needs a restart.
@@ -211,9 +214,15 @@ impl Key {
 
 /// All keys, in the order of the example file, which is also the order of filling.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    [sip::KEYS, audio::KEYS, calls::KEYS, server::KEYS]
-        .into_iter()
-        .flatten()
+    [
+        sip::KEYS,
+        audio::KEYS,
+        calls::KEYS,
+        http::KEYS,
+        server::KEYS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// One key of sections `[KIND:NAME]`, each of which becomes a `T`.

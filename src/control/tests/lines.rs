@@ -52,6 +52,7 @@ fn words(effect: &Effect) -> String {
         Effect::Duck { zones, to, .. } => format!("music {to}{}", places(zones)),
         Effect::Music { .. } => "music by hand".to_owned(),
         Effect::NextPiece { source } => format!("next piece of {source}"),
+        Effect::Ordered { id, answer } => format!("order {} {answer:?}", id.0),
         Effect::Log(note) => note.text.clone(),
         Effect::Stopped => "stopped".to_owned(),
     }

@@ -8,6 +8,7 @@ mod gate;
 mod lines;
 mod music;
 mod oracle;
+mod orders;
 mod plan;
 mod properties;
 mod queue;

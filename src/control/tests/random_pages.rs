@@ -1,6 +1,7 @@
 //! Does every page of a random site end in exactly one way, whoever calls, starts and cancels?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -307,6 +308,7 @@ fn start() -> impl Strategy<Value = Start> {
                 clip: clip(span),
                 times,
                 gain: Db(-6.0),
+                pre_roll: Duration::ZERO,
                 klaxon: klaxon.map(clip),
                 end_tone: end_tone.map(clip),
                 queue_timeout: patience.map(ms),

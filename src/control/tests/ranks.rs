@@ -1,5 +1,7 @@
 //! What do callers of different pages meet, one scenario a sentence.
 
+use std::time::Duration;
+
 use super::plan::rule;
 use super::site::{Site, ms, policy, without_klaxon};
 use crate::base::{CallId, SoundId, ZoneId, ZoneSet};
@@ -38,6 +40,7 @@ pub(super) fn start(name: &str, zones: &[u16], times: u32) -> Start {
         clip: clip(2_000),
         times,
         gain: crate::base::Db(-6.0),
+        pre_roll: Duration::ZERO,
         klaxon: None,
         end_tone: None,
         queue_timeout: None,

@@ -83,6 +83,7 @@ impl World {
             | Input::GroupChanged { .. }
             | Input::GroupGone { .. }
             | Input::Cancel { .. }
+            | Input::Order(_)
             | Input::Measured { .. }
             | Input::Configure(_)
             | Input::Tick
@@ -162,6 +163,7 @@ impl World {
             }
             Effect::Duck { zones, .. } => self.ducked = self.ducked.union(zones),
             Effect::Music { .. } | Effect::NextPiece { .. } => {}
+            Effect::Ordered { .. } => {}
             Effect::Log(note) => {
                 assert!(!note.text.contains(char::is_control), "{:?}", note.text);
             }

@@ -99,7 +99,7 @@ async fn place(script: &Script) -> anyhow::Result<Outcome> {
 }
 
 fn config() -> anyhow::Result<Config> {
-    let text = "[sip]\nlisten = udp:127.0.0.1:0\n[audio]\nbackend = timer\n";
+    let text = "[sip]\nlisten = udp:127.0.0.1:0\n[audio]\nbackend = timer\n[http]\nlisten =\n";
     let loaded = config::read_texts([(Path::new("demo"), text.as_bytes())], &[]);
     let mistakes = || config::report(&loaded);
     loaded.config.clone().with_context(mistakes)

@@ -84,6 +84,7 @@ impl Service {
             },
             times: 1,
             gain: self.config.audio.volume_klaxon.level(),
+            pre_roll: Duration::ZERO,
             klaxon: None,
             end_tone: None,
             queue_timeout: Some(patience.max(LEAST_PATIENCE)),

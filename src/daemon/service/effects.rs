@@ -11,6 +11,8 @@ use crate::daemon::{cues, words};
 
 impl Service {
     pub(super) fn carry_out(&mut self, effect: Effect, now: Instant) {
+        self.http.tally.effect(&effect, now);
+        self.http.is_stale = true;
         match effect {
             Effect::Ring { call } => self.endpoint.ringing(call),
             Effect::Announce { call } => self.announce(call),
@@ -94,6 +96,7 @@ impl Service {
                 self.groups.hold(zones, to != Db::UNITY);
                 self.duck(zones, to, ramp);
             }
+            Effect::Ordered { id, answer } => self.ordered(id, answer),
             Effect::Log(note) => self.log(note, now),
             Effect::Stopped => self.has_stopped = true,
         }
@@ -250,7 +253,8 @@ impl Service {
         }
     }
 
-    fn log(&self, note: Note, now: Instant) {
+    fn log(&mut self, note: Note, now: Instant) {
+        self.http.note(&note);
         match note.level {
             Level::Info => tracing::info!(target: "call", "{}", note.text),
             Level::Warn => tracing::warn!(target: "call", "{}", note.text),

@@ -195,6 +195,7 @@ impl Service {
                 n_unproven,
                 ..
             } => {
+                self.http.tally.report(&report);
                 let audio = words::audio(&report, n_foreign, n_unproven);
                 tracing::info!("call {call}: {audio}");
             }
@@ -220,6 +221,7 @@ impl Service {
     }
 
     pub(super) fn output_event(&mut self, event: output::Event) {
+        self.http.is_stale = true;
         match event {
             output::Event::Up {
                 backend,

@@ -17,6 +17,7 @@ mod dictation;
 mod effects;
 mod events;
 mod groups;
+mod http;
 mod music;
 mod recordings;
 mod reload;
@@ -31,6 +32,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::api::Ask;
 use crate::base::{CallId, Db, Pcm, PlayId, SoundId, ZoneSet};
 use crate::config::{Config, Mistake};
 use crate::control::{Core, Input, Note, SoundState};
@@ -40,6 +42,7 @@ use crate::daemon::dictation::{Dictated, Prepared};
 use crate::daemon::door::Door;
 use crate::daemon::groups::Groups;
 use crate::daemon::history::Chronicle;
+use crate::daemon::http::Http;
 use crate::daemon::jukebox::{self, JackSources, Jukebox};
 use crate::daemon::legs::Legs;
 use crate::daemon::library::Library;
@@ -115,6 +118,7 @@ pub(super) struct Service {
     notify: Notify,
     rest: Rest,
     door: Door,
+    http: Http,
     look_after_at: Instant,
     /// Something may have changed since systemd was told.
     is_untold: bool,
@@ -182,6 +186,7 @@ enum Happening {
     Loaded(Loaded),
     Rehearsed(Rehearsed),
     Prepared(Prepared),
+    Http(Ask),
     Time,
 }
 
@@ -206,6 +211,7 @@ impl Service {
         let (net_tx, net_events) = unbounded_channel();
         let media = Media::spawn(net_tx.clone()).context("the media thread does not start")?;
         let (sip_tx, sip_events) = unbounded_channel();
+        let http = Http::start(&config, now)?;
         let endpoint = Endpoint::start(settings::sip(&config), sip_tx).await?;
         let (output_tx, output_events) = unbounded_channel();
         let tap = extras.tap.unwrap_or_else(Tap::none);
@@ -268,6 +274,7 @@ impl Service {
             notify: Notify::new(now),
             rest: Rest::default(),
             door: Door::new(now),
+            http,
             look_after_at: now,
             is_untold: false,
             is_ready: false,
@@ -316,6 +323,7 @@ impl Service {
         if let Some(report) = self.door.report(&self.endpoint.counts()) {
             tracing::info!("sip: {report}");
         }
+        self.http.stop();
         self.recordings.recorder.stop();
         self.last_words();
         self.endpoint.stop().await;
@@ -338,6 +346,7 @@ impl Service {
             Some(loaded) = self.loaded.recv() => Happening::Loaded(loaded),
             Some(rehearsed) = self.rehearsed.recv() => Happening::Rehearsed(rehearsed),
             Some(prepared) = self.prepared.recv() => Happening::Prepared(prepared),
+            Some(ask) = self.http.asks.recv() => Happening::Http(ask),
             () = tokio::time::sleep_until(wake_at) => Happening::Time,
         }
     }
@@ -377,6 +386,7 @@ impl Service {
             Happening::Rehearsed(rehearsed) => self.rehearsed(rehearsed),
             Happening::Prepared(prepared) => self.prepared(prepared),
             Happening::Asked(Request::TurnTrace) => self.trace(!self.is_traced),
+            Happening::Http(ask) => self.asked(ask, now),
             Happening::Time => self.inputs.push_back(Input::Tick),
         }
     }
@@ -403,12 +413,15 @@ impl Service {
         }
         self.look_at_the_clock();
         while let Some(input) = self.inputs.pop_front() {
+            self.http.tally.input(&input, now);
+            self.http.is_stale |= !matches!(input, Input::Tick | Input::Measured { .. });
             self.core.handle(input, now);
             while let Some(effect) = self.core.poll() {
                 self.carry_out(effect, now);
             }
         }
         self.listen_on();
+        self.tell_http(now);
         self.look_after(now);
     }
 

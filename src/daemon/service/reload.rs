@@ -38,6 +38,8 @@ impl Service {
     pub(super) fn reconfigure(&mut self, config: Config, spoken: Spoken) {
         self.spoken = spoken;
         let changes = config::diff(&self.config, &config);
+        // Certificates may have changed all the same.
+        self.http.adapt(&config);
         tracing::info!("reloading: {changes}");
         if changes.is_empty() {
             // Calendars and sounds may have changed all the same.

@@ -1,0 +1,47 @@
+//! What is the daemon asked, and what does it answer?
+
+use tokio::sync::oneshot;
+
+use super::door::Who;
+use super::site::{Page, PageWanted, Site};
+use crate::control::Denied;
+
+/// A question on its way; whoever takes it answers, or drops it.
+#[derive(Debug)]
+pub struct Ask {
+    pub question: Question,
+    pub answer: oneshot::Sender<Answer>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    /// How things stand.
+    Look,
+    /// Begin a page.
+    Start { who: Who, wanted: PageWanted },
+    /// End a page.
+    Stop { who: Who, page: String },
+    /// End a call.
+    HangUp { who: Who, call: String },
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Site(Box<Site>),
+    /// The page that has begun.
+    Started(Page),
+    Done,
+    /// Not done; the names are of the zones that it speaks of.
+    Denied(Denied, Vec<String>),
+    /// A name that stands for nothing.
+    Unknown(Unknown),
+}
+
+/// Which name stands for nothing, and what there is in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    Zone { name: String, known: Vec<String> },
+    Sound { name: String, known: Vec<String> },
+}

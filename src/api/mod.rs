@@ -1,0 +1,51 @@
+//! How do programs and browsers see and control the daemon, over HTTP?
+//!
+//! ```text
+//!  request ─► connection ─► layers: limits, door ─► routes ── Ask ──► daemon::service ─► control
+//!             TLS, time-outs                          ▲ └──────────────── Answer ◄──────────┘
+//!                                                     │
+//!  subscriber ◄── stream (SSE, WebSocket) ◄── bulletin: a ring of events ◄── news ◄── site
+//! ```
+//!
+//! Nothing is decided here but who comes in: what may be done, `control` says. A thread of its own
+//! runs it all, so that no flood of requests reaches SIP or sound; the daemon is asked through a
+//! channel that is full when it has enough to do. What is wrong with a request is told as a
+//! problem (RFC 9457), and everything that can be asked stands in the OpenAPI document.
+
+mod ask;
+mod door;
+mod news;
+mod settings;
+mod site;
+mod time;
+
+mod app;
+mod bulletin;
+mod disk;
+mod extract;
+mod keys;
+mod limits;
+mod listing;
+mod metrics;
+mod problem;
+mod routes;
+mod stream;
+
+mod connection;
+mod layers;
+mod openapi;
+mod patience;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use ask::{Answer, Ask, Question, Unknown};
+pub use door::Who;
+pub use news::{Event, Level, News, changes, over};
+pub use server::{Server, StartError, Unlucky};
+pub use settings::{Settings, User};
+pub use site::{
+    Busy, Call, CallState, Condition, Figures, Heard, Outcome, Page, PageState, PageWanted, Part,
+    Site, Spread, Zone,
+};
+pub use time::written;

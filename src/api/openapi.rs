@@ -1,0 +1,119 @@
+//! What is asked and answered, in words for programs (OpenAPI 3.1)?
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response};
+use utoipa::{Modify, OpenApi as Describe};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::app::App;
+use super::problem::{MEDIA_TYPE, Problem};
+use super::site::{Busy, PageWanted};
+use super::{routes as all, stream};
+
+#[derive(Describe)]
+#[openapi(
+    info(
+        title = "paging",
+        description = "Pages, calls and zones of a public-address daemon. Names are those of its \
+                       configuration."
+    ),
+    components(schemas(Problem, PageWanted, Busy, super::news::Event, stream::Events)),
+    modifiers(&Common),
+    tags(
+        (name = "pages", description = "Announcements"),
+        (name = "calls", description = "Calls from phones"),
+        (name = "zones", description = "Loudspeakers that are spoken to together"),
+        (name = "events", description = "What happens, as it happens"),
+        (name = "diagnostics", description = "Whether everything works"),
+    )
+)]
+struct Document;
+
+/// All routes, and the document that describes them.
+pub(super) fn routes() -> (Router<Arc<App>>, OpenApi) {
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(all::health))
+        .routes(routes!(all::metrics))
+        .routes(routes!(all::zones))
+        .routes(routes!(all::calls))
+        .routes(routes!(all::hang_up))
+        .routes(routes!(all::pages, all::start))
+        .routes(routes!(all::page, all::stop))
+        .routes(routes!(stream::events))
+        .split_for_parts();
+    Common.modify(&mut document);
+    let text = serde_json::to_string(&document).unwrap_or_default();
+    let text: Arc<str> = text.into();
+    let answer = move || {
+        let text = Arc::clone(&text);
+        async move { ([("content-type", "application/json")], text.to_string()) }
+    };
+    (router.route("/openapi.json", get(answer)), document)
+}
+
+/// What every request may be answered, and how one proves who asks.
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, document: &mut OpenApi) {
+        document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+        document.info.license = None;
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "paging token NAME makes one; programs on the machine need none",
+            ))
+            .build();
+        if let Some(components) = &mut document.components {
+            components.add_security_scheme("token", SecurityScheme::Http(bearer));
+        }
+        let none: [&str; 0] = [];
+        document.security = Some(vec![
+            SecurityRequirement::new("token", none),
+            SecurityRequirement::default(),
+        ]);
+        for item in document.paths.paths.values_mut() {
+            let operations = [
+                &mut item.get,
+                &mut item.put,
+                &mut item.post,
+                &mut item.delete,
+            ];
+            for operation in operations.into_iter().flatten() {
+                let has_body = operation.request_body.is_some();
+                let is_change = operation.responses.responses.contains_key("204") || has_body;
+                let responses = &mut operation.responses.responses;
+                let mut add = |status: &str, why: &str| {
+                    let response = RefOr::T(problem(why));
+                    responses.entry(status.to_owned()).or_insert(response);
+                };
+                add("400", "The request cannot be understood");
+                add("401", "No valid token");
+                add("429", "Too many requests");
+                add("503", "For a while; the problem says why");
+                if is_change {
+                    add("403", "The user may not do this");
+                }
+                if has_body {
+                    add("413", "The body is too long");
+                    add("415", "The body is no JSON");
+                    add("422", "The body says something that cannot be");
+                }
+            }
+        }
+    }
+}
+
+fn problem(why: &str) -> Response {
+    let schema = Ref::from_schema_name("Problem");
+    let mut response = Response::new(why);
+    response
+        .content
+        .insert(MEDIA_TYPE.to_owned(), RefOr::T(Content::new(Some(schema))));
+    response
+}

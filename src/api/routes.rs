@@ -1,0 +1,286 @@
+//! Which request asks for what?
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::app::{App, lock};
+use super::ask::{Answer, Question, Unknown};
+use super::door::Who;
+use super::extract::{Asked, Body};
+use super::keys::{self, Seen};
+use super::listing::{Calls, Pages, Window, cut};
+use super::metrics;
+use super::problem::Problem;
+use super::site::{Condition, Page, PageWanted, Part, Zone};
+use crate::control::Role;
+
+/// Whether everything works.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// The worst of the parts.
+    status: Condition,
+    parts: Vec<Part>,
+}
+
+/// Does everything work?
+///
+/// 503 when somebody is not heard or nobody can call; an operator should look at what is degraded.
+#[utoipa::path(get, path = "/health", tag = "diagnostics", responses(
+    (status = 200, description = "Pages are heard", body = Health),
+    (status = 503, description = "Something has failed", body = Health),
+))]
+pub(super) async fn health(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let parts = app.look().await?.parts;
+    let status = parts
+        .iter()
+        .map(|part| part.state)
+        .max()
+        .unwrap_or_default();
+    let code = match status {
+        Condition::Ok | Condition::Degraded => StatusCode::OK,
+        Condition::Failed => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Ok((code, axum::Json(Health { status, parts })).into_response())
+}
+
+/// Everything that is counted and measured, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "diagnostics", responses(
+    (status = 200, description = "The text format of Prometheus", body = String,
+     content_type = "text/plain; version=0.0.4; charset=utf-8"),
+))]
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let site = app.look().await?;
+    let text = metrics::text(&site, &app.counts);
+    let kind = [(header::CONTENT_TYPE, metrics::MEDIA_TYPE)];
+    Ok((kind, text).into_response())
+}
+
+/// Calls from phones.
+#[utoipa::path(get, path = "/v1/calls", tag = "calls", params(Window), responses(
+    (status = 200, description = "The calls of now", body = Calls),
+))]
+pub(super) async fn calls(
+    State(app): State<Arc<App>>,
+    Asked(window): Asked<Window>,
+) -> Result<axum::Json<Calls>, Problem> {
+    let calls = app.look().await?.calls;
+    let (items, next) = cut(calls, |it| &it.id, &window)?;
+    Ok(axum::Json(Calls { items, next }))
+}
+
+/// Ends a call; takes the role operator.
+#[utoipa::path(post, path = "/v1/calls/{id}/hangup", tag = "calls",
+    params(("id" = String, Path, description = "The call", max_length = 64)), responses(
+    (status = 204, description = "The call has ended"),
+    (status = 404, description = "There is no such call", body = Problem,
+     content_type = "application/problem+json"),
+))]
+pub(super) async fn hang_up(
+    State(app): State<Arc<App>>,
+    who: Who,
+    Path(call): Path<String>,
+) -> Result<StatusCode, Problem> {
+    who.needs(Role::Operator)?;
+    done(app.ask(Question::HangUp { who, call }).await?)
+}
+
+/// Pages that are not over.
+#[utoipa::path(get, path = "/v1/pages", tag = "pages", params(Window), responses(
+    (status = 200, description = "The pages of now", body = Pages),
+))]
+pub(super) async fn pages(
+    State(app): State<Arc<App>>,
+    Asked(window): Asked<Window>,
+) -> Result<axum::Json<Pages>, Problem> {
+    let pages = app.look().await?.pages;
+    let (items, next) = cut(pages, |it| &it.id, &window)?;
+    Ok(axum::Json(Pages { items, next }))
+}
+
+/// One page; also one that ended of late, with what became of it.
+#[utoipa::path(get, path = "/v1/pages/{id}", tag = "pages",
+    params(("id" = String, Path, description = "The page", max_length = 64)), responses(
+    (status = 200, description = "The page", body = Page),
+    (status = 404, description = "There is no such page", body = Problem,
+     content_type = "application/problem+json"),
+))]
+pub(super) async fn page(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<axum::Json<Page>, Problem> {
+    let site = app.look().await?;
+    let mut all = site.pages.into_iter().chain(site.over);
+    let page = all.find(|page| page.id == id);
+    let page = page.ok_or_else(|| Problem::not_found("there is no such page; see /v1/pages"))?;
+    Ok(axum::Json(page))
+}
+
+/// Begins a page that plays a message or a sound; takes the role operator.
+///
+/// With an `Idempotency-Key`, the same request sent again within a day gets the first answer, and
+/// nothing sounds twice.
+#[utoipa::path(post, path = "/v1/pages", tag = "pages", request_body = PageWanted,
+    params(("Idempotency-Key" = Option<String>, Header, description =
+        "A text of your own for this request, as a UUID", min_length = 1, max_length = 255,
+        pattern = "^[!-~]{1,255}$")),
+    responses(
+    (status = 201, description = "The page has begun, or waits its turn", body = Page,
+     headers(("Location" = String, description = "Where to look for it"))),
+    (status = 404, description = "There is no such sound or zone", body = Problem,
+     content_type = "application/problem+json"),
+    (status = 409, description = "Others are heard, or the same request is being served",
+     body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn start(
+    State(app): State<Arc<App>>,
+    who: Who,
+    headers: HeaderMap,
+    body: Result<Body<PageWanted>, Problem>,
+) -> Result<Response, Problem> {
+    who.needs(Role::Operator)?;
+    let Body { value, bytes } = body?;
+    check(&value)?;
+    let Some(key) = idempotency_key(&headers)? else {
+        return Ok(created(&begin(&app, who, value).await?));
+    };
+    let user = who.name.clone();
+    match lock(&app.keys).begin(&user, &key, &bytes, Instant::now()) {
+        Seen::New => {}
+        Seen::Done(answer) => return Ok(created(&answer)),
+        Seen::Running => {
+            return Err(Problem::named(
+                StatusCode::CONFLICT,
+                "running",
+                "Asked just now",
+                "the same request is being served; ask again in a moment",
+            ));
+        }
+        Seen::Other => {
+            return Err(Problem::named(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "other-request",
+                "Key used before",
+                "another request had this Idempotency-Key; use a new one",
+            ));
+        }
+    }
+    let began = begin(&app, who, value).await;
+    let answer = began.as_ref().ok().cloned();
+    lock(&app.keys).finish(&user, &key, answer);
+    began.map(|answer| created(&answer))
+}
+
+async fn begin(app: &App, who: Who, wanted: PageWanted) -> Result<keys::Answer, Problem> {
+    match app.ask(Question::Start { who, wanted }).await? {
+        Answer::Started(page) => Ok(keys::Answer {
+            location: format!("/v1/pages/{}", page.id),
+            body: serde_json::to_vec(&page).unwrap_or_default(),
+        }),
+        other @ (Answer::Site(_) | Answer::Done | Answer::Denied(..) | Answer::Unknown(_)) => {
+            Err(refused(other))
+        }
+    }
+}
+
+fn created(answer: &keys::Answer) -> Response {
+    let headers = [
+        (header::LOCATION, answer.location.clone()),
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+    ];
+    (StatusCode::CREATED, headers, answer.body.clone()).into_response()
+}
+
+/// What the types of the body cannot say.
+fn check(wanted: &PageWanted) -> Result<(), Problem> {
+    let told = |detail| Err(Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    if wanted.play.is_empty() || wanted.play.chars().count() > 255 {
+        return told("play is empty or too long; name a page with a message, a sound, or klaxon");
+    }
+    if wanted
+        .times
+        .is_some_and(|times| !(1..=100).contains(&times))
+    {
+        return told("times is not from 1 to 100; write e.g. 2, or leave it out");
+    }
+    if wanted
+        .zones
+        .as_ref()
+        .is_some_and(|zones| zones.is_empty() || zones.len() > 512)
+    {
+        return told("zones is empty or too long; name zones, or leave it out");
+    }
+    Ok(())
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = key.to_str().unwrap_or_default();
+    if text.is_empty() || text.len() > 255 || !text.bytes().all(|it| it.is_ascii_graphic()) {
+        let detail = "Idempotency-Key is not of 1 to 255 plain characters; write e.g. a UUID";
+        return Err(Problem::plain(StatusCode::BAD_REQUEST, detail));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// Ends a page at once, whoever speaks; takes the role operator.
+#[utoipa::path(delete, path = "/v1/pages/{id}", tag = "pages",
+    params(("id" = String, Path, description = "The page", max_length = 64)), responses(
+    (status = 204, description = "The page has ended"),
+    (status = 404, description = "There is no such page", body = Problem,
+     content_type = "application/problem+json"),
+))]
+pub(super) async fn stop(
+    State(app): State<Arc<App>>,
+    who: Who,
+    Path(page): Path<String>,
+) -> Result<StatusCode, Problem> {
+    who.needs(Role::Operator)?;
+    done(app.ask(Question::Stop { who, page }).await?)
+}
+
+/// Zones, how loud they are, and who is heard there.
+#[utoipa::path(get, path = "/v1/zones", tag = "zones", responses(
+    (status = 200, description = "All zones", body = Vec<Zone>),
+))]
+pub(super) async fn zones(State(app): State<Arc<App>>) -> Result<axum::Json<Vec<Zone>>, Problem> {
+    Ok(axum::Json(app.look().await?.zones))
+}
+
+fn done(answer: Answer) -> Result<StatusCode, Problem> {
+    match answer {
+        Answer::Done => Ok(StatusCode::NO_CONTENT),
+        other
+        @ (Answer::Site(_) | Answer::Started(_) | Answer::Denied(..) | Answer::Unknown(_)) => {
+            Err(refused(other))
+        }
+    }
+}
+
+fn refused(answer: Answer) -> Problem {
+    match answer {
+        Answer::Denied(denied, zones) => Problem::denied(&denied, &zones),
+        Answer::Unknown(Unknown::Zone { name, known }) => {
+            unknown("no-such-zone", "No such zone", &name, &known)
+        }
+        Answer::Unknown(Unknown::Sound { name, known }) => {
+            unknown("no-such-sound", "No such sound", &name, &known)
+        }
+        Answer::Site(_) | Answer::Started(_) | Answer::Done => {
+            Problem::unavailable("the daemon answers something else; try again")
+        }
+    }
+}
+
+fn unknown(kind: &str, title: &str, name: &str, known: &[String]) -> Problem {
+    let few: Vec<&str> = known.iter().take(20).map(String::as_str).collect();
+    let detail = format!("{name:?} is not there; there is {}", few.join(", "));
+    Problem::named(StatusCode::NOT_FOUND, kind, title, detail)
+}

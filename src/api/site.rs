@@ -1,0 +1,274 @@
+//! What is shown to programs and people: calls, pages, zones, health?
+//!
+//! Names are those of the configuration. Ids are texts that mean nothing to others and are never
+//! given twice, not even by the next run of the program.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The whole site at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Site {
+    /// In the order of arrival.
+    pub calls: Vec<Call>,
+    /// Those that are not over, in the order of asking.
+    pub pages: Vec<Page>,
+    /// Pages that ended of late, the last one first.
+    pub over: Vec<Page>,
+    /// In the order of the configuration.
+    pub zones: Vec<Zone>,
+    /// What has to work.
+    pub parts: Vec<Part>,
+    pub figures: Figures,
+}
+
+/// A call from a phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Call {
+    #[schema(examples("c67412f3a-17"))]
+    pub id: String,
+    /// Who calls, as the phone says.
+    pub caller: String,
+    /// The number that was dialled.
+    pub dialled: String,
+    pub state: CallState,
+    /// When the call entered this state (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    pub since: String,
+    /// The page that it speaks into, or waits for.
+    pub page: Option<String>,
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallState {
+    /// Waits for its zones, or for sound.
+    Queued,
+    /// The klaxon sounds for it.
+    Klaxon,
+    /// Is about to be answered.
+    Answering,
+    /// Is told that it is recorded.
+    Greeted,
+    /// Is on the speakers.
+    Live,
+    /// Is told that it is done as asked.
+    Farewell,
+    /// Is over; in events only.
+    Ended,
+}
+
+/// An announcement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Page {
+    #[schema(examples("p67412f3a-4"))]
+    pub id: String,
+    /// As the log names it.
+    pub name: String,
+    pub state: PageState,
+    /// 200 and above is an emergency.
+    #[schema(minimum = 0, maximum = 255)]
+    pub priority: u8,
+    /// The zones that it asked for.
+    pub zones: Vec<String>,
+    /// The zones where it sounds now.
+    pub heard_in: Vec<String>,
+    /// The call that speaks, if one does.
+    pub call: Option<String>,
+    /// When it was asked for (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    pub asked_at: String,
+    /// When its first word was heard (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    pub live_at: Option<String>,
+    /// What became of it, once it is over.
+    pub outcome: Option<Outcome>,
+}
+
+/// How far a page has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageState {
+    /// Waits for its zones.
+    Queued,
+    /// Has its zones, and nothing sounds yet.
+    Granted,
+    /// The klaxon sounds, or the amplifiers wake up.
+    Klaxon,
+    /// Is about to be heard.
+    Open,
+    Live,
+    /// The end tone sounds.
+    Ending,
+    Over,
+}
+
+/// What became of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// In all its zones, from its first word to its last.
+    Heard,
+    /// It was live, but not everywhere all the time.
+    PartlyHeard,
+    /// It was given up before its first word.
+    Cancelled,
+    /// Its zones did not become free in time.
+    Expired,
+    /// It was turned away.
+    Refused,
+}
+
+/// Loudspeakers that are spoken to together.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Zone {
+    /// NAME of `[zone:NAME]`; `all` where none is configured.
+    pub name: String,
+    /// The highest sample of the last second or so in dB below full scale; null for silence.
+    pub peak_dbfs: Option<f32>,
+    /// How loud it is now (momentary, ITU-R BS.1770); null for silence.
+    pub loudness_lufs: Option<f32>,
+    /// Its music is down.
+    pub ducked: bool,
+    /// Something that is there plays it.
+    pub has_output: bool,
+    /// The pages that sound in it.
+    pub heard: Vec<Heard>,
+}
+
+/// A page as a zone has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Heard {
+    /// The page.
+    pub page: String,
+    /// As the log names it.
+    pub name: String,
+    /// The call that speaks, if one does.
+    pub call: Option<String>,
+}
+
+/// One thing that has to work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Part {
+    #[schema(examples("engine", "account sip", "zone yard", "disk"))]
+    pub name: String,
+    pub state: Condition,
+    /// In words for an operator.
+    pub reason: String,
+    /// When the state changed last (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    pub since: String,
+}
+
+/// Whether something works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    #[default]
+    Ok,
+    /// An operator should look; pages are heard all the same.
+    Degraded,
+    /// Somebody is not heard, or cannot reach us.
+    Failed,
+}
+
+/// What is counted since the start, and what is measured now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    pub uptime_s: f64,
+    pub is_up: bool,
+    /// Calls that are over, by what became of them.
+    pub calls: Vec<(String, u64)>,
+    /// Pages that are over, by what became of them.
+    pub pages: Vec<(String, u64)>,
+    /// Callers who hear music on hold or a message.
+    pub n_listeners: u64,
+    /// From the call's arrival to its answer.
+    pub set_up: Spread,
+    /// How long the sound of calls was held back to bridge the network's unevenness.
+    pub delay: Spread,
+    /// Packets with sound by what became of them.
+    pub packets: Vec<(&'static str, u64)>,
+    /// Frames of sound that were made up because nothing had come.
+    pub concealed_frames: u64,
+    /// Accounts, and whether calls can reach us through them.
+    pub accounts: Vec<(String, bool)>,
+    /// Sources of music, and whether they play what they should.
+    pub music: Vec<(String, bool)>,
+    pub n_users: u64,
+    pub n_silenced: u64,
+    /// SIP messages that were kept out, by reason.
+    pub kept_out: Vec<(&'static str, u64)>,
+    pub xruns: u64,
+    pub callbacks: u64,
+    pub starved_frames: u64,
+    pub skips: u64,
+}
+
+/// Spans of time, by how long they were.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spread {
+    /// How many were not longer than each of `Spread::BOUNDS_MS`.
+    pub within: [u64; Self::BOUNDS_MS.len()],
+    pub n: u64,
+    pub sum_s: f64,
+}
+
+impl Spread {
+    /// In milliseconds: from a fast answer to a klaxon of ten seconds.
+    pub const BOUNDS_MS: [u64; 10] = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
+    /// One more.
+    pub fn add(&mut self, span: std::time::Duration) {
+        self.n += 1;
+        self.sum_s += span.as_secs_f64();
+        for (n, bound) in self.within.iter_mut().zip(Self::BOUNDS_MS) {
+            if span.as_millis() <= u128::from(bound) {
+                *n += 1;
+            }
+        }
+    }
+}
+
+/// What to page.
+#[derive(Clone, Debug, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageWanted {
+    /// NAME of a `[page:NAME]` that has a message, `klaxon`, or the file name of a sound that some
+    /// page of the configuration names.
+    #[schema(min_length = 1, max_length = 255, examples("klaxon"))]
+    pub play: String,
+    /// Zones by name; otherwise those of the page that is played, or all.
+    #[schema(min_items = 1, max_items = 512)]
+    #[serde(default)]
+    pub zones: Option<Vec<String>>,
+    /// 200 and above is an emergency, which takes the role admin; otherwise that of the page that
+    /// is played, or 100.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 255)]
+    pub priority: Option<u8>,
+    /// Whether the klaxon sounds before; otherwise as the page that is played has it, or not.
+    #[serde(default)]
+    pub klaxon: Option<bool>,
+    /// How often; otherwise as the page that is played has it, or once.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100)]
+    pub times: Option<u32>,
+    /// What it does when others are heard in its zones; otherwise as the page that is played has
+    /// it, or it waits.
+    #[serde(default)]
+    pub busy: Option<Busy>,
+}
+
+/// What a page does when others are heard in its zones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Busy {
+    /// Waits its turn.
+    Queue,
+    /// Sounds beside them.
+    Mix,
+    /// Gives up at once.
+    Reject,
+}

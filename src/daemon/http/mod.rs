@@ -1,0 +1,263 @@
+//! What does the daemon know for those who ask over HTTP?
+
+mod names;
+mod picture;
+mod start;
+mod tally;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::api::{
+    self, Answer, Ask, Condition, News, Outcome, Page, Server, Settings, Site, Unlucky,
+};
+use crate::base::{Db, ZoneId};
+use crate::config::{Config, Mistake};
+use crate::control::{Denied, Note, OrderId};
+use crate::daemon::settings;
+use crate::mix::Loudness;
+use crate::page::PageId;
+use names::Names;
+pub(super) use picture::{Sight, names_of};
+pub(super) use start::Lexicon;
+use tally::Tally;
+
+/// The server, if one is wanted, and what it is told of.
+pub(super) struct Http {
+    server: Option<Server>,
+    asks_tx: mpsc::Sender<Ask>,
+    pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) tally: Tally,
+    pub(super) names: Names,
+    /// As subscribers know it.
+    told: Site,
+    /// Pages that ended of late, the last one first.
+    over: VecDeque<Page>,
+    outcomes: BTreeMap<PageId, Outcome>,
+    orders: BTreeMap<OrderId, oneshot::Sender<Answer>>,
+    n_orders: u64,
+    /// Orders that were decided; told once everything is settled.
+    decided: Vec<Decided>,
+    /// Something may have changed since subscribers were told.
+    pub(super) is_stale: bool,
+    levels: BTreeMap<ZoneId, Held>,
+    levels_at: Instant,
+    /// Whether zones have outputs, and since when it is so.
+    outputs: (Condition, Timestamp),
+}
+
+/// What the core has decided about an order.
+struct Decided {
+    id: OrderId,
+    answer: Result<Option<PageId>, Denied>,
+    zones: Vec<String>,
+}
+
+/// The loudness of a zone, its peak held for a second.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    loudness: Loudness,
+    peak_at: Instant,
+}
+
+impl Http {
+    /// Starts the server if the configuration has an address for it.
+    ///
+    /// # Errors
+    /// An address in use that somebody has written, a certificate that cannot be used.
+    pub(super) fn start(config: &Config, now: Instant) -> Result<Self, Mistake> {
+        let (asks_tx, asks) = mpsc::channel(MOST_ASKS);
+        let wall = Timestamp::now();
+        let mut http = Self {
+            server: None,
+            asks_tx,
+            asks,
+            tally: Tally::new(now),
+            names: Names::new(now, wall),
+            told: Site::default(),
+            over: VecDeque::new(),
+            outcomes: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            n_orders: 0,
+            decided: Vec::new(),
+            is_stale: true,
+            levels: BTreeMap::new(),
+            levels_at: now,
+            outputs: (Condition::Ok, wall),
+        };
+        // Who has written no address shall not be kept from paging by another program at ours.
+        let unlucky = match config.place("http", "listen") {
+            Some(_) => Unlucky::Fails,
+            None => Unlucky::Waits,
+        };
+        http.serve(config, unlucky)?;
+        Ok(http)
+    }
+
+    fn serve(&mut self, config: &Config, unlucky: Unlucky) -> Result<(), Mistake> {
+        let settings = Settings::new(config, Some(settings::state_dir(config)));
+        match &self.server {
+            Some(server) => server.adapt(settings),
+            None if settings.listen.is_empty() => {}
+            None => {
+                let started = Server::start(settings, self.asks_tx.clone(), unlucky);
+                let server = started.map_err(|why| {
+                    let key = match &why {
+                        api::StartError::Tls(_) => "tls-cert",
+                        api::StartError::Listen(..) | api::StartError::Thread(_) => "listen",
+                    };
+                    config.mistake("http", key, why.to_string())
+                })?;
+                self.server = Some(server);
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows a new configuration; what cannot be is told and tried again.
+    pub(super) fn adapt(&mut self, config: &Config) {
+        if let Err(mistake) = self.serve(config, Unlucky::Waits) {
+            tracing::error!("{mistake}");
+        }
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.server.is_some()
+    }
+
+    pub(super) fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.stop();
+        }
+    }
+
+    /// The answer to this order goes there.
+    pub(super) fn expect(&mut self, answer: oneshot::Sender<Answer>) -> OrderId {
+        self.n_orders += 1;
+        let id = OrderId(self.n_orders);
+        self.orders.insert(id, answer);
+        id
+    }
+
+    /// `zones` are the names of those that the answer speaks of.
+    pub(super) fn decided(
+        &mut self,
+        id: OrderId,
+        answer: Result<Option<PageId>, Denied>,
+        zones: Vec<String>,
+    ) {
+        self.decided.push(Decided { id, answer, zones });
+        self.is_stale = true;
+    }
+
+    /// A line of the log is an event too.
+    pub(super) fn note(&mut self, note: &Note) {
+        if let Some((page, outcome)) = note.page {
+            let outcome = picture::outcome(outcome);
+            if self.is_on() {
+                self.outcomes.insert(page, outcome);
+            }
+            self.tally.page_over(outcome);
+        }
+        if let Some(server) = &self.server {
+            server.publish(News::Note {
+                level: picture::level(note.level),
+                text: note.text.clone(),
+            });
+        }
+    }
+
+    /// Whether it is time to read the meters.
+    pub(super) fn wants_levels(&self, now: Instant) -> bool {
+        self.is_on() && now.saturating_duration_since(self.levels_at) >= READ_EVERY
+    }
+
+    pub(super) fn take_levels(&mut self, meters: Vec<Loudness>, now: Instant) {
+        self.levels_at = now;
+        for loudness in meters {
+            let held = self.levels.get(&loudness.zone).filter(|held| {
+                let is_fresh = now.saturating_duration_since(held.peak_at) < HELD;
+                is_fresh && held.loudness.peak.0 > loudness.peak.0
+            });
+            let (peak, peak_at) =
+                held.map_or((loudness.peak, now), |it| (it.loudness.peak, it.peak_at));
+            let loudness = Loudness { peak, ..loudness };
+            self.levels
+                .insert(loudness.zone, Held { loudness, peak_at });
+        }
+    }
+
+    /// The peak and the momentary loudness of a zone.
+    fn level(&self, zone: ZoneId) -> (Option<f32>, Option<f32>) {
+        let audible = |level: Db| (level.0 > FLOOR.0).then_some((level.0 * 10.0).round() / 10.0);
+        match self.levels.get(&zone) {
+            Some(held) => (
+                audible(held.loudness.peak),
+                audible(held.loudness.momentary),
+            ),
+            None => (None, None),
+        }
+    }
+
+    /// Tells subscribers what is new, and those who gave orders what has come of them.
+    pub(super) fn tell(&mut self, site: Site) {
+        let outcomes = std::mem::take(&mut self.outcomes);
+        let names = &self.names;
+        let outcome = |page: &Page| {
+            let mut known = outcomes.iter();
+            known
+                .find(|(id, _)| names.page(**id) == page.id)
+                .map(|(_, it)| *it)
+        };
+        for what in api::changes(&self.told, &site, outcome) {
+            if let News::Page { page } = &what
+                && page.outcome.is_some()
+            {
+                self.over.push_front(page.clone());
+                self.over.truncate(MOST_OVER);
+            }
+            if let Some(server) = &self.server {
+                server.publish(what);
+            }
+        }
+        for decided in std::mem::take(&mut self.decided) {
+            self.answer(decided, &site);
+        }
+        self.told = site;
+    }
+
+    fn answer(&mut self, decided: Decided, site: &Site) {
+        let Some(answer) = self.orders.remove(&decided.id) else {
+            return;
+        };
+        let page = |id: &PageId| {
+            let name = self.names.page(*id);
+            let mut all = site.pages.iter().chain(&self.over);
+            all.find(|page| page.id == name).cloned()
+        };
+        let told = match decided.answer {
+            Ok(began) => match began.as_ref().and_then(page) {
+                Some(page) => Answer::Started(page),
+                None => Answer::Done,
+            },
+            Err(denied) => Answer::Denied(denied, decided.zones),
+        };
+        answer.send(told).ok();
+    }
+}
+
+/// Questions that wait for the daemon; whoever comes then waits outside.
+const MOST_ASKS: usize = 64;
+
+/// Pages that are remembered once they are over.
+const MOST_OVER: usize = 200;
+
+/// For meters that people watch.
+const READ_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+const HELD: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What is below is silence.
+const FLOOR: Db = Db(-100.0);

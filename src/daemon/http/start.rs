@@ -1,0 +1,170 @@
+//! What does a page that is asked for over HTTP play, where and how?
+
+use std::time::Duration;
+
+use super::picture::spoken;
+use crate::api::{Busy, PageWanted, Unknown, Who};
+use crate::base::{Db, ZoneSet};
+use crate::config::Config;
+use crate::control::{Clip, Rights, Rule, Sound, Start};
+use crate::daemon::library::Library;
+use crate::daemon::settings;
+use crate::daemon::zones::Zones;
+use crate::page::{self, Extent, Priority};
+
+/// What names stand for.
+pub(in crate::daemon) struct Lexicon<'a> {
+    pub(in crate::daemon) config: &'a Config,
+    pub(in crate::daemon) zones: &'a Zones,
+    pub(in crate::daemon) library: &'a Library,
+    /// How long it is, if there is one.
+    pub(in crate::daemon) klaxon: Option<Duration>,
+    pub(in crate::daemon) gain: Db,
+}
+
+impl Lexicon<'_> {
+    /// The page that is wanted, whether or not it may be.
+    ///
+    /// # Errors
+    /// Names that stand for nothing.
+    pub(in crate::daemon) fn start(
+        &self,
+        who: &Who,
+        wanted: &PageWanted,
+    ) -> Result<Start, Unknown> {
+        let usual = match self.message(&wanted.play) {
+            Some(rule) => self.of_rule(&rule),
+            None => self.of_sound(&wanted.play, who)?,
+        };
+        let klaxon = match wanted.klaxon {
+            Some(true) => usual.klaxon.or_else(|| self.klaxon()),
+            Some(false) => None,
+            None => usual.klaxon,
+        };
+        let by = match who.name.as_str() {
+            "" => "this machine",
+            name => name,
+        };
+        Ok(Start {
+            name: format!("\"{}\", asked for over HTTP by {by}", wanted.play),
+            zones: match &wanted.zones {
+                Some(names) => self.zones(names)?,
+                None => usual.zones,
+            },
+            priority: wanted.priority.map_or(usual.priority, Priority),
+            busy: match wanted.busy {
+                Some(Busy::Queue) => page::Busy::Queue,
+                Some(Busy::Mix) => page::Busy::Mix,
+                Some(Busy::Reject) => page::Busy::Reject,
+                None => usual.busy,
+            },
+            times: wanted.times.unwrap_or(usual.times),
+            klaxon,
+            ..usual
+        })
+    }
+
+    /// What the user may do, and where.
+    pub(in crate::daemon) fn rights(&self, who: &Who) -> Rights {
+        Rights {
+            role: who.role,
+            zones: (!who.zones.is_empty()).then(|| self.zones.named(&who.zones)),
+        }
+    }
+
+    fn message(&self, name: &str) -> Option<Rule> {
+        let page = self.config.pages.iter().find(|page| page.name == name)?;
+        let rule = settings::rule(page, self.zones, self.klaxon, self.library);
+        rule.message.is_some().then_some(rule)
+    }
+
+    fn of_rule(&self, rule: &Rule) -> Start {
+        let (clip, times) = rule.message.unwrap_or((NOTHING, 1));
+        Start {
+            name: String::new(),
+            zones: rule.zones,
+            priority: rule.priority,
+            busy: rule.busy,
+            extent: rule.extent,
+            clip,
+            times,
+            gain: self.gain,
+            pre_roll: rule.pre_roll,
+            klaxon: rule.klaxon,
+            end_tone: rule.end_tone,
+            queue_timeout: rule.queue_timeout,
+        }
+    }
+
+    fn of_sound(&self, name: &str, who: &Who) -> Result<Start, Unknown> {
+        let is_klaxon = name.eq_ignore_ascii_case("klaxon");
+        let clip = if is_klaxon {
+            self.klaxon()
+        } else {
+            self.library.named(name)
+        };
+        let clip = clip.ok_or_else(|| Unknown::Sound {
+            name: name.to_owned(),
+            known: self.sounds(),
+        })?;
+        Ok(Start {
+            name: String::new(),
+            zones: self.zones.named(&who.zones),
+            priority: Priority::default(),
+            busy: page::Busy::Queue,
+            extent: Extent::Whole,
+            clip,
+            times: 1,
+            gain: self.gain,
+            pre_roll: Duration::ZERO,
+            klaxon: None,
+            end_tone: None,
+            queue_timeout: None,
+        })
+    }
+
+    fn klaxon(&self) -> Option<Clip> {
+        let sound = Sound::Klaxon;
+        self.klaxon.map(|duration| Clip { sound, duration })
+    }
+
+    /// Everything that can be played, by name.
+    fn sounds(&self) -> Vec<String> {
+        let pages = self
+            .config
+            .pages
+            .iter()
+            .filter(|page| page.message.is_some());
+        let pages = pages.map(|page| page.name.clone());
+        let klaxon = self.klaxon.map(|_| "klaxon".to_owned());
+        pages.chain(klaxon).chain(self.library.names()).collect()
+    }
+
+    fn zones(&self, names: &[String]) -> Result<ZoneSet, Unknown> {
+        let mut zones = ZoneSet::EMPTY;
+        for name in names {
+            if name.eq_ignore_ascii_case("all") {
+                zones = zones.union(&self.zones.all());
+                continue;
+            }
+            let Some(id) = self.zones.id(name).filter(|_| !name.is_empty()) else {
+                let known = self.zones.all();
+                let known = known
+                    .iter()
+                    .map(|id| spoken(self.zones.name(id)).to_owned());
+                return Err(Unknown::Zone {
+                    name: name.clone(),
+                    known: known.collect(),
+                });
+            };
+            zones.insert(id);
+        }
+        Ok(zones)
+    }
+}
+
+/// Stands where a rule has no message; such a rule is not played.
+const NOTHING: Clip = Clip {
+    sound: Sound::Klaxon,
+    duration: Duration::ZERO,
+};

@@ -1,0 +1,97 @@
+//! How is whoever asks over HTTP answered?
+
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::Service;
+use crate::api::{Answer, Ask, Question, Site};
+use crate::control::{Demand, Denied, Input, Order, OrderId};
+use crate::daemon::http::{Lexicon, Sight, names_of};
+use crate::page::PageId;
+
+impl Service {
+    /// Looks at once, and lets the core decide everything else.
+    pub(super) fn asked(&mut self, ask: Ask, now: Instant) {
+        let Ask { question, answer } = ask;
+        let (who, demand) = match question {
+            Question::Look => {
+                let site = self.site(now);
+                answer.send(Answer::Site(Box::new(site))).ok();
+                return;
+            }
+            Question::Start { who, wanted } => match self.lexicon().start(&who, &wanted) {
+                Ok(start) => (who, Demand::Page(Box::new(start))),
+                Err(unknown) => return tell(answer, Answer::Unknown(unknown)),
+            },
+            Question::Stop { who, page } => match self.http.names.page_of(&page) {
+                Some(page) => (who, Demand::Stop(page)),
+                None => return tell(answer, Answer::Denied(Denied::Gone, Vec::new())),
+            },
+            Question::HangUp { who, call } => match self.http.names.call_of(&call) {
+                Some(call) => (who, Demand::HangUp(call)),
+                None => return tell(answer, Answer::Denied(Denied::Gone, Vec::new())),
+            },
+        };
+        let by = self.lexicon().rights(&who);
+        let id = self.http.expect(answer);
+        let order = Order {
+            id,
+            by,
+            what: demand,
+        };
+        self.inputs.push_back(Input::Order(order));
+    }
+
+    /// The core has decided what was asked for.
+    pub(super) fn ordered(&mut self, id: OrderId, answer: Result<Option<PageId>, Denied>) {
+        let zones = match &answer {
+            Err(Denied::Zones(strange)) => names_of(strange, &self.zones),
+            Ok(_) | Err(_) => Vec::new(),
+        };
+        self.http.decided(id, answer, zones);
+    }
+
+    /// Tells subscribers and those who gave orders, once everything is settled.
+    pub(super) fn tell_http(&mut self, now: Instant) {
+        if !self.http.is_on() {
+            return;
+        }
+        if self.http.wants_levels(now) {
+            let meters = self.ears.meters(self.zones.all(), self.console.vitals());
+            self.http.take_levels(meters, now);
+        }
+        if std::mem::take(&mut self.http.is_stale) {
+            let site = self.site(now);
+            self.http.tell(site);
+        }
+    }
+
+    fn site(&mut self, now: Instant) -> Site {
+        let sight = Sight {
+            snapshot: &self.core.snapshot(),
+            zones: &self.zones,
+            unheard: &self.unheard,
+            is_unheard: self.is_unheard,
+            vitals: self.console.vitals(),
+            door: &self.door,
+            counts: self.endpoint.counts(),
+        };
+        self.http.look(&sight, now)
+    }
+
+    fn lexicon(&self) -> Lexicon<'_> {
+        Lexicon {
+            config: &self.config,
+            zones: &self.zones,
+            library: &self.stock,
+            klaxon: self.klaxon.as_ref().map(|pcm| pcm.duration()),
+            gain: self.config.audio.volume_klaxon.level(),
+        }
+    }
+}
+
+/// Whoever has gone away meanwhile does not hear it.
+fn tell(to: oneshot::Sender<Answer>, answer: Answer) {
+    to.send(answer).ok();
+}

@@ -1,0 +1,261 @@
+//! Can a program page, look and follow over HTTP, and does a flood of it change nothing?
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod common;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use common::daemon::{Conf, Daemon, run};
+use common::folder::Folder;
+use common::http::{Events, Http};
+use common::jack_client::Recorder;
+use common::jackd::Jackd;
+use common::ports::free_address;
+use common::{measure, signal};
+use paging::config::TokenHash;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(5);
+const GONG_HZ: f32 = 2_500.0;
+
+fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
+/// Two zones, a sound, and users of all kinds.
+fn conf(jackd: &Jackd, folder: &Folder, http: &Http) -> Conf {
+    let gong = folder.join("gong.wav");
+    signal::write_wav(&gong, 48_000, &[&signal::sine(48_000, GONG_HZ, 0.3, 0.8)]);
+    let user = |name: &str, role: &str, more: &str| {
+        let hash = TokenHash::of(&format!("token-of-{name}")).written();
+        format!("[user:{name}]\nrole = {role}\ntoken = {hash}\n{more}")
+    };
+    let more = format!(
+        "[zone:yard]\noutputs = system:playback_1\n[zone:hall]\noutputs = system:playback_2\n\
+         [page:school]\nextensions = 700\nzones = yard\nmessage = {}\n[page:talk]\n\
+         extensions = 100\nzones = hall\n{}{}{}[http]\nlisten = {}\n",
+        gong.display(),
+        user("ann", "viewer", ""),
+        user("bob", "operator", "zones = yard\n"),
+        user("eve", "admin", ""),
+        http.at,
+    );
+    Conf::jack(jackd).more(&more)
+}
+
+fn is_over(event: &Value, id: &Value) -> bool {
+    event["type"] == "page" && event["page"]["id"] == *id && event["page"]["state"] == "over"
+}
+
+#[test]
+fn a_page_asked_for_over_http_is_heard_where_it_should_and_followed() {
+    let mut jackd = Jackd::start(48_000, 256);
+    let folder = Folder::new("http");
+    let http = Http::new(free_address());
+    let daemon = Daemon::start(&conf(&jackd, &folder, &http));
+    daemon.process.wait_for("http: answering at", SOON);
+    assert_eq!(
+        http.get("/health").status,
+        200,
+        "{}",
+        http.get("/health").body
+    );
+    let mut sse = http.events("/v1/events");
+    let mut socket = http.with_token("token-of-ann").socket("/v1/events");
+    let began_at = sse.next()["id"].as_str().unwrap().to_owned();
+    assert_eq!(socket.next()["type"], "ready");
+
+    let recorder = Recorder::start(&jackd);
+    let bob = http.with_token("token-of-bob");
+    let wanted = json!({"play": "gong.wav", "zones": ["yard"], "times": 2});
+    let started = bob.post("/v1/pages", &wanted);
+    assert_eq!(started.status, 201, "{started:?}");
+    let id = started.json()["id"].clone();
+    let is_live = |event: &Value| {
+        event["type"] == "zone" && event["name"] == "yard" && event["heard"][0]["page"] == id
+    };
+    socket.wait_for("the zone has the page", is_live);
+    let zones = http.get("/v1/zones").json();
+    assert_eq!(
+        (&zones[1]["name"], &zones[1]["ducked"]),
+        (&json!("yard"), &json!(true))
+    );
+    for events in [&mut sse, &mut socket] {
+        let over = events.wait_for("the page is over", |event| is_over(event, &id));
+        assert_eq!(over["page"]["outcome"], "heard", "{over}");
+    }
+    let heard = recorder.stop();
+    let level = |sound: &[f32]| {
+        let levels = measure::level_over_time(sound, heard.rate, GONG_HZ, 960);
+        levels.iter().filter(|level| **level > 0.05).count() as f32 * 0.02
+    };
+    let (yard, hall) = (level(&heard.left), level(&heard.right));
+    assert!(
+        (1.4..1.9).contains(&yard),
+        "the gong sounds for {yard} s in the yard"
+    );
+    assert_eq!(hall, 0.0, "nothing in the hall");
+    let page = http
+        .get(&format!("/v1/pages/{}", id.as_str().unwrap()))
+        .json();
+    assert_eq!(
+        (&page["state"], &page["outcome"]),
+        (&json!("over"), &json!("heard"))
+    );
+
+    let strange = bob.post("/v1/pages", &json!({"play": "school", "zones": ["hall"]}));
+    assert_eq!(
+        (strange.status, strange.json()["type"].as_str()),
+        (403, Some("urn:paging:problem:zones"))
+    );
+    let urgent = json!({"play": "school", "priority": 200});
+    assert_eq!(bob.post("/v1/pages", &urgent).status, 403);
+    let loud = http.with_token("token-of-eve").post("/v1/pages", &urgent);
+    let id = loud.json()["id"].clone();
+    let path = format!("/v1/pages/{}", id.as_str().unwrap());
+    assert_eq!(
+        bob.delete(&path).status,
+        403,
+        "an emergency is not bob's to stop"
+    );
+    assert_eq!(http.delete(&path).status, 204);
+    let over = sse.wait_for("it was stopped", |event| is_over(event, &id));
+    assert_ne!(over["page"]["outcome"], "heard");
+
+    // From where the first subscription began, everything comes again.
+    let mut again = http.events(&format!("/v1/events?after={began_at}"));
+    again.wait_for("the stop once more", |event| is_over(event, &id));
+
+    jackd.kill();
+    let is_down = |event: &Value| event["type"] == "health" && event["part"]["state"] == "failed";
+    sse.wait_for("the engine has failed", is_down);
+    let health = http.get("/health");
+    assert_eq!(
+        (health.status, health.json()["status"].as_str()),
+        (503, Some("failed"))
+    );
+    assert_eq!(bob.post("/v1/pages", &wanted).status, 503);
+    let metrics = http.get("/metrics").body;
+    assert!(metrics.contains("\npaging_sound_up 0\n"), "{metrics}");
+    assert!(
+        metrics.contains("\npaging_pages_total{outcome=\"heard\"} 1\n"),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn a_flood_of_requests_while_somebody_speaks_changes_nothing() {
+    let jackd = Jackd::start(48_000, 256);
+    let folder = Folder::new("flood");
+    let http = Http::new(free_address());
+    let daemon = Daemon::start(&conf(&jackd, &folder, &http));
+    let recorder = Recorder::start(&jackd);
+    let mut phone = daemon.phone();
+    phone.call("100", SOON);
+    let speech = signal::speech(8_000, 4.0);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (n_served, n_refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let floods: Vec<_> = ["/v1/zones", "/metrics"]
+        .into_iter()
+        .map(|path| {
+            let (http, is_over) = (http.clone(), is_over.clone());
+            let (served, refused) = (n_served.clone(), n_refused.clone());
+            std::thread::spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let counter = match http.try_ask("GET", path, "", "") {
+                        Ok(reply) if reply.status == 200 => &served,
+                        Ok(_) | Err(_) => &refused,
+                    };
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let mut silent: Vec<Events> = (0..200).map(|_| http.events("/v1/events")).collect();
+    let spoke = phone.start_talking(speech.clone()).join().unwrap();
+    is_over.store(true, Ordering::Relaxed);
+    for flood in floods {
+        flood.join().unwrap();
+    }
+    // What the flood has used up of this address's requests comes back within a second.
+    pause(1_000);
+    let calls = http.get("/v1/calls").json();
+    assert_eq!(calls["items"][0]["state"], "live", "{calls}");
+    let id = calls["items"][0]["id"].as_str().unwrap();
+    let path = format!("/v1/calls/{id}/hangup");
+    assert_eq!(http.ask("POST", &path, "", "").status, 204);
+    assert!(
+        phone.request("BYE", SOON).is_some(),
+        "the phone is hung up on"
+    );
+    let heard = recorder.stop();
+    for events in &mut silent {
+        let ends = |event: &Value| event["type"] == "call" && event["call"]["state"] == "ended";
+        events.wait_for("the call has ended", ends);
+    }
+    let pieces = measure::pieces(&speech, &heard.right, heard.rate, heard.frame_at(spoke));
+    let alike = measure::alike_but_for(&pieces, 0.25);
+    let (served, refused) = (
+        n_served.load(Ordering::Relaxed),
+        n_refused.load(Ordering::Relaxed),
+    );
+    println!("{served} requests were served and {refused} refused; speech is {alike} alike");
+    assert!(served > 100, "only {served} requests were served");
+    assert!(alike > 0.75, "speech is only {alike} alike: {pieces:#?}");
+}
+
+#[test]
+fn a_reload_changes_tokens_and_addresses_and_keeps_connections() {
+    let (http, other) = (Http::new(free_address()), Http::new(free_address()));
+    let with = |token: &str, at: &Http| {
+        let hash = TokenHash::of(token).written();
+        let more = format!("[user:ann]\ntoken = {hash}\n[http]\nlisten = {}\n", at.at);
+        Conf::timer().more(&more)
+    };
+    let daemon = Daemon::start(&with("old", &http));
+    let mut events = http.with_token("old").events("/v1/events");
+    events.next();
+    daemon.write_conf(&with("new", &other));
+    daemon.reload();
+    daemon
+        .process
+        .wait_for(&format!("{} is closed", http.at), SOON);
+    daemon
+        .process
+        .wait_for(&format!("answering at http://{}", other.at), SOON);
+    assert!(http.try_ask("GET", "/health", "", "").is_err());
+    assert_eq!(other.with_token("old").get("/health").status, 401);
+    assert_eq!(other.with_token("new").get("/health").status, 200);
+    let mut phone = daemon.phone();
+    phone.call("100", SOON);
+    events.wait_for("a call", |event| event["type"] == "call");
+    phone.hang_up();
+}
+
+#[test]
+fn a_busy_address_keeps_the_daemon_from_starting_only_if_it_was_written() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = held.local_addr().unwrap();
+    let folder = Folder::new("busy");
+    let conf = Conf::timer().more(&format!("[http]\nlisten = {at}\n"));
+    let file = folder.write(
+        "busy.conf",
+        conf.text(free_address(), common::ports::free_block(300)),
+    );
+    let (code, log) = run(&folder, &[file.to_str().unwrap()], SOON * 4);
+    assert_eq!(code, Some(2), "{log}");
+    let told = format!("another program listens at {at}; end it, or write another port");
+    assert!(
+        log.contains("[http] listen") && log.contains(&told),
+        "{log}"
+    );
+    let mut daemon = Daemon::start(&Conf::timer().more("[http]\n"));
+    let until = Instant::now() + SOON;
+    while !daemon.process.log().contains("http: ") && Instant::now() < until {
+        pause(20);
+    }
+    assert!(daemon.process.is_running(), "{}", daemon.process.log());
+}
