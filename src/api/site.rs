@@ -49,8 +49,12 @@ pub enum CallState {
     Klaxon,
     /// Is about to be answered.
     Answering,
+    /// Enters a PIN or the code of zones.
+    Entering,
     /// Is told that it is recorded.
     Greeted,
+    /// Speaks a page that is played later.
+    Dictating,
     /// Is on the speakers.
     Live,
     /// Is told that it is done as asked.

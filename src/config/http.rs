@@ -116,7 +116,7 @@ pub(super) fn settle(loading: &mut Loading, config: &mut Config, tokens: Tokens)
         loading.mistakes.push(about(place, "", text));
     }
     for user in config.sip.users.clone() {
-        zone::must_exist(loading, config, &user.section(), &user.zones);
+        zone::must_exist(loading, config, &user.section(), "zones", &user.zones);
         twice(loading, config, &user);
     }
 }

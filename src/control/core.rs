@@ -11,9 +11,7 @@ use super::health::{Health, seconds};
 use super::lockout::Lockouts;
 use super::pages::Record;
 use super::recordings::Recordings;
-use super::{
-    CallStatus, Effect, Fate, Input, Level, PageStatus, Policy, Refusal, Snapshot, Who,
-};
+use super::{CallStatus, Effect, Fate, Input, Level, PageStatus, Policy, Refusal, Snapshot, Who};
 use crate::base::CallId;
 use crate::music::Hand;
 use crate::page::{self, Choice, Machine, PageId};

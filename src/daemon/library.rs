@@ -83,15 +83,22 @@ impl Library {
 
     /// The sound of a file by its name alone, without the folder.
     pub(super) fn named(&self, name: &str) -> Option<Clip> {
-        let mut paths = self.files.keys();
+        let mut paths = self.files();
         let path = paths.find(|path| path.file_name().is_some_and(|it| it == name))?;
         self.clip(path)
     }
 
     /// The names of all files, each once.
     pub(super) fn names(&self) -> BTreeSet<String> {
-        let names = self.files.keys().filter_map(|path| path.file_name());
+        let names = self.files().filter_map(|path| path.file_name());
         names.map(|it| it.to_string_lossy().into_owned()).collect()
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.named.keys().filter_map(|origin| match origin {
+            Origin::File(path) => Some(path),
+            Origin::Words(_) => None,
+        })
     }
 
     fn add(&mut self, pcm: Arc<Pcm>) -> SoundId {

@@ -16,7 +16,7 @@ use crate::api::{
 };
 use crate::base::{Db, ZoneId};
 use crate::config::{Config, Mistake};
-use crate::control::{Denied, Note, OrderId};
+use crate::control::{About, Denied, Note, OrderId};
 use crate::daemon::settings;
 use crate::mix::Loudness;
 use crate::page::PageId;
@@ -155,10 +155,10 @@ impl Http {
 
     /// A line of the log is an event too.
     pub(super) fn note(&mut self, note: &Note) {
-        if let Some((page, outcome)) = note.page {
-            let outcome = picture::outcome(outcome);
+        if let About::Page(end) = &note.about {
+            let outcome = picture::outcome(end.outcome);
             if self.is_on() {
-                self.outcomes.insert(page, outcome);
+                self.outcomes.insert(end.page, outcome);
             }
             self.tally.page_over(outcome);
         }
