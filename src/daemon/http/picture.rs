@@ -181,7 +181,7 @@ impl Http {
         let music = snapshot.music.iter();
         let music = music.map(|(name, it)| part(format!("music {name}"), &it.part));
         let groups = snapshot.groups.iter();
-        let groups = groups.map(|(name, it)| part(format!("multicast {name}"), it));
+        let groups = groups.map(|(name, it)| part(name.clone(), it));
         let disk = snapshot.disk.iter();
         let disk = disk.map(|it| part("recordings".to_owned(), it));
         music.chain(groups).chain(disk).collect()
