@@ -3,11 +3,14 @@
 
 mod common;
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use common::certificates::{Authority, NOW, identity};
 use common::daemon::{Conf, Daemon, run};
 use common::folder::Folder;
 use common::http::{Events, Http};
@@ -16,6 +19,9 @@ use common::jackd::Jackd;
 use common::ports::free_address;
 use common::{measure, signal};
 use paging::config::TokenHash;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -233,6 +239,62 @@ fn a_reload_changes_tokens_and_addresses_and_keeps_connections() {
     phone.call("100", SOON);
     events.wait_for("a call", |event| event["type"] == "call");
     phone.hang_up();
+}
+
+#[test]
+fn beyond_this_machine_it_speaks_tls_wants_a_token_and_takes_a_renewed_certificate() {
+    let (first, second) = (Authority::new("http-1"), Authority::new("http-2"));
+    let files = first.vouch_for(SITE, "site", NOW);
+    let at = free_address();
+    let listen = SocketAddr::new("0.0.0.0".parse().unwrap(), at.port());
+    let hash = TokenHash::of("token-of-ann").written();
+    let more = format!(
+        "[user:ann]\ntoken = {hash}\n[http]\nlisten = {listen}\n{}\n",
+        identity(&files)
+    );
+    let daemon = Daemon::start(&Conf::timer().more(&more));
+    daemon.process.wait_for("http: answering at https://", SOON);
+    let ask = |ca: &Path, token: &str| over_tls(at, ca, token);
+    assert!(ask(&first.ca, "token-of-ann").unwrap().starts_with("HTTP/1.1 200 "));
+    assert!(ask(&first.ca, "guessed").unwrap().starts_with("HTTP/1.1 401 "));
+    assert!(ask(&second.ca, "token-of-ann").is_err(), "anybody may vouch");
+    let plain = Http::new(at).try_ask("GET", "/health", "", "");
+    assert!(plain.is_err() || plain.is_ok_and(|it| it.status == 0), "no TLS");
+
+    let renewed = second.vouch_for(SITE, "site", NOW);
+    std::fs::copy(&renewed.0, &files.0).unwrap();
+    std::fs::copy(&renewed.1, &files.1).unwrap();
+    daemon.reload();
+    let until = Instant::now() + SOON;
+    while ask(&second.ca, "token-of-ann").is_err() {
+        assert!(Instant::now() < until, "{}", daemon.process.log());
+        pause(50);
+    }
+}
+
+const SITE: &str = "paging.example.org";
+
+/// What is answered to a question after health, by a site for which `ca` vouches.
+fn over_tls(at: SocketAddr, ca: &Path, token: &str) -> std::io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let client = ClientConnection::new(Arc::new(config), SITE.try_into().unwrap()).unwrap();
+    let mut stream = StreamOwned::new(client, TcpStream::connect(at)?);
+    stream.sock.set_read_timeout(Some(SOON))?;
+    write!(
+        stream,
+        "GET /health HTTP/1.1\r\nhost: {SITE}\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\n\r\n"
+    )?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[test]
