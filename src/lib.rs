@@ -27,7 +27,8 @@
 //!
 //! Other outputs of a zone have no clock: [`mix`] lets them be tapped, and `net::Groups`, another
 //! thread, sends them to multicast groups. What it hears in groups reaches [`control::Core`] as a
-//! call that is answered already.
+//! call that is answered already. So does who speaks over a WebSocket: `api` hands the frames of a
+//! microphone through [`base::talk`] to `net::microphone`, a thread for each.
 //!
 //! Recordings tap [`mix`] too, into a ring that `output::record` writes down on a thread of its own.
 //! The end of every page and call, and every failure, is a note of [`control::Core`] that [`daemon`]

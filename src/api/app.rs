@@ -34,6 +34,8 @@ pub(super) struct App {
     pub(super) running: Semaphore,
     /// Connections that are open at the same time.
     pub(super) connections: Arc<Semaphore>,
+    /// Those who speak a page over a connection, or are about to.
+    pub(super) speakers: Arc<Semaphore>,
     /// Addresses that cannot be listened at, and since when.
     troubles: Mutex<BTreeMap<SocketAddr, (String, Timestamp)>>,
     /// True once the server is to end.
@@ -63,6 +65,7 @@ impl App {
             counts: Counts::default(),
             running: Semaphore::new(MOST_RUNNING),
             connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            speakers: Arc::new(Semaphore::new(MOST_SPEAKERS)),
             troubles: Mutex::default(),
             ending: watch::Sender::new(false),
         }
@@ -170,6 +173,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const MOST_RUNNING: usize = 128;
+
+/// Twice as many as the core lets speak.
+const MOST_SPEAKERS: usize = 64;
 
 /// Subscribers included.
 const MOST_CONNECTIONS: usize = 1_024;

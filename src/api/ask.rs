@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::door::Who;
+use super::live::{Line, LiveWanted};
 use super::site::{Page, PageWanted, Site};
 use crate::control::Denied;
 
@@ -14,12 +15,18 @@ pub struct Ask {
 }
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Question {
     /// How things stand.
     Look,
     /// Begin a page.
     Start { who: Who, wanted: PageWanted },
+    /// Begin a page that is spoken.
+    Speak {
+        who: Who,
+        wanted: LiveWanted,
+        line: Line,
+    },
     /// End a page.
     Stop { who: Who, page: String },
     /// End a call.
@@ -44,4 +51,5 @@ pub enum Answer {
 pub enum Unknown {
     Zone { name: String, known: Vec<String> },
     Sound { name: String, known: Vec<String> },
+    Page { name: String, known: Vec<String> },
 }

@@ -5,6 +5,7 @@
 //!             TLS, time-outs                          ▲ └──────────────── Answer ◄──────────┘
 //!                                                     │
 //!  subscriber ◄── stream (SSE, WebSocket) ◄── bulletin: a ring of events ◄── news ◄── site
+//!  who speaks ── live ─► base::talk ─► a page
 //! ```
 //!
 //! Nothing is decided here but who comes in: what may be done, `control` says. A thread of its own
@@ -26,6 +27,7 @@ mod extract;
 mod keys;
 mod limits;
 mod listing;
+mod live;
 mod metrics;
 mod problem;
 mod routes;
@@ -41,6 +43,7 @@ mod tests;
 
 pub use ask::{Answer, Ask, Question, Unknown};
 pub use door::Who;
+pub use live::{Hint, Line, LiveWanted};
 pub use news::{Event, Level, News, changes, over};
 pub use server::{Server, StartError, Unlucky};
 pub use settings::{Settings, User};

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::site::{Busy, PageWanted};
-use super::{routes as all, stream};
+use super::{live, routes as all, stream};
 
 #[derive(Describe)]
 #[openapi(
@@ -22,7 +22,16 @@ use super::{routes as all, stream};
         description = "Pages, calls and zones of a public-address daemon. Names are those of its \
                        configuration."
     ),
-    components(schemas(Problem, PageWanted, Busy, super::news::Event, stream::Events)),
+    components(schemas(
+        Problem,
+        PageWanted,
+        Busy,
+        super::news::Event,
+        stream::Events,
+        live::LiveWanted,
+        live::Began,
+        live::Hint,
+    )),
     modifiers(&Common),
     tags(
         (name = "pages", description = "Announcements"),
@@ -44,6 +53,7 @@ pub(super) fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(all::hang_up))
         .routes(routes!(all::pages, all::start))
         .routes(routes!(all::page, all::stop))
+        .routes(routes!(live::live))
         .routes(routes!(stream::events))
         .split_for_parts();
     Common.modify(&mut document);

@@ -264,7 +264,7 @@ fn done(answer: Answer) -> Result<StatusCode, Problem> {
     }
 }
 
-fn refused(answer: Answer) -> Problem {
+pub(super) fn refused(answer: Answer) -> Problem {
     match answer {
         Answer::Denied(denied, zones) => Problem::denied(&denied, &zones),
         Answer::Unknown(Unknown::Zone { name, known }) => {
@@ -272,6 +272,9 @@ fn refused(answer: Answer) -> Problem {
         }
         Answer::Unknown(Unknown::Sound { name, known }) => {
             unknown("no-such-sound", "No such sound", &name, &known)
+        }
+        Answer::Unknown(Unknown::Page { name, known }) => {
+            unknown("no-such-page", "No such page", &name, &known)
         }
         Answer::Site(_) | Answer::Started(_) | Answer::Done => {
             Problem::unavailable("the daemon answers something else; try again")

@@ -105,8 +105,9 @@ fn wants_list(headers: &HeaderMap) -> bool {
     accept.contains("application/json") && !accept.contains("text/event-stream")
 }
 
-fn no_upgrade(why: WebSocketUpgradeRejection) -> Problem {
-    Problem::plain(why.status(), format!("no WebSocket: {}", why.body_text()))
+pub(super) fn no_upgrade(why: WebSocketUpgradeRejection) -> Problem {
+    let detail = format!("no WebSocket: {}; ask as RFC 6455 has it", why.body_text());
+    Problem::plain(why.status(), detail)
 }
 
 fn list(app: &App, after: Option<u64>) -> Events {
@@ -292,7 +293,7 @@ async fn by_socket(app: Arc<App>, mut socket: WebSocket, after: Option<u64>) {
 }
 
 /// Whether it was taken in time.
-async fn send(socket: &mut WebSocket, message: Message) -> bool {
+pub(super) async fn send(socket: &mut WebSocket, message: Message) -> bool {
     matches!(timeout(PATIENCE, socket.send(message)).await, Ok(Ok(())))
 }
 

@@ -154,6 +154,7 @@ fn answer(question: Question, n_pages: &mut u64) -> Answer {
             *n_pages += 1;
             Answer::Started(page(*n_pages))
         }
+        Question::Speak { .. } => Answer::Denied(Denied::NoSound, Vec::new()),
         Question::Stop { page, .. } if page == "p1-1" => Answer::Done,
         Question::HangUp { call, .. } if call == "c1-1" => Answer::Done,
         Question::Stop { .. } | Question::HangUp { .. } => Answer::Denied(Denied::Gone, Vec::new()),
@@ -187,6 +188,15 @@ async fn every_path_wants_a_token_and_tells_no_more_without() {
         bench.as_role("viewer", "GET", "/v1/zones", "").await.status,
         200
     );
+}
+
+#[tokio::test]
+async fn nobody_speaks_without_an_upgrade_or_the_role() {
+    let bench = Bench::new();
+    let viewer = bench.as_role("viewer", "GET", "/v1/pages/live", "").await;
+    viewer.is_problem(403);
+    let operator = bench.as_role("operator", "GET", "/v1/pages/live", "").await;
+    operator.is_problem(400);
 }
 
 #[tokio::test]
@@ -434,14 +444,14 @@ fn the_document_describes_every_answer() {
     let document = serde_json::to_value(&document).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 8);
+    assert_eq!(paths.len(), 9);
     for (path, item) in paths {
         for (method, operation) in item.as_object().unwrap() {
             let responses = &operation["responses"];
             for status in ["400", "401", "429", "503"] {
                 assert!(responses.get(status).is_some(), "{method} {path} {status}");
             }
-            let is_change = method != "get";
+            let is_change = method != "get" || path == "/v1/pages/live";
             assert_eq!(responses.get("403").is_some(), is_change, "{method} {path}");
         }
     }

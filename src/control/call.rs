@@ -206,10 +206,10 @@ impl Call {
         }
     }
 
-    /// It is nobody who calls, but sound that comes by a group and wants no answer.
-    pub(super) fn streaming(self, now: Instant) -> Self {
+    /// It is nobody who calls, but a voice that is there already and wants no answer.
+    pub(super) fn speaking(self, kind: Kind, now: Instant) -> Self {
         Self {
-            kind: Kind::Stream,
+            kind,
             answered: Some(Answered {
                 at: now,
                 hang_up_at: None,

@@ -1,4 +1,4 @@
-//! How does what comes by a multicast group become a page, and can the groups be reached?
+//! How does a voice that rings nowhere become a page, and can multicast groups be reached?
 
 use std::time::Instant;
 
@@ -7,29 +7,32 @@ use super::health::Health;
 use super::pages::Record;
 use super::{Core, Effect, Note, Part, Policy, Rule, Who};
 use crate::base::CallId;
-use crate::page::Choice;
+use crate::page::{Choice, PageId};
 
-/// Whether somebody calls, or speaks to a group without asking anybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether somebody calls, speaks to a group without asking anybody, or was given a page to speak
+/// into, which is by a rule of its own.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     Call,
     Stream,
+    Speech(Box<Rule>),
 }
 
 impl Kind {
     /// How a note begins.
-    pub(super) fn noun(self) -> &'static str {
+    pub(super) fn noun(&self) -> &'static str {
         match self {
             Self::Call => "call",
             Self::Stream => "stream",
+            Self::Speech(_) => "microphone",
         }
     }
 
     /// What we do when we have enough.
-    pub(super) fn parted(self) -> &'static str {
+    pub(super) fn parted(&self) -> &'static str {
         match self {
             Self::Call => "hung up",
-            Self::Stream => "not heard any more",
+            Self::Stream | Self::Speech(_) => "not heard any more",
         }
     }
 }
@@ -41,13 +44,14 @@ impl Policy {
     }
 
     /// The rule that holds for somebody who waits.
-    pub(super) fn rule_of(&self, call: &Call) -> Result<Option<&Rule>, Choice> {
-        match call.kind {
+    pub(super) fn rule_of<'a>(&'a self, call: &'a Call) -> Result<Option<&'a Rule>, Choice> {
+        match &call.kind {
             Kind::Call => self.rule(&call.wish),
             Kind::Stream => self
                 .stream(&call.who.dialled)
                 .map(Some)
                 .ok_or(Choice::Unknown),
+            Kind::Speech(rule) => Ok(Some(rule)),
         }
     }
 }
@@ -69,17 +73,30 @@ impl Core {
             let why = "nobody is to hear it".to_owned();
             return self.effects.push_back(Effect::HangUp { call: id, why });
         };
-        let page = self.next_page();
         let who = Who {
             caller: speaker,
             dialled: group,
         };
-        let call = Call::new(who, page, now).streaming(now);
-        let record = Record::of_call(id, &call, Some(&rule), now);
-        let ask = self.policy.ask(Some(&rule), &call, now);
+        self.speak(id, who, Kind::Stream, &rule, now);
+    }
+
+    /// Asks for the page of somebody who speaks already.
+    pub(super) fn speak(
+        &mut self,
+        id: CallId,
+        who: Who,
+        kind: Kind,
+        rule: &Rule,
+        now: Instant,
+    ) -> PageId {
+        let page = self.next_page();
+        let call = Call::new(who, page, now).speaking(kind, now);
+        let record = Record::of_call(id, &call, Some(rule), now);
+        let ask = self.policy.ask(Some(rule), &call, now);
         self.calls.insert(id, call);
         self.records.insert(page, record);
         self.pages.handle_ask(page, ask, now);
+        page
     }
 }
 

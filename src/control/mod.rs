@@ -33,6 +33,7 @@ mod recordings;
 mod rights;
 mod silence;
 mod snapshot;
+mod speech;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -50,4 +51,5 @@ pub use policy::{Alert, Clip, Cues, Delayed, Klaxon, KlaxonFor, Policy, Rule, St
 pub use recordings::{Mark, Recorded, Side};
 pub use rights::{Denied, Rights, Role};
 pub use snapshot::{CallStatus, PageStatus, Snapshot};
+pub use speech::Speech;
 pub use words::{Asked, Cue, Effect, Input, KeyWay, Level, Note, Refusal, Sound, Start, Volume};

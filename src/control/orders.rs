@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::rights::{Denied, Rights};
+use super::speech::Speech;
 use super::words::Start;
 use super::{Core, Effect, Refusal};
 use crate::base::{CallId, ZoneSet};
@@ -26,6 +27,8 @@ pub struct OrderId(pub u64);
 pub enum Demand {
     /// Play a sound as a page of its own.
     Page(Box<Start>),
+    /// Speak a page.
+    Speak(Box<Speech>),
     /// End a page at once, whoever speaks.
     Stop(PageId),
     /// End a call, whoever waits or speaks.
@@ -36,6 +39,7 @@ impl Core {
     pub(super) fn order(&mut self, order: Order, now: Instant) {
         let answer = match order.what {
             Demand::Page(start) => self.order_page(*start, &order.by, now),
+            Demand::Speak(speech) => self.order_speech(*speech, &order.by, now),
             Demand::Stop(page) => self.order_stop(page, &order.by, now),
             Demand::HangUp(call) => self.order_hang_up(call, &order.by, now),
         };
@@ -50,21 +54,27 @@ impl Core {
         now: Instant,
     ) -> Result<Option<PageId>, Denied> {
         by.allow(start.priority, &start.zones)?;
-        if self.stopping {
-            return Err(Denied::ShuttingDown);
-        }
-        if !self.health.has_sound() {
-            return Err(Denied::NoSound);
-        }
-        if self.records.len() >= MOST_PAGES && !start.priority.is_emergency() {
-            return Err(Denied::TooMany);
-        }
+        self.has_room(start.priority)?;
         let page = self.start_page(start, now);
         self.follow_pages(now);
         if !self.records.contains_key(&page) {
             return Err(Denied::Busy);
         }
         Ok(Some(page))
+    }
+
+    /// Whether one more page could be heard.
+    pub(super) fn has_room(&self, priority: Priority) -> Result<(), Denied> {
+        if self.stopping {
+            return Err(Denied::ShuttingDown);
+        }
+        if !self.health.has_sound() {
+            return Err(Denied::NoSound);
+        }
+        if self.records.len() >= MOST_PAGES && !priority.is_emergency() {
+            return Err(Denied::TooMany);
+        }
+        Ok(())
     }
 
     fn order_stop(

@@ -35,8 +35,8 @@ impl Core {
             return;
         };
         // What comes by a group ends by rules of its own.
-        let is_call = call.kind == Kind::Call;
-        let may_end = is_call && !zones.is_empty() && !self.is_emergency(call.page);
+        let is_stream = call.kind == Kind::Stream;
+        let may_end = !is_stream && !zones.is_empty() && !self.is_emergency(call.page);
         let fresh = self.policy.silence_hang_up.filter(|_| may_end);
         let fresh = fresh.map(|span| Quiet {
             since: now,

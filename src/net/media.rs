@@ -97,6 +97,8 @@ pub enum Event {
     Played { call: CallId, began: Instant },
     /// What the peer has said, as `take_down` asked: in pieces if the audio rate has changed.
     Said { call: CallId, pieces: Vec<Pcm> },
+    /// Who spoke over a connection is gone; `how` completes "ended: …".
+    LetGo { call: CallId, how: String },
     /// The call is closed and its ports are free.
     Closed {
         call: CallId,

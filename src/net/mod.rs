@@ -6,12 +6,14 @@
 //!                                                Inlet ◄─ Outgoing ◄─ media::Sender
 //!  control ─ Command ─► Hall, a thread of its own for those who only listen
 //!  control ─ Command ─► Groups, a thread of its own for multicast
+//!  control ◄─ Event ─ microphone, a thread of its own for each who speaks over a connection
 //! ```
 
 pub mod group;
 mod hall;
 mod idle;
 mod media;
+pub mod microphone;
 mod notebook;
 mod run;
 mod running;
@@ -21,6 +23,7 @@ mod due;
 mod inlet;
 mod latch;
 mod listener;
+mod loud;
 mod outgoing;
 mod ports;
 mod priority;

@@ -22,6 +22,7 @@ use crate::net::idle::Idle;
 use crate::net::inlet::{Buffer, Inlet};
 use crate::net::latch::Latch;
 use crate::net::listener::Listener;
+use crate::net::loud::Loud;
 use crate::net::notebook::Notebook;
 use crate::net::outgoing::Outgoing;
 use crate::net::reports::{Reports, wall_clock};
@@ -30,12 +31,6 @@ use crate::rtp::{self, Srtp, Unusable};
 
 /// Blocks of sound that go into a feed at a time; the receiver fills it with far fewer.
 const MOST_BLOCKS: usize = 64;
-
-/// −60 dBFS: the noise of a muted phone is below, that of a room is above.
-const AUDIBLE: f32 = 0.001;
-
-/// So often at most it is told that there is sound.
-const TOLD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A call whose sockets are in the poll.
 pub(super) struct Running {
@@ -58,10 +53,7 @@ pub(super) struct Running {
     quiet_is_known: bool,
     rx: Rx,
     has_heard: bool,
-    /// More than silence has come since it was looked for.
-    sounds: bool,
-    /// When that was last told.
-    told_at: Option<Instant>,
+    loud: Loud,
     n_foreign: u64,
     /// The protection, if the call has one.
     srtp: Option<Srtp>,
@@ -107,8 +99,7 @@ impl Running {
             quiet_is_known: false,
             rx: Rx::Expected,
             has_heard: false,
-            sounds: false,
-            told_at: None,
+            loud: Loud::default(),
             n_foreign: 0,
             srtp,
             n_unproven: 0,
@@ -326,16 +317,14 @@ impl Running {
             let Some(frames) = self.receiver.poll(now, fill) else {
                 break;
             };
-            self.sounds |= frames.iter().any(|frame| frame.abs() > AUDIBLE);
+            self.loud.listen(frames);
             self.idle.push(&mut self.feed, frames);
         }
         self.feed.set_target(self.receiver.target());
     }
 
     fn tell_sound(&mut self, now: Instant, events: &UnboundedSender<Event>) {
-        let is_told = self.told_at.is_some_and(|at| now < at + TOLD_INTERVAL);
-        if std::mem::take(&mut self.sounds) && !is_told {
-            self.told_at = Some(now);
+        if self.loud.is_news(now) {
             let call = self.call;
             let _ = events.send(Event::Sounds { call });
         }

@@ -161,6 +161,27 @@ impl Events {
         panic!("no event: {what}");
     }
 
+    /// Sends a message over a WebSocket: text (1) or bytes (2).
+    pub fn send(&mut self, kind: u8, payload: &[u8]) -> std::io::Result<()> {
+        let mut frame = vec![0x80 | kind];
+        // Masked, as those of a client have to be, by zeros (RFC 6455 section 5.3).
+        match payload.len() {
+            n if n < 126 => frame.push(0x80 | n as u8),
+            n => {
+                frame.push(0x80 | 126);
+                frame.extend((n as u16).to_be_bytes());
+            }
+        }
+        frame.extend([0; 4]);
+        frame.extend(payload);
+        self.stream.get_mut().write_all(&frame)
+    }
+
+    /// Sends JSON as text.
+    pub fn say(&mut self, what: &Value) {
+        self.send(1, what.to_string().as_bytes()).unwrap();
+    }
+
     fn data(&mut self) -> String {
         loop {
             let mut line = String::new();

@@ -18,6 +18,7 @@ mod recordings;
 mod silence;
 mod site;
 mod sound;
+mod speech;
 mod stops;
 mod streams;
 mod world;

@@ -10,9 +10,12 @@ use super::gate::digits;
 use super::plan::rule;
 use super::ranks::clip;
 use super::site::{Site, ms, policy};
+use super::speech::speech;
 use crate::base::{CallId, Db, PlayId, ZoneId, ZoneSet};
 use crate::control::call::Stage;
-use crate::control::{Alert, Cues, Delayed, Input, KeyWay, Policy, Rule, Side, Start, Stops};
+use crate::control::{
+    Alert, Cues, Delayed, Input, KeyWay, Policy, Rights, Rule, Side, Start, Stops,
+};
 use crate::page::{Busy, Extent, PageId, Priority};
 
 const N_ZONES: u16 = 6;
@@ -27,6 +30,8 @@ enum Step {
     Press(usize, &'static str),
     Sounds(usize),
     Start(Start),
+    /// By the rule at this place, if there is one.
+    Speak(usize),
     /// One of the pages so far, over or not, or one that never was.
     Cancel(u64),
     Measured(ZoneSet),
@@ -126,6 +131,7 @@ impl Run {
                 self.asked.insert(PageId(self.n_pages));
                 self.site.feed(Input::Start(start));
             }
+            Step::Speak(at) => self.speak(at),
             Step::Cancel(page) => self.site.feed(Input::Cancel { page: PageId(page) }),
             Step::Measured(zones) => self.site.feed(Input::Measured { zones }),
             Step::PlayEnded(play) => self.site.feed(Input::PlayEnded { play: PlayId(play) }),
@@ -159,6 +165,22 @@ impl Run {
             .get(at)
             .is_none_or(|it| it.pin.is_none() && it.codes.is_empty() && it.stops.is_none());
         if is_plain && !new.any(|it| it.call == Some(call) && turned_away(&it.text)) {
+            self.asked.insert(PageId(self.n_pages));
+        }
+    }
+
+    /// Somebody at a microphone asks for a page.
+    fn speak(&mut self, at: usize) {
+        let Some(rule) = self.rules.get(at).cloned() else {
+            return;
+        };
+        let call = CallId(self.calls.len() as u64 + 1);
+        self.calls.insert(call, rule.busy);
+        self.site.feed(speech(call, rule, Rights::ALL));
+        let mut said = self.site.timeline.iter().rev();
+        let answer = said.find(|line| line.contains(" order ")).unwrap();
+        if answer.contains("Ok(") || answer.contains("Busy") {
+            self.n_pages += 1;
             self.asked.insert(PageId(self.n_pages));
         }
     }
@@ -325,6 +347,7 @@ fn plain_step() -> impl Strategy<Value = Step> {
         4 => (any::<usize>(), keys()).prop_map(|(i, keys)| Step::Press(i, keys)),
         1 => any::<usize>().prop_map(Step::Sounds),
         3 => start().prop_map(Step::Start),
+        2 => (0usize..5).prop_map(Step::Speak),
         2 => (1u64..30).prop_map(Step::Cancel),
         2 => zones().prop_map(|it| Step::Measured(it.into_iter().map(ZoneId).collect())),
         5 => prop_oneof![0u64..50, 0u64..5_000, 0u64..120_000].prop_map(Step::Pass),

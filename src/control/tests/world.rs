@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
-use crate::control::{CallState, Cue, Effect, Input, Snapshot};
+use crate::control::{CallState, Cue, Demand, Effect, Input, Order, Snapshot};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Standing {
@@ -17,6 +17,8 @@ enum Standing {
 #[derive(Default)]
 pub(super) struct World {
     calls: BTreeMap<CallId, Standing>,
+    /// A voice that was told of with the last order.
+    ordered: Option<CallId>,
     pub(super) voices: BTreeMap<CallId, ZoneSet>,
     pub(super) plays: BTreeMap<PlayId, ZoneSet>,
     pub(super) ducked: ZoneSet,
@@ -45,6 +47,13 @@ impl World {
             }
             Input::StreamBegan { call, .. } => {
                 self.calls.entry(*call).or_insert(Standing::Answered);
+            }
+            Input::Order(Order {
+                what: Demand::Speak(speech),
+                ..
+            }) => {
+                self.calls.insert(speech.call, Standing::Answered);
+                self.ordered = Some(speech.call);
             }
             Input::CallEnded { call, .. } => {
                 if let Some(standing) = self.calls.get_mut(call) {
@@ -163,7 +172,12 @@ impl World {
             }
             Effect::Duck { zones, .. } => self.ducked = self.ducked.union(zones),
             Effect::Music { .. } | Effect::NextPiece { .. } => {}
-            Effect::Ordered { .. } => {}
+            Effect::Ordered { answer, .. } => {
+                let voice = self.ordered.take().filter(|_| answer.is_err());
+                if let Some(call) = voice {
+                    self.calls.insert(call, Standing::Over);
+                }
+            }
             Effect::Log(note) => {
                 assert!(!note.text.contains(char::is_control), "{:?}", note.text);
             }

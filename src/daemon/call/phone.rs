@@ -276,6 +276,7 @@ fn of_net(event: &net::Event) -> CallId {
         | net::Event::Silent { call, .. }
         | net::Event::Key { call, .. }
         | net::Event::Sounds { call }
+        | net::Event::LetGo { call, .. }
         | net::Event::Played { call, .. }
         | net::Event::Said { call, .. }
         | net::Event::Left { call, .. }

@@ -226,6 +226,7 @@ impl<'a, F: Fn(&Step)> Talk<'a, F> {
             }
             net::Event::Sounds { .. }
             | net::Event::Silent { .. }
+            | net::Event::LetGo { .. }
             | net::Event::Said { .. }
             | net::Event::Left { .. }
             | net::Event::Closed { .. } => {}

@@ -1,7 +1,9 @@
 //! What does the daemon know for those who ask over HTTP?
 
+mod microphones;
 mod names;
 mod picture;
+mod speech;
 mod start;
 mod tally;
 
@@ -20,8 +22,10 @@ use crate::control::{About, Denied, Note, OrderId};
 use crate::daemon::settings;
 use crate::mix::Loudness;
 use crate::page::PageId;
+pub(super) use microphones::Microphones;
 use names::Names;
 pub(super) use picture::{Sight, names_of};
+pub(super) use speech::name_of;
 pub(super) use start::Lexicon;
 use tally::Tally;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::picture::spoken;
-use crate::api::{Busy, PageWanted, Unknown, Who};
+use super::speech::{busy, name_of};
+use crate::api::{PageWanted, Unknown, Who};
 use crate::base::{Db, ZoneSet};
 use crate::config::Config;
 use crate::control::{Clip, Rights, Rule, Sound, Start};
@@ -41,10 +42,7 @@ impl Lexicon<'_> {
             Some(false) => None,
             None => usual.klaxon,
         };
-        let by = match who.name.as_str() {
-            "" => "this machine",
-            name => name,
-        };
+        let by = name_of(who);
         Ok(Start {
             name: format!("\"{}\", asked for over HTTP by {by}", wanted.play),
             zones: match &wanted.zones {
@@ -52,12 +50,7 @@ impl Lexicon<'_> {
                 None => usual.zones,
             },
             priority: wanted.priority.map_or(usual.priority, Priority),
-            busy: match wanted.busy {
-                Some(Busy::Queue) => page::Busy::Queue,
-                Some(Busy::Mix) => page::Busy::Mix,
-                Some(Busy::Reject) => page::Busy::Reject,
-                None => usual.busy,
-            },
+            busy: wanted.busy.map_or(usual.busy, busy),
             times: wanted.times.unwrap_or(usual.times),
             klaxon,
             ..usual
@@ -123,7 +116,7 @@ impl Lexicon<'_> {
         })
     }
 
-    fn klaxon(&self) -> Option<Clip> {
+    pub(super) fn klaxon(&self) -> Option<Clip> {
         let sound = Sound::Klaxon;
         self.klaxon.map(|duration| Clip { sound, duration })
     }
@@ -140,7 +133,7 @@ impl Lexicon<'_> {
         pages.chain(klaxon).chain(self.library.names()).collect()
     }
 
-    fn zones(&self, names: &[String]) -> Result<ZoneSet, Unknown> {
+    pub(super) fn zones(&self, names: &[String]) -> Result<ZoneSet, Unknown> {
         let mut zones = ZoneSet::EMPTY;
         for name in names {
             if name.eq_ignore_ascii_case("all") {

@@ -39,6 +39,7 @@ impl Service {
                     .refuse(call, why.status(), why.phrase(), None, retry);
             }
             Effect::HangUp { call, .. } if self.groups.release(call) => {}
+            Effect::HangUp { call, ref why } if self.microphones.over(call, why) => {}
             Effect::HangUp { call, why } => {
                 self.end_leg(call);
                 self.endpoint.hang_up(call, &why);
@@ -58,6 +59,7 @@ impl Service {
             }
             Effect::Music { hand } => self.set_by_hand(hand),
             Effect::NextPiece { source } => self.next_piece(&source),
+            Effect::Tell { call, cue } if self.microphones.tell(call, cue) => {}
             Effect::Tell { call, cue } => self.tell(call, cue),
             Effect::Greet { call, sound } => self.greet(call, sound),
             Effect::Record {
@@ -236,6 +238,7 @@ impl Service {
             return;
         };
         let of_call = self.legs.take_voice(call);
+        let of_call = of_call.or_else(|| self.microphones.take_voice(call));
         if let Some(voice) = &of_call {
             // What was said before, perhaps tones of a PIN, is for nobody.
             voice.release();

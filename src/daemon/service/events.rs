@@ -177,6 +177,11 @@ impl Service {
             }
             net::Event::Played { call, .. } => self.inputs.push_back(Input::Performed { call }),
             net::Event::Said { call, pieces } => self.prepare_take(call, pieces),
+            net::Event::LetGo { call, how } => {
+                if self.microphones.over(call, &how) {
+                    self.inputs.push_back(Input::CallEnded { call, how });
+                }
+            }
             net::Event::Left {
                 call,
                 sent,

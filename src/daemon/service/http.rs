@@ -5,9 +5,9 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::Service;
-use crate::api::{Answer, Ask, Question, Site};
-use crate::control::{Demand, Denied, Input, Order, OrderId};
-use crate::daemon::http::{Lexicon, Sight, names_of};
+use crate::api::{Answer, Ask, Line, LiveWanted, Question, Site, Who};
+use crate::control::{Demand, Denied, Input, Order, OrderId, Speech};
+use crate::daemon::http::{Lexicon, Sight, name_of, names_of};
 use crate::page::PageId;
 
 impl Service {
@@ -24,6 +24,9 @@ impl Service {
                 Ok(start) => (who, Demand::Page(Box::new(start))),
                 Err(unknown) => return tell(answer, Answer::Unknown(unknown)),
             },
+            Question::Speak { who, wanted, line } => {
+                return self.asked_to_speak(&who, &wanted, line, answer);
+            }
             Question::Stop { who, page } => match self.http.names.page_of(&page) {
                 Some(page) => (who, Demand::Stop(page)),
                 None => return tell(answer, Answer::Denied(Denied::Gone, Vec::new())),
@@ -43,12 +46,42 @@ impl Service {
         self.inputs.push_back(Input::Order(order));
     }
 
+    fn asked_to_speak(
+        &mut self,
+        who: &Who,
+        wanted: &LiveWanted,
+        line: Line,
+        answer: oneshot::Sender<Answer>,
+    ) {
+        let rule = match self.lexicon().speech(who, wanted) {
+            Ok(rule) => rule,
+            Err(unknown) => return tell(answer, Answer::Unknown(unknown)),
+        };
+        let (call, by) = (self.endpoint.new_call(), self.lexicon().rights(who));
+        let id = self.http.expect(answer);
+        if let Err(why) = self.microphones.begin(call, id, line, self.net_tx.clone()) {
+            tracing::error!("nobody speaks over HTTP: no thread: {why}");
+            return self.http.decided(id, Err(Denied::TooMany), Vec::new());
+        }
+        let speaker = name_of(who).to_owned();
+        let speech = Speech {
+            call,
+            speaker,
+            rule,
+        };
+        let what = Demand::Speak(Box::new(speech));
+        self.inputs.push_back(Input::Order(Order { id, by, what }));
+    }
+
     /// The core has decided what was asked for.
     pub(super) fn ordered(&mut self, id: OrderId, answer: Result<Option<PageId>, Denied>) {
         let zones = match &answer {
             Err(Denied::Zones(strange)) => names_of(strange, &self.zones),
             Ok(_) | Err(_) => Vec::new(),
         };
+        if answer.is_err() {
+            self.microphones.refused(id);
+        }
         self.http.decided(id, answer, zones);
     }
 

@@ -42,7 +42,7 @@ use crate::daemon::dictation::{Dictated, Prepared};
 use crate::daemon::door::Door;
 use crate::daemon::groups::Groups;
 use crate::daemon::history::Chronicle;
-use crate::daemon::http::Http;
+use crate::daemon::http::{Http, Microphones};
 use crate::daemon::jukebox::{self, JackSources, Jukebox};
 use crate::daemon::legs::Legs;
 use crate::daemon::library::Library;
@@ -73,6 +73,7 @@ pub(super) struct Service {
     endpoint: Endpoint,
     legs: Legs,
     groups: Groups,
+    microphones: Microphones,
     /// Where the core wants which voice.
     wanted: BTreeMap<CallId, (ZoneSet, Db)>,
     zones: Zones,
@@ -127,6 +128,8 @@ pub(super) struct Service {
     is_traced: bool,
     /// The timer stands in for sound hardware that was hoped for.
     is_unheard: bool,
+    /// For those who speak over a connection.
+    net_tx: UnboundedSender<net::Event>,
     sip_events: UnboundedReceiver<sip::Event>,
     net_events: UnboundedReceiver<net::Event>,
     group_events: UnboundedReceiver<net::group::Event>,
@@ -240,8 +243,10 @@ impl Service {
             core: Core::new(policy, now),
             inputs: VecDeque::from([measured, before]),
             endpoint,
-            legs: Legs::new(settings::legs(&config), media, net_tx),
+            legs: Legs::new(settings::legs(&config), media, net_tx.clone()),
+            net_tx,
             groups: Groups::new(groups_tx),
+            microphones: Microphones::default(),
             wanted: BTreeMap::new(),
             zones,
             tuned: Tuned::default(),
