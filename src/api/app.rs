@@ -16,6 +16,7 @@ use super::disk::Disk;
 use super::keys::Keys;
 use super::limits::Limits;
 use super::problem::Problem;
+use super::sessions::Sessions;
 use super::settings::Settings;
 use super::site::{Condition, Part, Site};
 use super::time;
@@ -28,6 +29,7 @@ pub(super) struct App {
     pub(super) bulletin: Bulletin,
     pub(super) limits: Mutex<Limits>,
     pub(super) keys: Mutex<Keys>,
+    pub(super) sessions: Mutex<Sessions>,
     pub(super) disk: Disk,
     pub(super) counts: Counts,
     /// Requests that are served at the same time.
@@ -61,6 +63,7 @@ impl App {
             bulletin: Bulletin::new(now),
             limits: Mutex::default(),
             keys: Mutex::default(),
+            sessions: Mutex::default(),
             disk: Disk::default(),
             counts: Counts::default(),
             running: Semaphore::new(MOST_RUNNING),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, header};
 
 use super::problem::Problem;
-use super::settings::Settings;
+use super::settings::{Settings, User};
 use crate::config::TokenHash;
 use crate::control::Role;
 
@@ -26,6 +26,15 @@ impl Who {
             name: String::new(),
             role: Role::Admin,
             zones: Vec::new(),
+        }
+    }
+
+    /// As a user who has proved it.
+    pub(super) fn of(user: &User) -> Self {
+        Self {
+            name: user.name.clone(),
+            role: user.role,
+            zones: user.zones.clone(),
         }
     }
 
@@ -54,7 +63,7 @@ pub(super) fn admit(settings: &Settings, ends: Ends, headers: &HeaderMap) -> Res
         let token = bearer(text).ok_or_else(|| {
             Problem::unauthorized("send the token as authorization: Bearer TOKEN (RFC 6750)")
         })?;
-        return known(settings, token).ok_or_else(|| {
+        return known(settings, token).map(Who::of).ok_or_else(|| {
             Problem::unauthorized("no user has this token; paging token NAME makes one")
         });
     }
@@ -74,7 +83,7 @@ fn bearer(text: &str) -> Option<&str> {
 }
 
 /// Compares with every user, so that the time tells nothing.
-fn known(settings: &Settings, token: &str) -> Option<Who> {
+pub(super) fn known<'a>(settings: &'a Settings, token: &str) -> Option<&'a User> {
     let hash = TokenHash::of(token);
     let mut found = None;
     for user in &settings.users {
@@ -82,11 +91,7 @@ fn known(settings: &Settings, token: &str) -> Option<Who> {
             found = Some(user);
         }
     }
-    found.map(|user| Who {
-        name: user.name.clone(),
-        role: user.role,
-        zones: user.zones.clone(),
-    })
+    found
 }
 
 /// A browser on this machine asks for any web page that it shows, and a proxy for anybody: what
@@ -107,12 +112,7 @@ fn is_from_here(settings: &Settings, ends: Ends, headers: &HeaderMap) -> Result<
         return refused("the request came through a proxy");
     }
     let origin = text(header::ORIGIN).map(str::to_ascii_lowercase);
-    let is_own = |origin: &str| {
-        origin
-            .split_once("://")
-            .is_some_and(|(_, from)| from == host)
-    };
-    let is_known = |origin: &String| is_own(origin) || settings.cors.contains(origin);
+    let is_known = |origin: &String| is_own_origin(headers) || settings.cors.contains(origin);
     if origin.as_ref().is_some_and(|origin| !is_known(origin)) {
         return refused("the request came from a foreign web page");
     }
@@ -122,6 +122,14 @@ fn is_from_here(settings: &Settings, ends: Ends, headers: &HeaderMap) -> Result<
         return refused("the request came from a foreign web page");
     }
     Ok(())
+}
+
+/// Whether a page of ours asks: its origin has the name and the port that are asked.
+pub(super) fn is_own_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = text(header::ORIGIN).and_then(|it| it.split_once("://"));
+    let host = text(header::HOST).unwrap_or_default();
+    origin.is_some_and(|(_, from)| !host.is_empty() && from.eq_ignore_ascii_case(host))
 }
 
 /// Without the port.
@@ -143,7 +151,6 @@ fn is_ours(host: &str, here: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::settings::User;
 
     fn settings() -> Settings {
         let user = |name: &str, role, zones: &[&str]| User {

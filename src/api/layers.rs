@@ -14,6 +14,7 @@ use super::app::{App, count, lock};
 use super::door::{self, Ends};
 use super::openapi;
 use super::problem::{self, Problem};
+use super::{session, web};
 
 /// All routes with everything around them. Requests carry their `Ends`.
 pub(super) fn service(app: &Arc<App>) -> Router {
@@ -39,7 +40,8 @@ async fn serve(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 async fn let_in(app: &App, mut request: Request, next: Next) -> Result<Response, Problem> {
     let ends = request.extensions().get::<Ends>().copied();
     let ends = ends.ok_or_else(|| Problem::unauthorized("it is not known who asks"))?;
-    if !lock(&app.limits).request(ends.peer.ip(), Instant::now()) {
+    let now = Instant::now();
+    if !lock(&app.limits).request(ends.peer.ip(), now) {
         count(&app.counts.too_many);
         return Err(Problem::too_many(
             "too many requests from this address; ask less often",
@@ -48,16 +50,29 @@ async fn let_in(app: &App, mut request: Request, next: Next) -> Result<Response,
     if is_preflight(&request) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let who = door::admit(&app.settings(), ends, request.headers()).inspect_err(|_| {
-        count(&app.counts.turned_away);
-    })?;
-    request.extensions_mut().insert(who);
+    if !is_open(&request) {
+        let signed_in = session::signed_in(app, request.method(), request.headers(), now);
+        let who = signed_in
+            .unwrap_or_else(|| door::admit(&app.settings(), ends, request.headers()))
+            .inspect_err(|_| count(&app.counts.turned_away))?;
+        request.extensions_mut().insert(who);
+    }
     let served = async {
         let _running = app.running.acquire().await;
         next.run(request).await
     };
     let late = |_| Problem::unavailable("it took too long; try again");
     timeout(LONGEST, served).await.map_err(late)
+}
+
+/// Whether it needs no proof of who asks: the web page, and the way to give that proof.
+fn is_open(request: &Request) -> bool {
+    let path = request.uri().path();
+    match *request.method() {
+        Method::GET | Method::HEAD => web::has(path),
+        Method::POST => path == "/v1/session",
+        _ => false,
+    }
 }
 
 /// A browser asks whether a script of a foreign page may ask (Fetch, CORS protocol); that is told
@@ -78,10 +93,12 @@ fn allowed_origin(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
 /// With headers that keep browsers from guessing and caches from remembering.
 fn dressed(mut response: Response, origin: Option<HeaderValue>) -> Response {
     let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     let mut set = |name, value| {
         headers.insert(name, HeaderValue::from_static(value));
     };
-    set(header::CACHE_CONTROL, "no-store");
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::VARY, "origin");
     let Some(origin) = origin else {

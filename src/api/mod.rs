@@ -5,7 +5,7 @@
 //!             TLS, time-outs                          ▲ └──────────────── Answer ◄──────────┘
 //!                                                     │
 //!  subscriber ◄── stream (SSE, WebSocket) ◄── bulletin: a ring of events ◄── news ◄── site
-//!  who speaks ── live ─► base::talk ─► a page
+//!  browser ◄── web: the page for people      who speaks ── live ─► base::talk ─► a page
 //! ```
 //!
 //! Nothing is decided here but who comes in: what may be done, `control` says. A thread of its own
@@ -31,7 +31,10 @@ mod live;
 mod metrics;
 mod problem;
 mod routes;
+mod session;
+mod sessions;
 mod stream;
+mod web;
 
 mod connection;
 mod layers;

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::site::{Busy, PageWanted};
-use super::{live, routes as all, stream};
+use super::{live, routes as all, session, stream, web};
 
 #[derive(Describe)]
 #[openapi(
@@ -38,6 +38,7 @@ use super::{live, routes as all, stream};
         (name = "calls", description = "Calls from phones"),
         (name = "zones", description = "Loudspeakers that are spoken to together"),
         (name = "events", description = "What happens, as it happens"),
+        (name = "session", description = "Who asks, and how browsers sign in"),
         (name = "diagnostics", description = "Whether everything works"),
     )
 )]
@@ -54,6 +55,11 @@ pub(super) fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(all::pages, all::start))
         .routes(routes!(all::page, all::stop))
         .routes(routes!(live::live))
+        .routes(routes!(
+            session::session,
+            session::sign_in,
+            session::sign_out
+        ))
         .routes(routes!(stream::events))
         .split_for_parts();
     Common.modify(&mut document);
@@ -63,7 +69,8 @@ pub(super) fn routes() -> (Router<Arc<App>>, OpenApi) {
         let text = Arc::clone(&text);
         async move { ([("content-type", "application/json")], text.to_string()) }
     };
-    (router.route("/openapi.json", get(answer)), document)
+    let router = router.route("/openapi.json", get(answer));
+    (router.merge(web::routes()), document)
 }
 
 /// What every request may be answered, and how one proves who asks.
