@@ -255,11 +255,25 @@ fn beyond_this_machine_it_speaks_tls_wants_a_token_and_takes_a_renewed_certifica
     let daemon = Daemon::start(&Conf::timer().more(&more));
     daemon.process.wait_for("http: answering at https://", SOON);
     let ask = |ca: &Path, token: &str| over_tls(at, ca, token);
-    assert!(ask(&first.ca, "token-of-ann").unwrap().starts_with("HTTP/1.1 200 "));
-    assert!(ask(&first.ca, "guessed").unwrap().starts_with("HTTP/1.1 401 "));
-    assert!(ask(&second.ca, "token-of-ann").is_err(), "anybody may vouch");
+    assert!(
+        ask(&first.ca, "token-of-ann")
+            .unwrap()
+            .starts_with("HTTP/1.1 200 ")
+    );
+    assert!(
+        ask(&first.ca, "guessed")
+            .unwrap()
+            .starts_with("HTTP/1.1 401 ")
+    );
+    assert!(
+        ask(&second.ca, "token-of-ann").is_err(),
+        "anybody may vouch"
+    );
     let plain = Http::new(at).try_ask("GET", "/health", "", "");
-    assert!(plain.is_err() || plain.is_ok_and(|it| it.status == 0), "no TLS");
+    assert!(
+        plain.is_err() || plain.is_ok_and(|it| it.status == 0),
+        "no TLS"
+    );
 
     let renewed = second.vouch_for(SITE, "site", NOW);
     std::fs::copy(&renewed.0, &files.0).unwrap();
@@ -277,7 +291,9 @@ const SITE: &str = "paging.example.org";
 /// What is answered to a question after health, by a site for which `ca` vouches.
 fn over_tls(at: SocketAddr, ca: &Path, token: &str) -> std::io::Result<String> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_file(ca).unwrap())
+        .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

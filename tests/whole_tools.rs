@@ -73,6 +73,44 @@ fn a_log_file_has_each_line_and_standard_error_has_none() {
 }
 
 #[test]
+fn what_helps_somebody_far_away_is_in_one_file_without_secrets() {
+    let folder = Folder::new("support");
+    let text = "[sip]\ndomain = pbx.invalid\nuser = me\npass = hush%1\n[audio]\nbackend = timer\n\
+                [user:door]\npass = sesame-open\n[http]\nlisten = 127.0.0.1:9\n\
+                [server]\nlog-file = paging.log\n";
+    let conf = folder.write("site.conf", text);
+    folder.write("paging.log", "the last words, hush%1 among them\n");
+    let file = folder.join("report.txt");
+    let output = format!("--output={}", file.display());
+    let words = ["support", output.as_str(), conf.to_str().unwrap()];
+    let (code, told) = run(&folder, &words, 3 * SOON);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("report.txt") && told.contains("left out"),
+        "{told}"
+    );
+    let report = std::fs::read_to_string(&file).unwrap();
+    for part in [
+        env!("CARGO_PKG_VERSION"),
+        "== health\n(nobody answers at 127.0.0.1:9",
+        "0 mistakes",
+        "domain = pbx.invalid",
+        "the last words, (secret) among them",
+        "== history",
+        "== disks",
+    ] {
+        assert!(report.contains(part), "{part:?} is not in:\n{report}");
+    }
+    assert!(
+        !report.contains("hush%1") && !report.contains("sesame"),
+        "{report}"
+    );
+    let (code, again) = run(&folder, &words, 3 * SOON);
+    assert_eq!(code, Some(1), "{again}");
+    assert!(again.contains("cannot write"), "{again}");
+}
+
+#[test]
 fn the_version_is_told() {
     let folder = Folder::new("version");
     let (code, text) = run(&folder, &["--version"], SOON);

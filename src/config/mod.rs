@@ -32,6 +32,7 @@ mod place;
 mod player;
 mod schedule;
 mod secret;
+mod server;
 mod token;
 mod users;
 mod zone;
@@ -46,7 +47,7 @@ pub use keys::{Key, Part, all as keys};
 pub use load::{Loaded, Override, Source, default_sources, load, read, read_texts};
 pub use model::{
     Account, AnnounceToCaller, Audio, Backend, Calls, Config, Device, Jack, KlaxonFor, Link,
-    Listen, LogFormat, Server, Sip, Srtp, Transport, User, Volume,
+    Listen, Sip, Srtp, Transport, User, Volume,
 };
 pub use music::{InPages, MOST as MOST_MUSIC, Music};
 pub use page::{Code, Mode, Page, Tone};
@@ -55,5 +56,6 @@ pub use place::{Mistake, Place, Remark, Warning};
 pub use player::{Player, PlayerKind};
 pub use schedule::{Chime, DayPlan, Schedule};
 pub use secret::Secret;
+pub use server::{LogFormat, Server};
 pub use token::{NotATokenHash, TokenHash};
 pub use zone::{Zone, ZoneOutput};

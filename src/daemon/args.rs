@@ -105,6 +105,7 @@ pub enum Command {
     Bells(Bells),
     History(History),
     Token(Token),
+    Support(Support),
 }
 
 /// Call somebody: a test phone, and a load generator
@@ -325,6 +326,21 @@ pub struct Token {
     pub name: String,
 }
 
+/// Write all that somebody needs who is to help into one text file
+///
+/// What the program and the machine are, the configuration, how things stand, what happened of
+/// late, and the log. Passwords and tokens are left out.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+pub struct Support {
+    /// The file to write, which must not be there yet; otherwise paging-support-DATE-TIME.txt
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Configuration files, read after the usual ones
+    #[arg(value_name = "CONF")]
+    pub conf: Vec<PathBuf>,
+}
+
 /// What a log line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -349,6 +365,7 @@ pub enum Task<'a> {
     Bells(&'a Bells),
     History(&'a History),
     Token(&'a Token),
+    Support(&'a Support),
     Run,
 }
 
@@ -361,6 +378,7 @@ impl Args {
             Some(Command::Bells(bells)) => return Task::Bells(bells),
             Some(Command::History(history)) => return Task::History(history),
             Some(Command::Token(token)) => return Task::Token(token),
+            Some(Command::Support(support)) => return Task::Support(support),
             None => {}
         }
         let asked = [
@@ -386,6 +404,7 @@ impl Args {
         let of_command = match &self.command {
             Some(Command::Bells(bells)) => bells.conf.as_slice(),
             Some(Command::History(history)) => history.conf.as_slice(),
+            Some(Command::Support(support)) => support.conf.as_slice(),
             Some(Command::Call(_) | Command::Demo(_) | Command::Token(_)) | None => &[],
         };
         let named = self.conf.iter().chain(of_command).map(|path| Source {

@@ -44,6 +44,7 @@ mod wav;
 mod demo;
 mod look;
 mod run;
+mod support;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ pub fn main() -> ExitCode {
         Task::Bells(asked) => bells::list(asked, &args),
         Task::History(asked) => history::list(asked, &args),
         Task::Token(asked) => token::print(&asked.name),
+        Task::Support(asked) => support::main(asked, &args),
         Task::Run => run::run(&args),
     }
 }

@@ -148,6 +148,9 @@ pub(crate) const SAMPLES: &[Sample] = &[
     row("server", "debug", &["yes", "TRUE"]),
     row("server", "pjsua-log-level", &["10"]),
     row("server", "log-format", &["json"]),
+    row("server", "log-file", &["/var/log/paging.log"]),
+    row("server", "log-max-size", &["0", "500K"]),
+    row("server", "log-max-days", &["0", "7"]),
     row(
         "server",
         "sentry_dsn",

@@ -16,9 +16,10 @@ mod zone;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::config::model::{AnnounceToCaller, KlaxonFor, LogFormat};
+use crate::config::model::{AnnounceToCaller, KlaxonFor};
 use crate::config::pattern::Pattern;
 use crate::config::secret::Secret;
+use crate::config::server::LogFormat;
 use crate::page::{Extension, NotAnExtension};
 
 pub(super) use group::{
