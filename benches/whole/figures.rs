@@ -14,7 +14,7 @@ use crate::hold;
 use crate::meter::{Memory, Span};
 use crate::peers::{Baresip, IdleClient};
 use crate::report::{Peer, Report};
-use crate::{codecs, crowds, drift, voice};
+use crate::{api, codecs, crowds, drift, voice};
 
 /// How long to look.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Effort {
 type Take = fn(Effort, &mut Report);
 
 /// In the order of the table, by the words that choose one.
-pub const ALL: [(&str, Take); 11] = [
+pub const ALL: [(&str, Take); 12] = [
     ("start", start),
     ("answer", answer),
     ("idle", idle),
@@ -48,6 +48,7 @@ pub const ALL: [(&str, Take); 11] = [
     ("jitter", voice::jitter),
     ("loss", voice::loss),
     ("codecs", codecs::codecs),
+    ("api", api::api),
 ];
 
 /// Those that take longer than all the others together.

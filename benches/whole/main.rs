@@ -15,6 +15,7 @@
 )]
 #![allow(unreachable_pub, reason = "a program of its own")]
 
+mod api;
 mod clear;
 mod codecs;
 #[path = "../../tests/common/mod.rs"]
