@@ -2,7 +2,8 @@
 
 build_packages="gcc libasound2-dev libc6-dev libjack-jackd2-dev pkg-config"
 test_packages="baresip-core espeak-ng ffmpeg jackd2 kamailio kamailio-tls-modules libnet-sip-perl
-    iproute2 linphone-cli python3 python3-croniter python3-dateutil sip-tester sipvicious sox tshark tzdata"
+    iproute2 linphone-cli python3 python3-croniter python3-dateutil python3-websockets sip-tester
+    sipvicious sox tshark tzdata"
 fuzz_packages="g++"
 
 missing_packages() {

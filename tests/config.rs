@@ -351,10 +351,6 @@ fn settings_that_do_not_fit_together_are_told() {
              token = HASH for HTTP alone",
         ),
         (
-            "[line:yard]\nuser = x",
-            "paging.conf:1: warning: [line:yard]: not supported by this version, ignored",
-        ),
-        (
             "[pa]\nfile = x.wav",
             "paging.conf:1: warning: [pa]: is of an early version, ignored; write klaxon in \
              [audio]",

@@ -120,9 +120,15 @@ impl App {
                 site.parts.extend(self.parts().await);
                 Ok(*site)
             }
-            Answer::Started(_) | Answer::Done | Answer::Denied(..) | Answer::Unknown(_) => Err(
-                Problem::unavailable("the daemon answers something else; try again"),
-            ),
+            Answer::Started(_)
+            | Answer::Done
+            | Answer::Attached(_)
+            | Answer::Line(_)
+            | Answer::Stream(_)
+            | Answer::Denied(..)
+            | Answer::Unknown(_) => Err(Problem::unavailable(
+                "the daemon answers something else; try again",
+            )),
         }
     }
 

@@ -2,10 +2,11 @@
 
 use tokio::sync::oneshot;
 
+use super::desk::{Drive, LineNow, Stream};
 use super::door::Who;
 use super::live::{Line, LiveWanted};
 use super::site::{Page, PageWanted, Site};
-use crate::control::Denied;
+use crate::control::{Denied, DriverId};
 
 /// A question on its way; whoever takes it answers, or drops it.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub enum Question {
     Stop { who: Who, page: String },
     /// End a call.
     HangUp { who: Who, call: String },
+    /// Something that programs at a desk want.
+    Drive { who: Who, what: Drive },
 }
 
 /// What is answered.
@@ -40,6 +43,10 @@ pub enum Answer {
     /// The page that has begun.
     Started(Page),
     Done,
+    /// As whom the program is known.
+    Attached(DriverId),
+    Line(Box<LineNow>),
+    Stream(Stream),
     /// Not done; the names are of the zones that it speaks of.
     Denied(Denied, Vec<String>),
     /// A name that stands for nothing.

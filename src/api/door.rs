@@ -167,6 +167,8 @@ mod tests {
                 user("ann", Role::Viewer, &[]),
                 user("bob", Role::Operator, &["yard"]),
             ],
+            relays: Vec::new(),
+            lines: Vec::new(),
             state_dir: None,
         }
     }

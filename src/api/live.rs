@@ -188,9 +188,13 @@ async fn begin(
     let answer = app.ask(question).await;
     Some(answer.and_then(|answer| match answer {
         Answer::Started(page) => Ok((page, Speaker::new(talk, hints, rate))),
-        other @ (Answer::Site(_) | Answer::Done | Answer::Denied(..) | Answer::Unknown(_)) => {
-            Err(refused(other))
-        }
+        other @ (Answer::Site(_)
+        | Answer::Done
+        | Answer::Attached(_)
+        | Answer::Line(_)
+        | Answer::Stream(_)
+        | Answer::Denied(..)
+        | Answer::Unknown(_)) => Err(refused(other)),
     }))
 }
 

@@ -14,6 +14,7 @@
 //! problem (RFC 9457), and everything that can be asked stands in the OpenAPI document.
 
 mod ask;
+mod desk;
 mod door;
 mod news;
 mod settings;
@@ -26,10 +27,14 @@ mod disk;
 mod extract;
 mod keys;
 mod limits;
+mod line_socket;
+mod lines;
 mod listing;
 mod live;
 mod metrics;
 mod problem;
+mod relay;
+mod relay_words;
 mod routes;
 mod session;
 mod sessions;
@@ -45,6 +50,7 @@ mod server;
 mod tests;
 
 pub use ask::{Answer, Ask, Question, Unknown};
+pub use desk::{CallTold, Drive, Ear, Format, Happening, LineNow, Mouth, Stream, Told, Wire};
 pub use door::Who;
 pub use live::{Hint, Line, LiveWanted};
 pub use news::{Event, Level, News, changes, over};

@@ -12,8 +12,9 @@ use utoipa_axum::routes;
 
 use super::app::App;
 use super::problem::{MEDIA_TYPE, Problem};
+use super::relay_words::RelayForm;
 use super::site::{Busy, PageWanted};
-use super::{live, routes as all, session, stream, web};
+use super::{line_socket, lines, live, relay, routes as all, session, stream, web};
 
 #[derive(Describe)]
 #[openapi(
@@ -31,6 +32,8 @@ use super::{live, routes as all, session, stream, web};
         live::LiveWanted,
         live::Began,
         live::Hint,
+        line_socket::LineEvent,
+        RelayForm,
     )),
     modifiers(&Common),
     tags(
@@ -39,6 +42,8 @@ use super::{live, routes as all, session, stream, web};
         (name = "zones", description = "Loudspeakers that are spoken to together"),
         (name = "events", description = "What happens, as it happens"),
         (name = "session", description = "Who asks, and how browsers sign in"),
+        (name = "programs", description = "Calls that programs talk with"),
+        (name = "lines", description = "Analog phones behind adapters"),
         (name = "diagnostics", description = "Whether everything works"),
     )
 )]
@@ -61,6 +66,12 @@ pub(super) fn routes() -> (Router<Arc<App>>, OpenApi) {
             session::sign_out
         ))
         .routes(routes!(stream::events))
+        .routes(routes!(relay::relay))
+        .routes(routes!(lines::status))
+        .routes(routes!(lines::ring))
+        .routes(routes!(lines::start))
+        .routes(routes!(lines::stop))
+        .routes(routes!(line_socket::follow))
         .split_for_parts();
     Common.modify(&mut document);
     let text = serde_json::to_string(&document).unwrap_or_default();

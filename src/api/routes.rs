@@ -182,9 +182,13 @@ async fn begin(app: &App, who: Who, wanted: PageWanted) -> Result<keys::Answer, 
             location: format!("/v1/pages/{}", page.id),
             body: serde_json::to_vec(&page).unwrap_or_default(),
         }),
-        other @ (Answer::Site(_) | Answer::Done | Answer::Denied(..) | Answer::Unknown(_)) => {
-            Err(refused(other))
-        }
+        other @ (Answer::Site(_)
+        | Answer::Done
+        | Answer::Attached(_)
+        | Answer::Line(_)
+        | Answer::Stream(_)
+        | Answer::Denied(..)
+        | Answer::Unknown(_)) => Err(refused(other)),
     }
 }
 
@@ -254,13 +258,16 @@ pub(super) async fn zones(State(app): State<Arc<App>>) -> Result<axum::Json<Vec<
     Ok(axum::Json(app.look().await?.zones))
 }
 
-fn done(answer: Answer) -> Result<StatusCode, Problem> {
+pub(super) fn done(answer: Answer) -> Result<StatusCode, Problem> {
     match answer {
         Answer::Done => Ok(StatusCode::NO_CONTENT),
-        other
-        @ (Answer::Site(_) | Answer::Started(_) | Answer::Denied(..) | Answer::Unknown(_)) => {
-            Err(refused(other))
-        }
+        other @ (Answer::Site(_)
+        | Answer::Started(_)
+        | Answer::Attached(_)
+        | Answer::Line(_)
+        | Answer::Stream(_)
+        | Answer::Denied(..)
+        | Answer::Unknown(_)) => Err(refused(other)),
     }
 }
 
@@ -276,9 +283,12 @@ pub(super) fn refused(answer: Answer) -> Problem {
         Answer::Unknown(Unknown::Page { name, known }) => {
             unknown("no-such-page", "No such page", &name, &known)
         }
-        Answer::Site(_) | Answer::Started(_) | Answer::Done => {
-            Problem::unavailable("the daemon answers something else; try again")
-        }
+        Answer::Site(_)
+        | Answer::Started(_)
+        | Answer::Attached(_)
+        | Answer::Line(_)
+        | Answer::Stream(_)
+        | Answer::Done => Problem::unavailable("the daemon answers something else; try again"),
     }
 }
 

@@ -99,6 +99,8 @@ mod tests {
                 role: Role::Viewer,
                 zones: Vec::new(),
             }],
+            relays: Vec::new(),
+            lines: Vec::new(),
             state_dir: None,
         }
     }

@@ -16,6 +16,10 @@ pub struct Settings {
     /// Origins of foreign web pages that may ask.
     pub cors: Vec<String>,
     pub users: Vec<User>,
+    /// NAME of each `[relay:NAME]`.
+    pub relays: Vec<String>,
+    /// NAME of each `[line:NAME]`.
+    pub lines: Vec<String>,
     /// The folder whose disk is watched.
     pub state_dir: Option<PathBuf>,
 }
@@ -47,6 +51,8 @@ impl Settings {
             tls: http.tls_cert.clone().zip(http.tls_key.clone()),
             cors: http.cors.clone(),
             users: config.sip.users.iter().filter_map(user).collect(),
+            relays: config.relays.iter().map(|it| it.name.clone()).collect(),
+            lines: config.lines.iter().map(|it| it.name.clone()).collect(),
             state_dir,
         }
     }

@@ -59,6 +59,10 @@ pub enum CallState {
     Live,
     /// Is told that it is done as asked.
     Farewell,
+    /// Waits for a program to answer it, or for whoever was called.
+    Ringing,
+    /// Talks with a program.
+    Held,
     /// Is over; in events only.
     Ended,
 }

@@ -1,5 +1,7 @@
 //! Does every request get the answer that it should, whoever asks and however badly?
 
+mod desks;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -42,6 +44,8 @@ impl Bench {
             tls: None,
             cors: vec!["https://intra.example".to_owned()],
             users: Role::ALL.map(user).to_vec(),
+            relays: vec!["office".to_owned()],
+            lines: vec!["kitchen".to_owned(), "hall".to_owned()],
             state_dir: None,
         };
         let (asks, mut asked) = mpsc::channel::<Ask>(8);
@@ -159,6 +163,7 @@ fn answer(question: Question, n_pages: &mut u64) -> Answer {
         Question::Stop { page, .. } if page == "p1-1" => Answer::Done,
         Question::HangUp { call, .. } if call == "c1-1" => Answer::Done,
         Question::Stop { .. } | Question::HangUp { .. } => Answer::Denied(Denied::Gone, Vec::new()),
+        Question::Drive { what, .. } => desks::answer(&what),
     }
 }
 
@@ -558,14 +563,15 @@ fn the_document_describes_every_answer() {
     let document = serde_json::to_value(&document).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 10);
+    assert_eq!(paths.len(), 16);
     for (path, item) in paths {
         for (method, operation) in item.as_object().unwrap() {
             let responses = &operation["responses"];
             for status in ["400", "401", "429", "503"] {
                 assert!(responses.get(status).is_some(), "{method} {path} {status}");
             }
-            let is_change = method != "get" || path == "/v1/pages/live";
+            let sockets = ["/v1/pages/live", "/relay", "/ws"];
+            let is_change = method != "get" || sockets.contains(&path.as_str());
             assert_eq!(responses.get("403").is_some(), is_change, "{method} {path}");
         }
     }

@@ -1,5 +1,6 @@
 //! Which names are unknown, which settings do not fit together, and how is that told?
 
+use crate::config::desk::{LINE, RELAY};
 use crate::config::dialect::Entry;
 use crate::config::form;
 use crate::config::group::{self, IN, OUT};
@@ -123,6 +124,12 @@ fn known_section(section: &str) -> Option<&str> {
     if section.starts_with(MESSAGE) {
         return Some("play");
     }
+    if section.starts_with(LINE) {
+        return Some("line");
+    }
+    if section.starts_with(RELAY) {
+        return Some("relay");
+    }
     if section.starts_with(ZONE) {
         return Some("zone");
     }
@@ -153,16 +160,14 @@ fn known_section(section: &str) -> Option<&str> {
 }
 
 fn unknown_section(section: &str, place: &Place) -> Warning {
-    let text = if keys::later_section(section) {
-        "not supported by this version, ignored".to_owned()
-    } else if keys::gone_section(section) {
+    let text = if keys::gone_section(section) {
         "is of an early version, ignored; write klaxon in [audio]".to_owned()
     } else {
         match nearest(section, SECTIONS.into_iter().chain([DEFAULT])) {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
                      [zone:NAME], [page:NAME], [music:NAME], [moh:NAME], [play:NAME], \
-                     [schedule:NAME], [plan:NAME], [multicast-out:NAME], [multicast-in:NAME], \
+                     [relay:NAME], [line:NAME], [schedule:NAME], [plan:NAME], [multicast-out:NAME], [multicast-in:NAME], \
                      [audio], [calls], [http] and [server]"
                 .to_owned(),
         }

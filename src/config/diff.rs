@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::config::desk::{Line, Relay};
 use crate::config::group::{GroupIn, GroupOut};
 use crate::config::keys::{self, Part};
 use crate::config::model::{Account, Config, User};
@@ -52,6 +53,27 @@ impl fmt::Display for Changes {
     }
 }
 
+/// All that is set; where it is written makes no difference.
+impl PartialEq for Config {
+    fn eq(&self, other: &Self) -> bool {
+        self.sip == other.sip
+            && self.audio == other.audio
+            && self.calls == other.calls
+            && self.http == other.http
+            && self.server == other.server
+            && self.zones == other.zones
+            && self.pages == other.pages
+            && self.bells == other.bells
+            && self.plans == other.plans
+            && self.music == other.music
+            && self.players == other.players
+            && self.relays == other.relays
+            && self.lines == other.lines
+            && self.groups_out == other.groups_out
+            && self.groups_in == other.groups_in
+    }
+}
+
 /// Compares key by key, so that nothing of the table can be forgotten.
 pub fn diff(old: &Config, new: &Config) -> Changes {
     let mut changes = Changes::default();
@@ -69,6 +91,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     music(old, new, &mut changes);
     players(old, new, &mut changes);
     groups(old, new, &mut changes);
+    desks(old, new, &mut changes);
     changes
 }
 
@@ -186,6 +209,23 @@ fn groups(old: &Config, new: &Config, changes: &mut Changes) {
         .chain(differing(&heard(old), &heard(new)))
     {
         changes.parts.insert(Part::Groups);
+        changes.keys.push(format!("[{section}]"));
+    }
+}
+
+fn desks(old: &Config, new: &Config, changes: &mut Changes) {
+    let relays = |config: &Config| by_section(&config.relays, Relay::section);
+    for section in differing(&relays(old), &relays(new)) {
+        changes
+            .parts
+            .extend([Part::Policy, Part::Media, Part::Http]);
+        changes.keys.push(format!("[{section}]"));
+    }
+    let lines = |config: &Config| by_section(&config.lines, Line::section);
+    for section in differing(&lines(old), &lines(new)) {
+        changes
+            .parts
+            .extend([Part::Policy, Part::Callers, Part::Http]);
         changes.keys.push(format!("[{section}]"));
     }
 }

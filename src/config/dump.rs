@@ -116,6 +116,16 @@ fn sections(config: &Config, secrets: Secrets) -> Sections {
             add(group.section(), &row.key, row.show(group));
         }
     }
+    for line in &config.lines {
+        for row in keys::of_line() {
+            add(line.section(), &row.key, row.show(line));
+        }
+    }
+    for relay in &config.relays {
+        for row in keys::of_relay() {
+            add(relay.section(), &row.key, row.show(relay));
+        }
+    }
     for player in &config.players {
         for row in player.rows() {
             add(player.section(), &row.key, row.show(player));

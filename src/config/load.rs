@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::check;
+use crate::config::desk;
 use crate::config::dialect;
 use crate::config::group;
 use crate::config::http;
@@ -161,6 +162,7 @@ impl Loading {
         music::read(&mut self, &mut config);
         music::check(&mut self, &config);
         player::read(&mut self, &mut config);
+        desk::read(&mut self, &mut config);
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
         self.warnings.extend(http::together(&config));

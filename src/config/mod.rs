@@ -14,6 +14,7 @@
 
 mod check;
 mod command;
+mod desk;
 mod dialect;
 mod diff;
 mod dump;
@@ -39,6 +40,7 @@ mod zone;
 
 pub use check::report;
 pub use command::Command;
+pub use desk::{Line, Relay};
 pub use diff::{AccountChange, Changes, diff};
 pub use dump::{Secrets, Title, dump};
 pub use group::{GroupForm, GroupIn, GroupName, GroupOut, MOST_IN, MOST_OUT};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::base::{Db, Dscp, Encoding, Network, SampleRate};
 use crate::config::command::Command;
+use crate::config::desk::{Line, Relay};
 use crate::config::group::{GroupIn, GroupOut};
 use crate::config::http::Http;
 use crate::config::keys;
@@ -44,6 +45,10 @@ pub struct Config {
     pub music: Vec<Music>,
     /// What callers may hear.
     pub players: Vec<Player>,
+    /// Calls that programs talk with.
+    pub relays: Vec<Relay>,
+    /// Analog phones.
+    pub lines: Vec<Line>,
     /// By name, and then those that zones name by their address only.
     pub groups_out: Vec<GroupOut>,
     /// By name.
@@ -441,6 +446,8 @@ impl Config {
             plans: Vec::new(),
             music: Vec::new(),
             players: Vec::new(),
+            relays: Vec::new(),
+            lines: Vec::new(),
             groups_out: Vec::new(),
             groups_in: Vec::new(),
             places: BTreeMap::new(),
@@ -524,24 +531,6 @@ impl Default for Config {
                 .expect("the table's defaults are valid");
         }
         config
-    }
-}
-
-impl PartialEq for Config {
-    fn eq(&self, other: &Self) -> bool {
-        self.sip == other.sip
-            && self.audio == other.audio
-            && self.calls == other.calls
-            && self.http == other.http
-            && self.server == other.server
-            && self.zones == other.zones
-            && self.pages == other.pages
-            && self.bells == other.bells
-            && self.plans == other.plans
-            && self.music == other.music
-            && self.players == other.players
-            && self.groups_out == other.groups_out
-            && self.groups_in == other.groups_in
     }
 }
 

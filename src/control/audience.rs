@@ -246,9 +246,11 @@ impl Audience {
         self.tally.failed += 1;
         let level = match why {
             Refusal::ShuttingDown => Level::Info,
-            Refusal::Busy | Refusal::NoSound | Refusal::NoSuchNumber | Refusal::Forbidden => {
-                Level::Warn
-            }
+            Refusal::Busy
+            | Refusal::NoSound
+            | Refusal::NoSuchNumber
+            | Refusal::Forbidden
+            | Refusal::Unattended => Level::Warn,
         };
         let text = format!("refused, {} {}: {reason}", why.status(), why.phrase());
         let end = who.end(Fate::Refused, Duration::ZERO);

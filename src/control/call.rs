@@ -37,6 +37,10 @@ pub enum CallState {
     Dictating,
     /// Hears that it is done as asked.
     Farewell,
+    /// Waits for a program to answer it, or for somebody who was dialled.
+    Ringing,
+    /// Talks with a program.
+    Held,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use super::call::{Call, Stage};
 use super::dictation::Dictations;
 use super::groups::Kind;
 use super::health::{Health, seconds};
+use super::held::Held;
 use super::lockout::Lockouts;
 use super::pages::Record;
 use super::recordings::Recordings;
@@ -33,6 +34,7 @@ pub struct Core {
     /// Somebody measures what is heard.
     pub(super) is_measured: bool,
     pub(super) dictations: Dictations,
+    pub(super) held: Held,
     pub(super) stopping: bool,
     n_pages: u64,
     pub(super) effects: VecDeque<Effect>,
@@ -53,6 +55,7 @@ impl Core {
             lockouts: Lockouts::default(),
             is_measured: false,
             dictations: Dictations::default(),
+            held: Held::default(),
             stopping: false,
             n_pages: 0,
             effects: VecDeque::new(),
@@ -66,6 +69,7 @@ impl Core {
         self.follow_pages(now);
         self.run_dictations(now);
         self.run_due(now);
+        self.run_held(now);
         self.audience.run_due(now);
         self.effects.append(&mut self.audience.effects);
     }
@@ -82,6 +86,7 @@ impl Core {
             self.pages.poll_timeout(),
             self.audience.poll_timeout(),
             self.dictations.poll_timeout(),
+            self.held.poll_timeout(),
         ];
         of_calls
             .into_iter()
@@ -94,7 +99,7 @@ impl Core {
         Snapshot {
             stopping: self.stopping,
             sound: self.health.sound.clone(),
-            calls: self.calls.iter().map(|(id, it)| status(*id, it)).collect(),
+            calls: self.calls_now(),
             pages: self.pages_now(),
             accounts: self.health.accounts.clone(),
             music: self.health.music.clone(),
@@ -104,6 +109,13 @@ impl Core {
             n_listeners: self.audience.n_calls(),
             n_howls: self.health.n_howls,
         }
+    }
+
+    fn calls_now(&self) -> Vec<CallStatus> {
+        let calls = self.calls.iter().map(|(id, it)| status(*id, it));
+        let mut all: Vec<CallStatus> = calls.chain(self.held.statuses()).collect();
+        all.sort_by_key(|it| it.call);
+        all
     }
 
     fn pages_now(&self) -> Vec<PageStatus> {
@@ -121,6 +133,9 @@ impl Core {
                 auto_answer,
             } => {
                 let who = Who { caller, dialled };
+                if self.held_called(call, &who, &wish, now) {
+                    return;
+                }
                 let player = self.policy.player(&wish).filter(|_| !self.stopping);
                 if let Some(player) = player {
                     return self.audience.arrived(call, who, player, now);
@@ -134,7 +149,16 @@ impl Core {
                 self.call_confirmed(call, now);
                 self.greet(call, now);
                 self.dictation_confirmed(call, now);
+                self.held_confirmed(call, now);
             }
+            Input::CallAnswered { call } => self.held_answered(call, now),
+            Input::CallRefused {
+                call,
+                status,
+                reason,
+            } => self.held_refused(call, status, &reason, now),
+            Input::DriverCame { driver, desk } => self.driver_came(driver, desk),
+            Input::DriverGone { driver } => self.driver_gone(driver, now),
             Input::PlayerLoaded { player, is_there } => self.audience.loaded(player, is_there),
             Input::Performed { call } => {
                 self.audience.performed(call, now);
@@ -149,13 +173,19 @@ impl Core {
                 speaker,
             } => self.stream_began(call, group, speaker, now),
             Input::CallSounds { call } => self.call_sounded(call, now),
-            Input::Key { call, key, way } => self.key_pressed(call, key, way, now),
+            Input::Key { call, key, way } => {
+                self.key_pressed(call, key, way, now);
+                self.held_key(call, key, way);
+            }
             Input::CallEnded { call, how } => {
-                if !self.audience.ended(call, &how, now) {
+                if !self.audience.ended(call, &how, now) && !self.held_ended(call, &how, now) {
                     self.call_ended(call, &how, now);
                 }
             }
-            Input::CallSilent { call } => self.call_silent(call, now),
+            Input::CallSilent { call } => {
+                self.call_silent(call, now);
+                self.held_silent(call, now);
+            }
             Input::PlayEnded { play } => self.pages.handle_play_ended(play, now),
             Input::SoundUp => self.sound_up(now),
             Input::SoundDown { why } => self.sound_down(why, now),
@@ -364,6 +394,7 @@ impl Core {
             self.pages.handle_end(page, now);
         }
         self.follow_pages(now);
+        self.held_shut_down(now);
         self.audience.shut_down(now);
         self.effects.append(&mut self.audience.effects);
         self.effects.push_back(Effect::Stopped);

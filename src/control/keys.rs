@@ -15,7 +15,7 @@ pub(super) struct Keypad {
 
 impl Keypad {
     /// Whether a key that comes this way counts.
-    fn takes(&mut self, way: KeyWay) -> bool {
+    pub(super) fn takes(&mut self, way: KeyWay) -> bool {
         *self.way.get_or_insert(way) == way
     }
 }

@@ -1,7 +1,8 @@
 //! What comes of an order: a page, its stop, or the end of a call, asked for by one of the users?
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::desk::DriverId;
 use super::rights::{Denied, Rights};
 use super::speech::Speech;
 use super::words::Start;
@@ -33,6 +34,26 @@ pub enum Demand {
     Stop(PageId),
     /// End a call, whoever waits or speaks.
     HangUp(CallId),
+    /// Call a number for a program.
+    Dial {
+        call: CallId,
+        driver: DriverId,
+        number: String,
+    },
+    /// Answer a call that waits for a program.
+    Answer(CallId),
+    /// Press keys at the other side of a held call.
+    Press(CallId, String),
+    /// Ring the telephone of a line.
+    Ring {
+        call: CallId,
+        desk: String,
+        /// By the name that it knows for a way to ring.
+        tone: Option<String>,
+        span: Duration,
+    },
+    /// Let the telephone of a line ring no more.
+    Silence(String),
 }
 
 impl Core {
@@ -42,6 +63,20 @@ impl Core {
             Demand::Speak(speech) => self.order_speech(*speech, &order.by, now),
             Demand::Stop(page) => self.order_stop(page, &order.by, now),
             Demand::HangUp(call) => self.order_hang_up(call, &order.by, now),
+            Demand::Dial {
+                call,
+                driver,
+                number,
+            } => self.order_dial(call, driver, number, &order.by, now),
+            Demand::Answer(call) => self.order_answer(call, &order.by, now),
+            Demand::Press(call, keys) => self.order_press(call, keys, &order.by),
+            Demand::Ring {
+                call,
+                desk,
+                tone,
+                span,
+            } => self.order_ring(call, (&desk, tone), span, &order.by, now),
+            Demand::Silence(desk) => self.order_silence(&desk, &order.by, now),
         };
         let id = order.id;
         self.effects.push_back(Effect::Ordered { id, answer });
@@ -97,6 +132,10 @@ impl Core {
         now: Instant,
     ) -> Result<Option<PageId>, Denied> {
         by.allow(Priority::LOWEST, &ZoneSet::EMPTY)?;
+        let reason = format!("ended by a user with the role {}", by.role);
+        if self.drop_held(call, &reason, now) {
+            return Ok(None);
+        }
         let page = self.calls.get(&call).ok_or(Denied::Gone)?.page;
         if let Some(record) = self.records.get(&page) {
             by.allow(record.priority(), &self.pages.wanted_by(page))?;
@@ -108,9 +147,43 @@ impl Core {
         {
             self.cut(page);
         }
-        let reason = format!("ended by a user with the role {}", by.role);
         self.turn_away(call, Refusal::Busy, &reason, now);
         Ok(None)
+    }
+
+    fn order_dial(
+        &mut self,
+        call: CallId,
+        driver: DriverId,
+        number: String,
+        by: &Rights,
+        now: Instant,
+    ) -> Result<Option<PageId>, Denied> {
+        by.allow(Priority::LOWEST, &ZoneSet::EMPTY)?;
+        if self.stopping {
+            return Err(Denied::ShuttingDown);
+        }
+        self.dial_held(call, driver, number, now).map(|()| None)
+    }
+
+    fn order_answer(
+        &mut self,
+        call: CallId,
+        by: &Rights,
+        now: Instant,
+    ) -> Result<Option<PageId>, Denied> {
+        by.allow(Priority::LOWEST, &ZoneSet::EMPTY)?;
+        self.take_held(call, now).map(|()| None)
+    }
+
+    fn order_press(
+        &mut self,
+        call: CallId,
+        keys: String,
+        by: &Rights,
+    ) -> Result<Option<PageId>, Denied> {
+        by.allow(Priority::LOWEST, &ZoneSet::EMPTY)?;
+        self.press_held(call, keys).map(|()| None)
     }
 }
 

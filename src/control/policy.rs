@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::call::{Call, after};
-use super::{Digits, Player, Side, Sound};
+use super::{Desk, DeskKind, Digits, Player, Side, Sound};
 use crate::base::{Db, ZoneId, ZoneSet};
 use crate::page::{self, Ask, Busy, Choice, Entry, Extent, Limit, Priority, Source, Wish};
 
@@ -57,6 +57,8 @@ pub struct Policy {
     pub streams: Vec<Rule>,
     /// What callers may hear; each has numbers of its own, which no page has.
     pub players: Vec<Player>,
+    /// Where calls are held for programs; those of lines count before everything else.
+    pub desks: Box<[Desk]>,
     /// The names of all sources of music.
     pub music: BTreeSet<String>,
 }
@@ -184,6 +186,20 @@ impl Policy {
             name.unwrap_or_else(|| format!("zone {}", zone.0))
         };
         zones.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The programs that the call is for, if it is for some.
+    pub(super) fn desk(&self, wish: &Wish) -> Option<&Desk> {
+        let of_line = |desk: &&Desk| match &desk.kind {
+            DeskKind::Line { user } => {
+                let has_all = desk.entry.extensions.is_empty();
+                wish.user.as_ref() == Some(user) && (has_all || desk.entry.is_for(wish))
+            }
+            DeskKind::Relay => false,
+        };
+        let of_relay = |desk: &&Desk| desk.kind == DeskKind::Relay && desk.entry.is_for(wish);
+        let line = self.desks.iter().find(of_line);
+        line.or_else(|| self.desks.iter().find(of_relay))
     }
 
     /// What the call hears, if it is for something to hear.

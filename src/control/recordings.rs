@@ -31,6 +31,8 @@ pub enum Mark {
     Page(Option<CallId>),
     /// All that leaves by the zone's outputs.
     Zone(ZoneId),
+    /// What comes from the other side of a call that is held for a program.
+    Held(CallId),
 }
 
 /// A file of a recording that is whole.
@@ -185,6 +187,25 @@ impl Core {
             let end = recording.map(|recording| Effect::EndRecording { recording });
             self.effects.extend(end);
         }
+    }
+
+    /// A call is held for a program from now on.
+    pub(super) fn tape_held(
+        &mut self,
+        call: CallId,
+        label: String,
+        desk: String,
+        number: String,
+    ) -> RecordingId {
+        let open = Open {
+            call: Some(call),
+            zone: None,
+            label,
+            page: desk,
+            caller: number,
+            files: Vec::new(),
+        };
+        self.record(open, Mark::Held(call))
     }
 
     fn record(&mut self, open: Open, mark: Mark) -> RecordingId {

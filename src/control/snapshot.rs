@@ -93,6 +93,8 @@ impl Snapshot {
             (CallState::Queued, "waiting"),
             (CallState::Dictating, "speaking a delayed page"),
             (CallState::Farewell, "served"),
+            (CallState::Ringing, "ringing"),
+            (CallState::Held, "with programs"),
         ];
         let counts: Vec<_> = words
             .into_iter()

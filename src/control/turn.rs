@@ -315,7 +315,9 @@ impl Core {
 
     pub(super) fn refuse(&mut self, id: CallId, call: &Call, why: Refusal, reason: &str) {
         let level = match why {
-            Refusal::Busy | Refusal::NoSuchNumber | Refusal::Forbidden => Level::Warn,
+            Refusal::Busy | Refusal::NoSuchNumber | Refusal::Forbidden | Refusal::Unattended => {
+                Level::Warn
+            }
             Refusal::NoSound => Level::Error,
             Refusal::ShuttingDown => Level::Info,
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{About, Clip, Denied, Mark, Order, OrderId, Policy};
+use super::{About, Clip, Denied, DeskCall, DeskNews, DriverId, Mark, Order, OrderId, Policy};
 use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
 use crate::music::{Demand, Hand, Moment};
 use crate::page::{Busy, Extent, PageId, Priority, Wish};
@@ -42,6 +42,18 @@ pub enum Input {
     },
     /// The call is over and was not ended by an effect; `how` completes "ended: …".
     CallEnded { call: CallId, how: String },
+    /// Whom we have dialled has answered, and its sound is open.
+    CallAnswered { call: CallId },
+    /// Whom we have dialled, or the way to it, has refused: SIP status 300 to 699. The call is over.
+    CallRefused {
+        call: CallId,
+        status: u16,
+        reason: String,
+    },
+    /// A program is there for the calls of a desk.
+    DriverCame { driver: DriverId, desk: String },
+    /// A program is gone.
+    DriverGone { driver: DriverId },
     /// An answered call has sent no audio for too long.
     CallSilent { call: CallId },
     /// Play a sound as a page of its own.
@@ -152,6 +164,26 @@ pub enum Effect {
     Welcome { call: CallId, player: String },
     /// Let the caller hear the player; `Input::Performed` is awaited if it comes to an end.
     Perform { call: CallId, player: String },
+    /// Send 200 OK to one who will talk with the programs of that desk, and open its sound.
+    Hold { call: CallId, desk: String },
+    /// Call a number, or somebody who is registered here, for the programs of that desk.
+    /// `Input::CallAnswered`, `CallRefused` or `CallEnded` follows.
+    Dial {
+        call: CallId,
+        desk: String,
+        number: String,
+        /// How the telephone shall ring, by the name that it knows for it.
+        tone: Option<String>,
+    },
+    /// Tell the program that the call is for, or all of the desk.
+    Report {
+        desk: String,
+        to: Option<DriverId>,
+        call: DeskCall,
+        news: DeskNews,
+    },
+    /// Press these keys at the other side of an answered call.
+    Press { call: CallId, keys: String },
     /// Send a final refusal; nothing more is said about the call.
     Refuse { call: CallId, why: Refusal },
     /// Let the caller hear what is configured for callers, before the answer if there was none
@@ -317,6 +349,8 @@ pub enum Refusal {
     NoSuchNumber,
     /// The number is not for this caller.
     Forbidden,
+    /// No program is there for the call, or it did not want it.
+    Unattended,
     /// The daemon is about to end.
     ShuttingDown,
 }
@@ -328,6 +362,7 @@ impl Refusal {
             Self::Busy => 486,
             Self::NoSuchNumber => 404,
             Self::Forbidden => 403,
+            Self::Unattended => 480,
             Self::NoSound | Self::ShuttingDown => 503,
         }
     }
@@ -338,6 +373,7 @@ impl Refusal {
             Self::Busy => "Busy Here",
             Self::NoSuchNumber => "Not Found",
             Self::Forbidden => "Forbidden",
+            Self::Unattended => "Temporarily Unavailable",
             Self::NoSound => "No Sound",
             Self::ShuttingDown => "Shutting Down",
         }
@@ -346,7 +382,7 @@ impl Refusal {
     /// What the caller is told about trying again (RFC 3261 §20.33).
     pub fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::Busy | Self::NoSuchNumber | Self::Forbidden => None,
+            Self::Busy | Self::NoSuchNumber | Self::Forbidden | Self::Unattended => None,
             Self::NoSound | Self::ShuttingDown => Some(RETRY_AFTER),
         }
     }

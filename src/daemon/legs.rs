@@ -8,6 +8,8 @@
 //!
 //! Ports are taken when a call is answered, not when it arrives: a queue of callers costs nothing.
 
+mod programs;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -43,6 +45,8 @@ pub(super) struct Settings {
     pub(super) srtp: config::Srtp,
     /// A call is silent when no RTP came for so long.
     pub(super) rtp_timeout: Option<Duration>,
+    /// Those that calls of a desk have for themselves, and how far apart calls stand.
+    pub(super) of_desks: BTreeMap<String, (RangeInclusive<u16>, u16)>,
 }
 
 /// A final answer that is no yes.
@@ -58,6 +62,7 @@ pub(super) struct Turned {
 pub(super) struct Legs {
     settings: Settings,
     ports: PortPairs,
+    of_desks: BTreeMap<String, PortPairs>,
     media: Media,
     legs: BTreeMap<CallId, Leg>,
     listeners: Listeners,
@@ -80,6 +85,8 @@ struct Leg {
     told: Option<String>,
     /// The engine's end of the voice, until the engine has it.
     voice: Option<FeedRx>,
+    /// Whose ports it has, if not those of all.
+    desk: Option<String>,
 }
 
 impl Legs {
@@ -90,10 +97,12 @@ impl Legs {
         events: UnboundedSender<net::Event>,
     ) -> Self {
         let ports = PortPairs::new(settings.ports.clone()).marked(settings.dscp);
+        let of_desks = programs::ports(&settings);
         media.set_timeout(settings.rtp_timeout);
         Self {
             settings,
             ports,
+            of_desks,
             media,
             legs: BTreeMap::new(),
             listeners: Listeners::new(events),
@@ -114,6 +123,9 @@ impl Legs {
     pub(super) fn configure(&mut self, settings: Settings) {
         if settings.ports != self.settings.ports || settings.dscp != self.settings.dscp {
             self.ports = PortPairs::new(settings.ports.clone()).marked(settings.dscp);
+        }
+        if settings.of_desks != self.settings.of_desks || settings.dscp != self.settings.dscp {
+            self.of_desks = programs::ports(&settings);
         }
         self.media.set_timeout(settings.rtp_timeout);
         self.settings = settings;
@@ -164,6 +176,7 @@ impl Legs {
                 agreed: None,
                 told: None,
                 voice: None,
+                desk: None,
             },
         );
         Ok(())
@@ -264,7 +277,9 @@ impl Legs {
     /// Binds ports, writes our description, and opens the sound if there was an offer.
     fn open(&mut self, call: CallId) -> Result<(String, Option<Agreed>), Turned> {
         let leg = self.legs.get_mut(&call).ok_or(GONE)?;
-        let sockets = bind(&self.ports, leg.bound).map_err(|error| no_ports(call, &error))?;
+        let of_desk = leg.desk.as_ref().and_then(|desk| self.of_desks.get(desk));
+        let ports = of_desk.unwrap_or(&self.ports);
+        let sockets = bind(ports, leg.bound).map_err(|error| no_ports(call, &error))?;
         leg.ours.port = sockets.rtp_port();
         leg.sockets = Some(sockets);
         let Some(offer) = leg.offer.take() else {

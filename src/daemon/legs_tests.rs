@@ -61,6 +61,7 @@ proptest! {
             of_accounts: BTreeMap::new(),
             srtp: config::Srtp::Off,
             rtp_timeout: None,
+            of_desks: BTreeMap::new(),
         };
         let media = Media::spawn(tell.clone()).unwrap();
             let mut legs = Legs::new(settings, media, tell);

@@ -121,7 +121,11 @@ fn read(config: &Config) -> Result<BTreeMap<PathBuf, Arc<Pcm>>, Vec<Mistake>> {
     let of_groups = of_groups.flat_map(|group| named(group.section(), tones_of(group)));
     let of_pages = config.pages.iter();
     let of_pages = of_pages.flat_map(|page| named(page.section(), files_of(page)));
-    for (section, key, path) in of_pages.chain(of_groups) {
+    let of_relays = config.relays.iter().filter_map(|relay| {
+        let path = relay.greeting.as_deref()?;
+        Some((relay.section(), "greeting", path))
+    });
+    for (section, key, path) in of_pages.chain(of_groups).chain(of_relays) {
         if files.contains_key(path) {
             continue;
         }

@@ -15,7 +15,7 @@ use crate::control::{
 use crate::daemon::library::Library;
 use crate::daemon::players::{Recipe, Source};
 use crate::daemon::zones::Zones;
-use crate::daemon::{jukebox, legs, logging, players};
+use crate::daemon::{desks, jukebox, legs, logging, players};
 use crate::dsp::{Curve, FLAT, FLAT_Q, Speech};
 use crate::media::{Repeat, Start};
 use crate::mix::{EngineSettings, Fitting, Treatment};
@@ -64,6 +64,7 @@ pub(super) fn policy(
             config.groups_in.iter().map(rule).collect()
         },
         players: players(config),
+        desks: desks::of(config, library).into(),
         music: config.music.iter().map(|it| it.name.clone()).collect(),
     }
 }
@@ -78,6 +79,7 @@ fn recorded(config: &Config, zones: &Zones) -> ZoneSet {
 pub(super) fn recordings(config: &Config) -> record::Settings {
     let server = &config.server;
     let of_pages = config.pages.iter().any(|page| page.record.is_some());
+    let of_relays = config.relays.iter().any(|relay| relay.record);
     record::Settings {
         folder: server
             .recordings_dir
@@ -88,7 +90,7 @@ pub(super) fn recordings(config: &Config) -> record::Settings {
             days: server.retention_days,
             bytes: server.recordings_max_size,
         },
-        is_wanted: of_pages || config.zones.iter().any(|zone| zone.record),
+        is_wanted: of_pages || of_relays || config.zones.iter().any(|zone| zone.record),
     }
 }
 
@@ -379,6 +381,7 @@ pub(super) fn callers(config: &Config) -> sip::Callers {
             .filter(|it| !it.password.is_empty())
             .map(user)
             .collect(),
+        lines: config.lines.iter().map(|line| line.user.clone()).collect(),
         require_auth: config.sip.require_auth,
         allow: config.sip.allow.clone(),
         half_open: Some((config.sip.max_calls / 2).max(1)),
@@ -471,6 +474,7 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
         of_accounts: config.sip.accounts().map(encodings).collect(),
         srtp: config.sip.srtp,
         rtp_timeout: config.calls.rtp_timeout,
+        of_desks: desks::ports(config),
     }
 }
 

@@ -118,6 +118,7 @@ pub(super) enum Command {
     Close(CallId),
     Redirect(CallId, Box<Redirect>),
     Play(CallId, Arc<Pcm>, Repeat),
+    Speak(CallId, FeedRx),
     Keys(CallId, Vec<Key>),
     Listen(CallId, FeedRx, Option<UnboundedSender<Vec<f32>>>),
     Note(CallId, FeedRx),
@@ -169,6 +170,12 @@ impl Media {
     /// Sends a sound to the peer in place of whatever plays; it must be mono.
     pub fn play(&self, call: CallId, pcm: Arc<Pcm>, repeat: Repeat) {
         self.send(Command::Play(call, pcm, repeat));
+    }
+
+    /// Sends what comes by that feed too, beside whatever plays and what comes by others, until its
+    /// other end is gone; it has the audio rate of the call's encoding.
+    pub fn speak(&self, call: CallId, feed: FeedRx) {
+        self.send(Command::Speak(call, feed));
     }
 
     /// Sends keys to the peer one after the other (RFC 4733), after those still under way.

@@ -17,6 +17,7 @@ pub mod microphone;
 mod notebook;
 mod run;
 mod running;
+mod spoken;
 
 mod batch;
 mod due;

@@ -1,12 +1,14 @@
-//! What does the peer hear? Keys first, then the sound that plays, then silence.
+//! What does the peer hear? Keys first, then the sound that plays and what programs say, then
+//! silence.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::Pcm;
+use crate::base::{FeedRx, Pcm};
 use crate::media::{Ended, Key, Play, Repeat, Sender, SenderReport, SenderSettings};
 use crate::net::Tx;
+use crate::net::spoken::Spoken;
 
 /// Send times lie on this grid, so that many calls share a wake-up.
 const GRID: Duration = Duration::from_millis(5);
@@ -22,6 +24,7 @@ pub(super) struct Outgoing {
     /// `None` while the peer holds the call.
     next_at: Option<Instant>,
     play: Option<Play>,
+    spoken: Spoken,
     /// When the first packet of that sound left.
     began: Option<Instant>,
     pcm: Vec<f32>,
@@ -38,6 +41,7 @@ impl Outgoing {
             epoch,
             next_at: Some(on_grid(now, epoch)),
             play: None,
+            spoken: Spoken::default(),
             began: None,
             pcm: Vec::new(),
             before: SenderReport::default(),
@@ -61,6 +65,11 @@ impl Outgoing {
     pub(super) fn play(&mut self, pcm: Arc<Pcm>, repeat: Repeat) {
         self.play = Some(Play::new(pcm, repeat));
         self.began = None;
+    }
+
+    /// Sends what comes by that feed too.
+    pub(super) fn speak(&mut self, feed: FeedRx) {
+        self.spoken.add(feed);
     }
 
     pub(super) fn press(&mut self, keys: &[Key]) {
@@ -139,6 +148,9 @@ impl Outgoing {
             self.play = None;
         }
         self.pcm.resize(wanted, 0.0);
+        if !self.sender.is_sending_keys() {
+            self.spoken.mix(&mut self.pcm, rate, now);
+        }
         ended
     }
 }

@@ -16,6 +16,8 @@ use crate::base::Dscp;
 pub struct PortPairs {
     first: u32,
     n_pairs: u32,
+    /// From one pair to the next.
+    step: u32,
     next: AtomicU32,
     dscp: Dscp,
     ports: RangeInclusive<u16>,
@@ -28,7 +30,8 @@ impl PortPairs {
         let end = u32::from(*ports.end()) + 1;
         Self {
             first,
-            n_pairs: end.saturating_sub(first) / 2,
+            n_pairs: end.saturating_sub(first) / PAIR,
+            step: PAIR,
             next: AtomicU32::new(RandomState::new().hash_one("first pair") as u32),
             dscp: Dscp::EF,
             ports,
@@ -38,6 +41,19 @@ impl PortPairs {
     /// The same, with packets of another class than sound usually has.
     pub fn marked(self, dscp: Dscp) -> Self {
         Self { dscp, ..self }
+    }
+
+    /// The same, with this many ports from the first of a pair to the first of the next, two or more.
+    pub fn spaced(self, step: u16) -> Self {
+        let step = u32::from(step).max(PAIR).next_multiple_of(PAIR);
+        let room = self.n_pairs * PAIR;
+        // Behind the last pair nothing need be free.
+        let n_pairs = (room + step - PAIR) / step;
+        Self {
+            n_pairs,
+            step,
+            ..self
+        }
     }
 
     /// How many calls the range can carry at once.
@@ -50,7 +66,7 @@ impl PortPairs {
     pub fn bind(&self, ip: IpAddr) -> io::Result<PortPair> {
         for _ in 0..self.n_pairs {
             let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.n_pairs;
-            match PortPair::bind(ip, (self.first + 2 * turn) as u16, self.dscp) {
+            match PortPair::bind(ip, (self.first + self.step * turn) as u16, self.dscp) {
                 Err(e) if e.kind() == io::ErrorKind::AddrInUse => {}
                 done => return done,
             }
@@ -104,6 +120,9 @@ fn socket(address: SocketAddr, buffer: usize, dscp: Dscp) -> io::Result<UdpSocke
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
+
+/// Ports of a call: an even one and the next.
+const PAIR: u32 = 2;
 
 /// Room for what a flood brings while its socket is left alone, so that the peer's packets among
 /// it are not lost; the system may grant less.
@@ -198,6 +217,30 @@ mod tests {
         let pairs = PortPairs::new(10_000..=20_000);
         let error = pairs.bind("192.0.2.1".parse().unwrap()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+    }
+
+    #[test]
+    fn pairs_may_stand_apart() {
+        let start = free_ports(12);
+        let pairs = PortPairs::new(start..=start + 10).spaced(4);
+        let held: Vec<_> = (0..3).map(|_| pairs.bind(LOCALHOST).unwrap()).collect();
+        let mut ports: Vec<u16> = held.iter().map(PortPair::rtp_port).collect();
+        ports.sort_unstable();
+        assert_eq!(ports, [start, start + 4, start + 8]);
+        assert!(pairs.bind(LOCALHOST).is_err());
+        for (last, n) in [
+            (31_001, 1),
+            (31_003, 1),
+            (31_005, 2),
+            (31_010, 3),
+            (31_000, 0),
+        ] {
+            assert_eq!(
+                PortPairs::new(31_000..=last).spaced(4).capacity(),
+                n,
+                "{last}"
+            );
+        }
     }
 
     #[test]

@@ -156,6 +156,9 @@ impl Run {
                 Command::Play(call, pcm, repeat) => {
                     self.serve(call, now, |running, _, _| running.play(pcm, repeat));
                 }
+                Command::Speak(call, feed) => {
+                    self.serve(call, now, |running, _, _| running.speak(feed));
+                }
                 Command::Keys(call, keys) => {
                     self.serve(call, now, |running, _, _| running.send_keys(&keys));
                 }

@@ -256,6 +256,12 @@ impl Running {
         }
     }
 
+    pub(super) fn speak(&mut self, feed: FeedRx) {
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.speak(feed);
+        }
+    }
+
     pub(super) fn send_keys(&mut self, keys: &[Key]) {
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.press(keys);

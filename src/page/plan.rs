@@ -14,6 +14,8 @@ pub struct Wish {
     /// Who is behind it as far as that is known, as log lines name them: for what must not be
     /// tried too often.
     pub origin: String,
+    /// The user of ours whose password the caller has proved.
+    pub user: Option<String>,
 }
 
 /// The calls that something answers.
@@ -65,7 +67,8 @@ impl Entry {
         self.callers.is_empty() || self.callers.iter().any(|it| it.matches(&wish.caller))
     }
 
-    fn is_for(&self, wish: &Wish) -> bool {
+    /// Whether it names the number.
+    pub fn is_for(&self, wish: &Wish) -> bool {
         self.extensions.iter().any(|it| it.matches(&wish.number))
     }
 }

@@ -25,12 +25,13 @@ use crate::base::CallId;
 use crate::sip::account::registering;
 use crate::sip::account::registrars::Registrars;
 use crate::sip::call::chorus::{self, Legs};
-use crate::sip::call::plan::{Dial, Wish};
+use crate::sip::call::dialling;
+use crate::sip::call::plan::{Dial, Plan, Wish};
 use crate::sip::counts::{Counters, Counts};
 use crate::sip::door::doors::Doors;
 use crate::sip::entry::intake::Intake;
 use crate::sip::error::Error;
-use crate::sip::event::Event;
+use crate::sip::event::{Event, Here};
 use crate::sip::finding::names::Names;
 use crate::sip::hub::{Calls, Command, Hub, Manner, Refusal};
 use crate::sip::incoming;
@@ -277,6 +278,38 @@ impl Endpoint {
             phone: None,
         };
         chorus::dial(&self.hub, dial);
+    }
+
+    /// From where a call to that target would go out, for the offer that `dial` takes.
+    ///
+    /// # Errors
+    /// The SIP status of a call that cannot go out, and why.
+    pub fn way_out(
+        &self,
+        target: &str,
+        account: Option<&str>,
+    ) -> impl Future<Output = Result<Here, (u16, String)>> + Send + 'static {
+        let hub = self.hub.clone();
+        let dial = Dial {
+            call: CallId(0),
+            target: target.to_owned(),
+            account: account.map(str::to_owned),
+            offer: String::new(),
+            wish: Wish::Ring,
+            phone: None,
+        };
+        async move {
+            let plan = Plan::of(&hub, &dial)?;
+            let found = dialling::set_out(&hub, &plan).await;
+            let (way, _) = found.map_err(|why| (UNREACHABLE, why))?;
+            Ok(way.0.here())
+        }
+    }
+
+    /// Whether a user of ours has registered.
+    pub fn is_registered(&self, user: &str) -> bool {
+        let found = self.hub.doors.find(user);
+        found.is_ok_and(|phones| !phones.is_empty())
     }
 
     /// Presses a key in an answered call, told by INFO; those before it go first.
@@ -535,6 +568,9 @@ impl DomainResolver for NoNames {
         Err(rsipstack::Error::DnsResolutionError(target.to_string()))
     }
 }
+
+/// No way leads there (RFC 3261 §21.5.4).
+const UNREACHABLE: u16 = 503;
 
 /// Half of what a service manager grants before it kills, with room for the rest of the daemon.
 const STOP_FOR: Duration = Duration::from_millis(1_500);

@@ -44,6 +44,9 @@ pub struct Settings {
 pub struct Callers {
     /// Who may register with us, and prove a password.
     pub users: Vec<User>,
+    /// Those of the users that are one telephone behind an adapter: calls in their names need their
+    /// passwords, and the last registration counts alone.
+    pub lines: Vec<String>,
     /// Whether calls that come by no account need the password of a user.
     pub require_auth: bool,
     /// The networks that are listened to; none stands for all. Registrars and peers that we

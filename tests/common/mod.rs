@@ -16,6 +16,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a broken bench shall stop the test")]
 
+pub mod adapter;
 pub mod baresip;
 pub mod certificates;
 pub mod daemon;
@@ -32,6 +33,7 @@ pub mod ogg;
 pub mod phone;
 pub mod ports;
 pub mod process;
+pub mod program;
 pub mod signal;
 pub mod sipp;
 

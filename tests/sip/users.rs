@@ -157,6 +157,44 @@ async fn a_stranger_is_asked_once_with_hardly_more_than_it_sent() {
 }
 
 #[tokio::test]
+async fn nobody_calls_in_the_name_of_a_line_without_its_password_and_strangers_as_ever() {
+    let callers = Callers {
+        lines: vec!["bob".to_owned()],
+        require_auth: false,
+        ..bob()
+    };
+    let mut server = Phone::start(guarded(callers)).await;
+    let raw = Raw::towards(server.address(Transport::Udp)).await;
+    let kind = "Content-Type: application/sdp\r\n";
+    let from_bob = |text: String| text.replace("\"Raw\" <sip:raw@", "\"Raw\" <sip:bob@");
+    let named = |seq| Named {
+        call: "line",
+        seq,
+        to_tag: None,
+    };
+    let invite = from_bob(raw.request("INVITE", named(1), kind, OFFER));
+    assert!(invite.contains("<sip:bob@"), "{invite}");
+    raw.send(&invite).await;
+    let challenge = raw.receive_that("401").await;
+    assert_eq!(server.event_at_hand(), None);
+    let proof = proof(&challenge, "p:w%", "INVITE", 1);
+    let invite = raw.request("INVITE", named(2), &format!("{proof}{kind}"), OFFER);
+    raw.send(from_bob(invite)).await;
+    let Event::Incoming { user, .. } = server.event().await else {
+        panic!("no call");
+    };
+    assert_eq!(user.as_deref(), Some("bob"));
+
+    let stranger = Raw::towards(server.address(Transport::Udp)).await;
+    let invite = stranger.request("INVITE", Named::first("other"), kind, OFFER);
+    stranger.send(&invite).await;
+    let Event::Incoming { user, .. } = server.event().await else {
+        panic!("no call");
+    };
+    assert_eq!(user, None);
+}
+
+#[tokio::test]
 async fn the_registrar_answers_as_the_rfc_says() {
     let server = Phone::start(guarded(bob())).await;
     let raw = Raw::towards(server.address(Transport::Udp)).await;

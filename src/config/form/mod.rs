@@ -2,6 +2,7 @@
 //!
 //! This file has what every kind shares, and the plain kinds; the others are by subject.
 
+mod desk;
 mod group;
 mod http;
 mod measure;
@@ -22,6 +23,7 @@ use crate::config::secret::Secret;
 use crate::config::server::LogFormat;
 use crate::page::{Extension, NotAnExtension};
 
+pub(super) use desk::{ANSWER, OPTIONAL_PORTS, RING_PATTERN, SPACING};
 pub(super) use group::{
     ANY_CHANNEL, CALLER_NAME, CHANNEL, CODEC, FADE, GROUP, GROUP_FORM, INTERFACE, OPTIONAL_CODEC,
     PAYLOAD_TYPE, PTIME, SILENCE, TTL,

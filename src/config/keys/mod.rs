@@ -4,10 +4,10 @@
 
 mod audio;
 mod calls;
+mod desk;
 mod gone;
 mod group;
 mod http;
-mod later;
 mod music;
 mod page;
 mod player;
@@ -17,6 +17,7 @@ mod sip;
 mod user;
 mod zone;
 
+use crate::config::desk::{Line, Relay};
 use crate::config::group::{GroupIn, GroupOut};
 use crate::config::model::{ACCOUNT, Account, Config, User};
 use crate::config::music::Music;
@@ -26,7 +27,6 @@ use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
-pub(super) use later::later_section;
 
 /// One key of one section.
 #[derive(Debug)]
@@ -292,6 +292,16 @@ pub(super) fn of_message() -> &'static [Row<Player>] {
     player::MESSAGE_KEYS
 }
 
+/// The keys of every `[line:NAME]`.
+pub(super) fn of_line() -> &'static [Row<Line>] {
+    desk::LINE_KEYS
+}
+
+/// The keys of every `[relay:NAME]`.
+pub(super) fn of_relay() -> &'static [Row<Relay>] {
+    desk::RELAY_KEYS
+}
+
 /// The keys of every `[multicast-out:NAME]`.
 pub(super) fn of_group_out() -> &'static [Row<GroupOut>] {
     group::OUT_KEYS
@@ -312,6 +322,8 @@ pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
         .chain(of_plan().map(|row| &row.key))
         .chain(of_music().map(|row| &row.key))
         .chain(of_players.map(|row| &row.key))
+        .chain(of_relay().iter().map(|row| &row.key))
+        .chain(of_line().iter().map(|row| &row.key))
         .chain(of_group_out().iter().map(|row| &row.key))
         .chain(of_group_in().iter().map(|row| &row.key))
 }

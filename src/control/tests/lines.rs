@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
-use crate::control::{Effect, Mark};
+use crate::control::{DeskNews, Effect, Mark, Parting, Way};
 
 /// Seconds since the start and what was ordered, like `2.0 answer #1`.
 pub(super) fn line(effect: &Effect, at: Duration) -> String {
@@ -17,6 +17,43 @@ fn words(effect: &Effect) -> String {
         Effect::Answer { call } => format!("answer {call}"),
         Effect::Welcome { call, player } => format!("welcome {call} to {player}"),
         Effect::Perform { call, player } => format!("perform {player} to {call}"),
+        Effect::Hold { call, desk } => format!("hold {call} for {desk}"),
+        Effect::Dial {
+            call,
+            desk,
+            number,
+            tone,
+        } => {
+            let tone = tone
+                .as_ref()
+                .map_or_else(String::new, |it| format!(" with {it}"));
+            format!("dial {number} as {call} for {desk}{tone}")
+        }
+        Effect::Press { call, keys } => format!("press {keys} at {call}"),
+        Effect::Report {
+            desk,
+            to,
+            call,
+            news,
+        } => {
+            let to = to.map_or_else(|| desk.clone(), |driver| format!("driver {}", driver.0));
+            let way = match call.way {
+                Way::In => "from",
+                Way::Out => "to",
+            };
+            let what = match news {
+                DeskNews::Dials => "dials".to_owned(),
+                DeskNews::Rings => "rings".to_owned(),
+                DeskNews::Answered => "answered".to_owned(),
+                DeskNews::Key(key) => format!("key {key}"),
+                DeskNews::Over(Parting::HungUp(how)) => format!("over, {how}"),
+                DeskNews::Over(Parting::Ignored) => "ignored".to_owned(),
+                DeskNews::Over(Parting::Refused { status, reason }) => {
+                    format!("refused {status} {reason}")
+                }
+            };
+            format!("tell {to}: {} {way} {}: {what}", call.call, call.number)
+        }
         Effect::Refuse { call, why } => format!("refuse {call} {}", why.status()),
         Effect::TakeDown { call, longest, .. } => {
             format!("take down {call} for {} s", longest.as_secs())
@@ -39,6 +76,7 @@ fn words(effect: &Effect) -> String {
             let what = match mark {
                 Mark::Caller(call) => format!("caller {call}"),
                 Mark::Page(_) => "page".to_owned(),
+                Mark::Held(call) => format!("held {call}"),
                 Mark::Zone(zone) => format!("zone {}", zone.0),
             };
             format!("record {} of {what} as {}", recording.0, words.join("-"))

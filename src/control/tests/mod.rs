@@ -5,6 +5,7 @@ mod calls;
 mod dictation;
 mod endings;
 mod gate;
+mod held;
 mod lines;
 mod music;
 mod oracle;

@@ -43,6 +43,7 @@ pub(super) fn policy() -> Policy {
         pages: Vec::new(),
         streams: Vec::new(),
         players: Vec::new(),
+        desks: Box::default(),
         music: ["lounge", "radio"].map(str::to_owned).into(),
     }
 }
@@ -68,6 +69,7 @@ pub(super) fn wish(number: &str) -> Wish {
         account: None,
         caller: "101".to_owned(),
         origin: "10.0.0.7".to_owned(),
+        user: None,
     }
 }
 
@@ -168,8 +170,10 @@ impl Site {
             let length = longest.map_or(whole, |longest| longest.min(whole));
             self.later(length + lag, Input::PlayEnded { play: *play });
         }
-        if let (Effect::Answer { call } | Effect::Welcome { call, .. }, Some(lag)) =
-            (&effect, self.ack_lag)
+        if let (
+            Effect::Answer { call } | Effect::Welcome { call, .. } | Effect::Hold { call, .. },
+            Some(lag),
+        ) = (&effect, self.ack_lag)
         {
             self.later(lag, Input::CallConfirmed { call: *call });
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
-use crate::control::{CallState, Cue, Demand, Effect, Input, Order, Snapshot};
+use crate::control::{CallState, Cue, Demand, DeskNews, Effect, Input, Order, Snapshot};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Standing {
@@ -37,6 +37,10 @@ pub(super) struct World {
     /// They follow.
     recorded_plays: BTreeSet<PlayId>,
     pub(super) forgotten: BTreeSet<SoundId>,
+    /// Calls whose programs were told that they are over.
+    told_over: BTreeSet<CallId>,
+    /// Calls that programs were told of.
+    told_of: BTreeSet<CallId>,
 }
 
 impl World {
@@ -55,7 +59,7 @@ impl World {
                 self.calls.insert(speech.call, Standing::Answered);
                 self.ordered = Some(speech.call);
             }
-            Input::CallEnded { call, .. } => {
+            Input::CallEnded { call, .. } | Input::CallRefused { call, .. } => {
                 if let Some(standing) = self.calls.get_mut(call) {
                     *standing = Standing::Over;
                 }
@@ -70,6 +74,9 @@ impl World {
                 self.is_cut |= self.has_messages && !self.plays.is_empty();
             }
             Input::CallConfirmed { .. }
+            | Input::CallAnswered { .. }
+            | Input::DriverCame { .. }
+            | Input::DriverGone { .. }
             | Input::CallHeard { .. }
             | Input::Key { .. }
             | Input::CallSounds { .. }
@@ -114,6 +121,27 @@ impl World {
             }
             Effect::Welcome { call, .. } => {
                 self.pass(*call, Standing::Unanswered, Standing::Answered);
+            }
+            Effect::Hold { call, .. } => {
+                self.pass(*call, Standing::Unanswered, Standing::Answered);
+            }
+            // It can be hung up on from now on.
+            Effect::Dial { call, .. } => {
+                let before = self.calls.insert(*call, Standing::Answered);
+                assert_eq!(before, None, "{call} was there already");
+            }
+            Effect::Press { call, .. } => self.expect(*call, Standing::Answered),
+            Effect::Report { call, news, .. } => {
+                let is_over = matches!(news, DeskNews::Over(_));
+                assert!(
+                    !self.told_over.contains(&call.call),
+                    "{} is over",
+                    call.call
+                );
+                self.told_of.insert(call.call);
+                if is_over {
+                    self.told_over.insert(call.call);
+                }
             }
             Effect::Perform { call, .. } => self.expect(*call, Standing::Answered),
             Effect::Refuse { call, .. } => self.pass(*call, Standing::Unanswered, Standing::Over),
@@ -195,6 +223,11 @@ impl World {
     fn pass(&mut self, call: CallId, from: Standing, to: Standing) {
         self.expect(call, from);
         self.calls.insert(call, to);
+    }
+
+    /// Whether programs were told of the end of each call that they were told of.
+    pub(super) fn all_parted(&self) -> bool {
+        self.told_of == self.told_over
     }
 
     /// The calls that are not over.

@@ -55,7 +55,7 @@ impl Names {
     }
 
     /// RFC 3339.
-    pub(super) fn time(&self, at: Instant) -> String {
+    pub(in crate::daemon) fn time(&self, at: Instant) -> String {
         api::written(self.at(at))
     }
 

@@ -83,6 +83,8 @@ impl Http {
                 control::CallState::Dictating => CallState::Dictating,
                 control::CallState::Live => CallState::Live,
                 control::CallState::Farewell => CallState::Farewell,
+                control::CallState::Ringing => CallState::Ringing,
+                control::CallState::Held => CallState::Held,
             },
             since: self.names.time(it.since),
             page: page.map(|page| self.names.page(page.page)),

@@ -55,7 +55,8 @@ impl Tally {
 
     /// The core has decided something.
     pub(in crate::daemon) fn effect(&mut self, effect: &Effect, now: Instant) {
-        if let Effect::Answer { call } | Effect::Welcome { call, .. } = effect
+        if let Effect::Answer { call } | Effect::Welcome { call, .. } | Effect::Hold { call, .. } =
+            effect
             && let Some((came_at, answered)) = self.open.get_mut(call)
         {
             *answered = true;

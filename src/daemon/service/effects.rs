@@ -32,6 +32,20 @@ impl Service {
                 // The configuration took it away between the answer and now.
                 None => self.inputs.push_back(Input::Performed { call }),
             },
+            Effect::Hold { call, desk } => self.hold(call, desk),
+            Effect::Dial {
+                call,
+                desk,
+                number,
+                tone,
+            } => self.dial(call, desk, number, tone),
+            Effect::Report {
+                desk,
+                to,
+                call,
+                news,
+            } => self.report(&desk, to, call, &news),
+            Effect::Press { call, keys } => self.press(call, &keys),
             Effect::Refuse { call, why } => {
                 self.end_leg(call);
                 let retry = why.retry_after();
@@ -104,7 +118,7 @@ impl Service {
         }
     }
 
-    fn not_answered(&mut self, call: CallId, turned: Turned) {
+    pub(super) fn not_answered(&mut self, call: CallId, turned: Turned) {
         let how = format!("could not be answered ({})", turned.reason);
         self.turn_away(call, turned);
         self.inputs.push_back(Input::CallEnded { call, how });
@@ -231,6 +245,9 @@ impl Service {
     /// with the ACK. A voice that the engine has already moves to its zones, unless the call has a
     /// new one.
     pub(super) fn hand_over(&mut self, call: CallId) {
+        if self.desks.has(call) {
+            return self.listen_for_programs(call);
+        }
         if self.dictating.contains(&call) {
             return self.legs.note(call);
         }

@@ -32,6 +32,7 @@ impl Service {
                     account: by.clone(),
                     caller: caller.user.clone(),
                     origin: words::origin(user.as_deref(), by.as_deref(), &caller, source.ip()),
+                    user,
                 };
                 let caller = words::caller(&caller);
                 let account = by.as_deref().and_then(|name| self.account(name));
@@ -87,7 +88,12 @@ impl Service {
                 tracing::info!(target: "call", "call {call}: taken over by {who}");
             }
             sip::Event::Ended { call, how, reason } => {
-                self.call_over(call, words::ended(&how, reason.as_ref()));
+                let told = words::ended(&how, reason.as_ref());
+                let told = match self.desks.dialled(call) {
+                    Some(_) => told.replacen("caller", "the other side", 1),
+                    None => told,
+                };
+                self.call_over(call, told);
             }
             sip::Event::Account { name, state } => {
                 self.inputs.extend(words::account(name, state));
@@ -103,12 +109,17 @@ impl Service {
             sip::Event::Key { call, digit, .. } => {
                 self.key_pressed(call, digit, KeyWay::Signalling);
             }
-            // The daemon places no calls of its own yet.
+            // What a program's call sounds like before it is answered, nobody needs to hear.
             sip::Event::Ringing { .. }
             | sip::Event::EarlyMedia { .. }
-            | sip::Event::KeyRefused { .. }
-            | sip::Event::Answered { .. } => {}
-            sip::Event::Refused { call, .. } => self.legs.end(call),
+            | sip::Event::KeyRefused { .. } => {}
+            sip::Event::Answered { call, answer } => self.call_answered(call, answer.as_deref()),
+            sip::Event::Refused {
+                call,
+                status,
+                reason,
+                ..
+            } => self.call_refused(call, status, reason),
         }
     }
 

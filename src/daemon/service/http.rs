@@ -35,6 +35,10 @@ impl Service {
                 Some(call) => (who, Demand::HangUp(call)),
                 None => return tell(answer, Answer::Denied(Denied::Gone, Vec::new())),
             },
+            Question::Drive { who, what } => match self.steer(what) {
+                Ok(demand) => (who, demand),
+                Err(reply) => return tell(answer, *reply),
+            },
         };
         let by = self.lexicon().rights(&who);
         let id = self.http.expect(answer);

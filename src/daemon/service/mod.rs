@@ -13,6 +13,7 @@
 //! is carried out in `effects`, what a new configuration changes in `reload`.
 
 mod bells;
+mod desks;
 mod dictation;
 mod effects;
 mod events;
@@ -38,6 +39,7 @@ use crate::config::{Config, Mistake};
 use crate::control::{Core, Input, Note, SoundState};
 use crate::daemon::bells::Ringing;
 use crate::daemon::by_hand::ByHand;
+use crate::daemon::desks::Desks;
 use crate::daemon::dictation::{Dictated, Prepared};
 use crate::daemon::door::Door;
 use crate::daemon::groups::Groups;
@@ -89,6 +91,7 @@ pub(super) struct Service {
     ears: Ears,
     /// Of calls that are on the speakers.
     listening: BTreeMap<CallId, Vec<Listening>>,
+    desks: Desks,
     /// Since the core was last told where something is heard; only while there may be something.
     hearing: Option<Listening>,
     bells: Ringing,
@@ -140,6 +143,7 @@ pub(super) struct Service {
     loaded: UnboundedReceiver<Loaded>,
     rehearsed: UnboundedReceiver<Rehearsed>,
     prepared: UnboundedReceiver<Prepared>,
+    desk_news: UnboundedReceiver<crate::daemon::desks::News>,
     watcher: Option<UnboundedSender<(Instant, Note)>>,
     has_stopped: bool,
 }
@@ -190,6 +194,7 @@ enum Happening {
     Rehearsed(Rehearsed),
     Prepared(Prepared),
     Http(Ask),
+    Desk(crate::daemon::desks::News),
     Time,
 }
 
@@ -233,6 +238,7 @@ impl Service {
         let (groups_tx, group_events) = unbounded_channel();
         let (rehearsals, rehearsed) = unbounded_channel();
         let (takes, prepared) = unbounded_channel();
+        let (desks, desk_news) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
         let policy = settings::policy(&config, &zones, duration, &library);
         // From now on only what is measured counts as heard.
@@ -257,6 +263,7 @@ impl Service {
             unheard: Vec::new(),
             ears: Ears::default(),
             listening: BTreeMap::new(),
+            desks: Desks::new(desks),
             hearing: None,
             bells,
             sounding: BTreeMap::new(),
@@ -295,6 +302,7 @@ impl Service {
             loaded,
             rehearsed,
             prepared,
+            desk_news,
             watcher: extras.watcher,
             has_stopped: false,
             config,
@@ -351,6 +359,7 @@ impl Service {
             Some(loaded) = self.loaded.recv() => Happening::Loaded(loaded),
             Some(rehearsed) = self.rehearsed.recv() => Happening::Rehearsed(rehearsed),
             Some(prepared) = self.prepared.recv() => Happening::Prepared(prepared),
+            Some(news) = self.desk_news.recv() => Happening::Desk(news),
             Some(ask) = self.http.asks.recv() => Happening::Http(ask),
             () = tokio::time::sleep_until(wake_at) => Happening::Time,
         }
@@ -392,6 +401,7 @@ impl Service {
             Happening::Prepared(prepared) => self.prepared(prepared),
             Happening::Asked(Request::TurnTrace) => self.trace(!self.is_traced),
             Happening::Http(ask) => self.asked(ask, now),
+            Happening::Desk(news) => self.desk_news(news),
             Happening::Time => self.inputs.push_back(Input::Tick),
         }
     }

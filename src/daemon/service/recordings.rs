@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Service;
 use crate::base::{CallId, RecordingId, SampleRate};
 use crate::control::{Input, Mark, Sound};
+use crate::daemon::desks;
 use crate::mix::Spot;
 use crate::output::record::{Event, Order, Recorder};
 
@@ -39,7 +40,7 @@ impl Service {
         let call = match mark {
             Mark::Caller(call) => Some(call),
             Mark::Page(call) => call,
-            Mark::Zone(_) => None,
+            Mark::Zone(_) | Mark::Held(_) => None,
         };
         if let Some(call) = call {
             self.console.record_call(call, recording);
@@ -57,6 +58,10 @@ impl Service {
 
     pub(super) fn end_recording(&mut self, recording: RecordingId) {
         self.console.end_recording(recording);
+        let mark = self.recordings.open.get(&recording).map(|it| it.mark);
+        if let Some(Mark::Held(call)) = mark {
+            self.desks.tape(call, None);
+        }
         if let Some(open) = self.recordings.open.get_mut(&recording) {
             open.has_ended = true;
         }
@@ -72,7 +77,7 @@ impl Service {
     pub(super) fn follow_outputs(&mut self) {
         let outputs = |open: &Open| match open.mark {
             Mark::Zone(zone) => Some(self.console.outputs_of(zone)),
-            Mark::Caller(_) | Mark::Page(_) => None,
+            Mark::Caller(_) | Mark::Page(_) | Mark::Held(_) => None,
         };
         let open = self.recordings.open.iter().filter(|(_, it)| !it.has_ended);
         let changed = open.filter(|(_, it)| outputs(it).is_some_and(|now| now != it.outputs));
@@ -95,6 +100,17 @@ impl Service {
                 open.outputs = self.console.outputs_of(zone);
                 let first = open.outputs.iter().take(Recorder::MOST_CHANNELS);
                 (Spot::Outputs(first.copied().collect()), None)
+            }
+            Mark::Held(call) => {
+                let (tx, track) = Recorder::track(desks::RATE, 1);
+                self.desks.tape(call, Some(tx));
+                open.n_orders += 1;
+                return self.recordings.recorder.begin(Order {
+                    recording,
+                    words: open.words.clone(),
+                    rate: None,
+                    track,
+                });
             }
         };
         if open.has_ended || spot.channels() == 0 {

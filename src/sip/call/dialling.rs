@@ -85,7 +85,7 @@ async fn run(hub: Arc<Hub>, dial: Dial, seat: Seat, mut inputs: mpsc::UnboundedR
     }
 }
 
-async fn set_out(hub: &Arc<Hub>, plan: &Plan) -> Result<(Way, Ways), String> {
+pub(crate) async fn set_out(hub: &Arc<Hub>, plan: &Plan) -> Result<(Way, Ways), String> {
     let mut ways = plan.ways(hub).await?;
     let way = ways.next().await?;
     Ok((way, ways))

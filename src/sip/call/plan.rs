@@ -28,11 +28,13 @@ pub(crate) struct Dial {
 }
 
 /// What the called phone shall do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Wish {
     /// Ring until somebody picks up.
     #[default]
     Ring,
+    /// The same, in a way that the phone knows by that name: letters, digits, dots and dashes.
+    RingAs(String),
     /// Pick up by itself, as an intercom does; a phone that does not know how rings.
     PickUp,
 }
@@ -135,8 +137,10 @@ impl Plan {
             Header::ContentType(message::SDP.into()),
         ];
         headers.extend(hub.session_timer().request_headers(None, None));
-        if dial.wish == Wish::PickUp {
-            headers.extend(auto_answer::request_headers(&flow.local.to_string()));
+        match &dial.wish {
+            Wish::Ring => {}
+            Wish::RingAs(tone) => headers.push(distinctive(&flow.local.to_string(), tone)),
+            Wish::PickUp => headers.extend(auto_answer::request_headers(&flow.local.to_string())),
         }
         if let Some(route) = route {
             headers.push(Header::Route(route.as_str().into()));
@@ -149,6 +153,14 @@ impl Plan {
             body: dial.offer.as_bytes().to_vec(),
         }
     }
+}
+
+/// Both customs in one: some look at the end of the address (Yealink, Cisco), some at what follows
+/// it (Grandstream, Fanvil).
+fn distinctive(host: &str, tone: &str) -> Header {
+    let is_fit = |c: &char| c.is_ascii_alphanumeric() || "-._".contains(*c);
+    let tone: String = tone.chars().filter(is_fit).collect();
+    Header::AlertInfo(format!("<http://{host}/{tone}>;info={tone}").into())
 }
 
 /// The ways to an address that a redirection named: through the account as far as it reaches;

@@ -37,6 +37,7 @@ pub(crate) struct Doors {
 
 struct List {
     users: BTreeMap<String, Secret>,
+    lines: Vec<String>,
     require_auth: bool,
     challenger: Challenger,
     puzzled: Puzzled,
@@ -64,6 +65,7 @@ impl Doors {
             guard: Mutex::new(Guard::new(seed, now)),
             list: Mutex::new(List {
                 users: BTreeMap::new(),
+                lines: Vec::new(),
                 require_auth: false,
                 challenger: Challenger::new(key, now),
                 puzzled: Puzzled::default(),
@@ -84,6 +86,7 @@ impl Doors {
         lock(&self.guard).allow(callers.allow);
         let mut list = lock(&self.list);
         list.require_auth = callers.require_auth;
+        list.lines = callers.lines;
         let users = callers.users.into_iter();
         let users = users.map(|user| (user.name, user.password)).collect();
         let before = std::mem::replace(&mut list.users, users);
@@ -141,6 +144,11 @@ impl Doors {
     /// Whether a call of a stranger needs a password.
     pub(crate) fn require_auth(&self) -> bool {
         lock(&self.list).require_auth
+    }
+
+    /// Whether nobody calls in that name without its password.
+    pub(crate) fn is_line(&self, name: &str) -> bool {
+        lock(&self.list).lines.iter().any(|line| line == name)
     }
 
     /// Whether that user does not understand to be asked for anything but MD5.
@@ -205,6 +213,9 @@ impl Doors {
         let mut list = lock(&self.list);
         let was_there = !list.bindings.of(user, now).is_empty();
         list.bindings.register(user, asked, now)?;
+        if list.lines.iter().any(|line| line == user) {
+            list.bindings.keep_last(user);
+        }
         let bound = list.bindings.of(user, now);
         match (was_there, bound.is_empty()) {
             (false, false) => self.tell_user(user, UserState::Registered(asked.way.remote)),

@@ -50,7 +50,11 @@ pub(crate) fn caller(
     let is_proven = message::value(&request.original.headers, "Authorization").is_some();
     let is_ours = || hub.registrars.account_of("", from).is_some();
     // A PBX that we are registered at does not know our users.
-    let is_needed = hub.doors.require_auth() && !is_ours();
+    let is_line = || {
+        hub.doors
+            .is_line(&message::caller(&request.original.headers).user)
+    };
+    let is_needed = (hub.doors.require_auth() || is_line()) && !is_ours();
     let is_offered = is_proven && hub.doors.has_users();
     if !(is_needed || is_offered) {
         return Ok(None);

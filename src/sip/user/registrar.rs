@@ -110,6 +110,15 @@ impl Bindings {
         alive
     }
 
+    /// Of an adapter that has started anew at another port, only the new one is left.
+    pub(crate) fn keep_last(&mut self, user: &str) {
+        let Some(bindings) = self.0.get_mut(user) else {
+            return;
+        };
+        let last = bindings.iter().map(|b| b.refreshed_at).max();
+        bindings.retain(|b| Some(b.refreshed_at) == last);
+    }
+
     /// Removes what is over, and tells who has no binding left.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<String> {
         self.retain(|b| b.expires_at > now)

@@ -54,6 +54,18 @@ fn contacts_come_go_and_end() {
 }
 
 #[test]
+fn of_an_adapter_that_has_started_anew_only_the_last_place_is_left() {
+    let (mut all, now) = (Bindings::default(), Instant::now());
+    let (old, new) = (["<sip:b@h1:5060>"], ["<sip:b@h1:5062>"]);
+    all.register("bob", &asked(&old, None, 1), now).unwrap();
+    let later = now + Duration::from_secs(10);
+    all.register("bob", &asked(&new, None, 2), later).unwrap();
+    all.keep_last("bob");
+    assert_eq!(uris(&all, later), ["sip:b@h1:5062"]);
+    all.keep_last("eve");
+}
+
+#[test]
 fn a_wildcard_removes_everything_and_only_with_zero() {
     let (mut all, now) = (Bindings::default(), Instant::now());
     all.register("bob", &asked(&["<sip:b@h1>", "<sip:b@h2>"], None, 1), now)

@@ -1,0 +1,572 @@
+//! What becomes of a call that is held for a program?
+//!
+//! ```text
+//!  in:  Waiting ── at once, or when the program says so ─► Answered ── ACK ──► Talking ──► over
+//!  out: Dialling ── the other side picks up ─────────────────────────────────► Talking ──► over
+//! ```
+//!
+//! Such calls have nothing to do with pages: no zone hears them, and they need no sound hardware.
+//! Each ends once, with a reason; those of a program that is gone end with it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::call::{ACK_PATIENCE, RING_INTERVAL};
+use super::desk::{Answering, Desk, DeskCall, DeskKind, DeskNews, DriverId, Parting, Way};
+use super::health::seconds;
+use super::keys::Keypad;
+use super::{
+    About, CallState, CallStatus, Core, Denied, Effect, Fate, KeyWay, Level, Note, Refusal, Who,
+};
+use crate::base::{CallId, RecordingId};
+use crate::page::Wish;
+
+/// All calls that are held, and the programs that are there.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// With the desk that each is at.
+    drivers: BTreeMap<DriverId, String>,
+    calls: BTreeMap<CallId, HeldCall>,
+}
+
+/// A call of ours that is about to begin.
+#[derive(Debug)]
+pub(super) struct Dialling {
+    pub(super) desk: Desk,
+    pub(super) driver: Option<DriverId>,
+    pub(super) number: String,
+    pub(super) tone: Option<String>,
+    /// How long it may ring.
+    pub(super) patience: Duration,
+}
+
+#[derive(Debug)]
+struct HeldCall {
+    way: Way,
+    who: Who,
+    desk: Desk,
+    /// Of the other side.
+    number: String,
+    /// The program that it is for; `None` for all of the desk.
+    driver: Option<DriverId>,
+    arrived_at: Instant,
+    stage: Stage,
+    since: Instant,
+    ring_at: Instant,
+    keypad: Keypad,
+    recording: Option<RecordingId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// For a word of the program.
+    Waiting {
+        until: Instant,
+    },
+    /// For the other side.
+    Dialling {
+        until: Instant,
+    },
+    /// For the ACK.
+    Answered {
+        at: Instant,
+    },
+    Talking {
+        since: Instant,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// The program has not said anything.
+    Unwanted,
+    /// The other side has not picked up.
+    NoAnswer,
+    Unconfirmed,
+    Ring,
+}
+
+impl HeldCall {
+    fn due(&self) -> Option<(Instant, Due)> {
+        match self.stage {
+            Stage::Waiting { until } => Some((until, Due::Unwanted).min((self.ring_at, Due::Ring))),
+            Stage::Dialling { until } => Some((until, Due::NoAnswer)),
+            Stage::Answered { at } => Some((at + ACK_PATIENCE, Due::Unconfirmed)),
+            Stage::Talking { .. } => None,
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        match self.stage {
+            Stage::Waiting { .. } | Stage::Dialling { .. } => false,
+            Stage::Answered { .. } | Stage::Talking { .. } => true,
+        }
+    }
+
+    fn state(&self) -> CallState {
+        match self.stage {
+            Stage::Waiting { .. } | Stage::Dialling { .. } => CallState::Ringing,
+            Stage::Answered { .. } | Stage::Talking { .. } => CallState::Held,
+        }
+    }
+
+    fn enter(&mut self, stage: Stage, now: Instant) {
+        self.stage = stage;
+        self.since = now;
+    }
+
+    /// Since the answer, or since it began.
+    fn lasted(&self, now: Instant) -> Duration {
+        let since = match self.stage {
+            Stage::Waiting { .. } | Stage::Dialling { .. } => self.arrived_at,
+            Stage::Answered { at } => at,
+            Stage::Talking { since } => since,
+        };
+        now.saturating_duration_since(since)
+    }
+}
+
+impl Held {
+    /// When something is due, and why.
+    pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let why = |due| match due {
+            Due::Unwanted => "a caller has waited for a program",
+            Due::NoAnswer => "nobody picks up",
+            Due::Unconfirmed => "an answer was not acknowledged",
+            Due::Ring => "a waiting caller needs a sign of life",
+        };
+        self.next_due().map(|(at, due, _)| (at, why(due)))
+    }
+
+    fn next_due(&self) -> Option<(Instant, Due, CallId)> {
+        let due_of = |(id, call): (&CallId, &HeldCall)| {
+            let (at, due) = call.due()?;
+            Some((at, due, *id))
+        };
+        self.calls.iter().filter_map(due_of).min()
+    }
+
+    pub(super) fn statuses(&self) -> impl Iterator<Item = CallStatus> {
+        self.calls.iter().map(|(id, call)| CallStatus {
+            call: *id,
+            caller: call.who.caller.clone(),
+            dialled: call.who.dialled.clone(),
+            state: call.state(),
+            since: call.since,
+        })
+    }
+
+    /// The calls of a desk: with each, whether both sides hear each other.
+    pub(super) fn of_desk(&self, desk: &str) -> impl Iterator<Item = (CallId, bool)> {
+        let of_desk = move |(_, call): &(&CallId, &HeldCall)| call.desk.name == desk;
+        let calls = self.calls.iter().filter(of_desk);
+        calls.map(|(id, call)| (*id, call.is_answered()))
+    }
+
+    /// The program with the fewest calls; of several the one that came first.
+    fn next_driver(&self, desk: &str) -> Option<DriverId> {
+        let n_calls = |driver: DriverId| {
+            let theirs = self.calls.values();
+            theirs.filter(|it| it.driver == Some(driver)).count()
+        };
+        let there = self.drivers.iter().filter(|(_, at)| *at == desk);
+        let counted = there.map(|(driver, _)| (n_calls(*driver), *driver));
+        counted.min().map(|(_, driver)| driver)
+    }
+}
+
+/// What happens outside.
+impl Core {
+    /// A program is there from now on.
+    pub(super) fn driver_came(&mut self, driver: DriverId, desk: String) {
+        self.held.drivers.insert(driver, desk);
+    }
+
+    /// A program is gone: nobody is there for its calls.
+    pub(super) fn driver_gone(&mut self, driver: DriverId, now: Instant) {
+        self.held.drivers.remove(&driver);
+        let theirs = self.held.calls.iter();
+        let theirs = theirs.filter(|(_, call)| call.driver == Some(driver));
+        let theirs: Vec<CallId> = theirs.map(|(id, _)| *id).collect();
+        for id in theirs {
+            self.part_held(id, "its program is gone", Refusal::Unattended, now);
+        }
+    }
+
+    /// Whether the call is for a desk; it is taken or refused then.
+    pub(super) fn held_called(&mut self, id: CallId, who: &Who, wish: &Wish, now: Instant) -> bool {
+        let Some(desk) = self.policy.desk(wish).filter(|_| !self.stopping).cloned() else {
+            return false;
+        };
+        if self.held.calls.contains_key(&id) {
+            return true;
+        }
+        if let DeskKind::Line { .. } = desk.kind {
+            self.clear_line(&desk.name, now);
+        }
+        let n = self.held.of_desk(&desk.name).count();
+        let driver = self.held.next_driver(&desk.name);
+        let is_full = n >= desk.most;
+        let is_unattended = desk.kind == DeskKind::Relay && driver.is_none();
+        if is_full || is_unattended {
+            let (why, reason) = match is_full {
+                true => (
+                    Refusal::Busy,
+                    format!("{} has {n} calls already", desk.name),
+                ),
+                false => (
+                    Refusal::Unattended,
+                    format!("no program is there for {}", desk.name),
+                ),
+            };
+            self.refuse_held(id, who, why, &reason, Duration::ZERO);
+            return true;
+        }
+        let answering = desk.answering;
+        let call = HeldCall {
+            way: Way::In,
+            who: who.clone(),
+            driver: driver.filter(|_| desk.kind == DeskKind::Relay),
+            desk,
+            number: wish.caller.clone(),
+            arrived_at: now,
+            stage: Stage::Waiting {
+                until: now + PATIENCE,
+            },
+            since: now,
+            // Who is answered at once need not be told that it rings.
+            ring_at: now,
+            keypad: Keypad::default(),
+            recording: None,
+        };
+        self.held.calls.insert(id, call);
+        match answering {
+            Answering::AtOnce => self.answer_held(id, now),
+            Answering::ByProgram => self.report(id, DeskNews::Rings),
+        }
+        true
+    }
+
+    /// The caller has confirmed our answer: it hears us from now on.
+    pub(super) fn held_confirmed(&mut self, id: CallId, now: Instant) {
+        let call = self.held.calls.get(&id);
+        if let Some(Stage::Answered { at }) = call.map(|call| call.stage) {
+            self.talk(id, at, now);
+        }
+    }
+
+    /// The called side has picked up, and its sound is open.
+    pub(super) fn held_answered(&mut self, id: CallId, now: Instant) {
+        let call = self.held.calls.get(&id);
+        if let Some(Stage::Dialling { .. }) = call.map(|call| call.stage) {
+            self.talk(id, now, now);
+        }
+    }
+
+    /// The called side, or the way to it, has refused.
+    pub(super) fn held_refused(&mut self, id: CallId, status: u16, reason: &str, now: Instant) {
+        let Some(call) = self.held.calls.get(&id) else {
+            return;
+        };
+        let text = format!("not answered, {status} {reason}");
+        let end = call.who.end(Fate::Unanswered, call.lasted(now));
+        let reason = reason.to_owned();
+        let parting = Parting::Refused { status, reason };
+        self.forget_held(id, Level::Info, &text, end, parting);
+    }
+
+    /// The call is over and was not ended by us; false if it is none of these.
+    pub(super) fn held_ended(&mut self, id: CallId, how: &str, now: Instant) -> bool {
+        let Some(call) = self.held.calls.get(&id) else {
+            return false;
+        };
+        let span = call.lasted(now);
+        let (verb, fate, parting) = match (call.is_answered(), call.way) {
+            (true, _) => ("ended", Fate::Answered, Parting::HungUp(how.to_owned())),
+            (false, Way::In) => ("ended unanswered", Fate::Unanswered, Parting::Ignored),
+            (false, Way::Out) => {
+                let (status, reason) = (SERVER_ERROR, how.to_owned());
+                let parting = Parting::Refused { status, reason };
+                ("ended unanswered", Fate::Unanswered, parting)
+            }
+        };
+        let text = format!("{verb}: {how} after {}", seconds(span));
+        let end = call.who.end(fate, span);
+        self.forget_held(id, Level::Info, &text, end, parting);
+        true
+    }
+
+    /// Nothing has come from the other side for too long.
+    pub(super) fn held_silent(&mut self, id: CallId, now: Instant) {
+        if self.held.calls.get(&id).is_some_and(HeldCall::is_answered) {
+            let why = "nothing came from the other side";
+            self.part_held(id, why, Refusal::Busy, now);
+        }
+    }
+
+    /// The other side has pressed a key.
+    pub(super) fn held_key(&mut self, id: CallId, key: char, way: KeyWay) {
+        let call = self.held.calls.get_mut(&id);
+        if call.is_some_and(|call| call.is_answered() && call.keypad.takes(way)) {
+            self.report(id, DeskNews::Key(key));
+        }
+    }
+
+    pub(super) fn held_shut_down(&mut self, now: Instant) {
+        let all: Vec<CallId> = self.held.calls.keys().copied().collect();
+        for id in all {
+            self.part_held(id, "shutting down", Refusal::ShuttingDown, now);
+        }
+    }
+
+    pub(super) fn run_held(&mut self, now: Instant) {
+        while let Some((_, due, id)) = self.held.next_due().filter(|(at, ..)| *at <= now) {
+            match due {
+                Due::Unwanted => {
+                    let why = "the program did not answer it";
+                    self.part_held(id, why, Refusal::Unattended, now);
+                }
+                Due::NoAnswer => self.part_held(id, NOBODY, Refusal::Unattended, now),
+                Due::Unconfirmed => {
+                    self.part_held(id, "answer not acknowledged", Refusal::Unattended, now);
+                }
+                Due::Ring => self.ring_held(id, now),
+            }
+        }
+    }
+}
+
+/// What programs want.
+impl Core {
+    /// Calls a number for a program.
+    pub(super) fn dial_held(
+        &mut self,
+        id: CallId,
+        driver: DriverId,
+        number: String,
+        now: Instant,
+    ) -> Result<(), Denied> {
+        let desk = self.held.drivers.get(&driver);
+        let desk = desk.and_then(|name| self.policy.desks.iter().find(|it| it.name == *name));
+        let desk = desk.ok_or(Denied::Gone)?.clone();
+        if self.held.of_desk(&desk.name).count() >= desk.most {
+            return Err(Denied::TooMany);
+        }
+        let dialling = Dialling {
+            desk,
+            driver: Some(driver),
+            number,
+            tone: None,
+            patience: PATIENCE,
+        };
+        self.dial_for(id, dialling, now);
+        Ok(())
+    }
+
+    pub(super) fn dial_for(&mut self, id: CallId, dialling: Dialling, now: Instant) {
+        let Dialling {
+            desk,
+            driver,
+            number,
+            tone,
+            patience,
+        } = dialling;
+        let name = desk.name.clone();
+        let call = HeldCall {
+            way: Way::Out,
+            who: Who {
+                caller: name.clone(),
+                dialled: number.clone(),
+            },
+            desk,
+            number: number.clone(),
+            driver,
+            arrived_at: now,
+            stage: Stage::Dialling {
+                until: now + patience,
+            },
+            since: now,
+            ring_at: now,
+            keypad: Keypad::default(),
+            recording: None,
+        };
+        self.held.calls.insert(id, call);
+        self.note_held(id, "dialled");
+        self.effects.push_back(Effect::Dial {
+            call: id,
+            desk: name,
+            number,
+            tone,
+        });
+        self.report(id, DeskNews::Dials);
+    }
+
+    /// Answers a call that waits for it.
+    pub(super) fn take_held(&mut self, id: CallId, now: Instant) -> Result<(), Denied> {
+        let call = self.held.calls.get(&id);
+        match call.map(|call| call.stage) {
+            Some(Stage::Waiting { .. }) => {
+                self.answer_held(id, now);
+                Ok(())
+            }
+            // Asked twice.
+            Some(Stage::Answered { .. } | Stage::Talking { .. }) => Ok(()),
+            Some(Stage::Dialling { .. }) | None => Err(Denied::Gone),
+        }
+    }
+
+    /// Ends a call in whatever state it is; false if there is none.
+    pub(super) fn drop_held(&mut self, id: CallId, why: &str, now: Instant) -> bool {
+        let is_there = self.held.calls.contains_key(&id);
+        self.part_held(id, why, Refusal::Busy, now);
+        is_there
+    }
+
+    /// Presses keys at the other side.
+    pub(super) fn press_held(&mut self, id: CallId, keys: String) -> Result<(), Denied> {
+        let call = self.held.calls.get(&id);
+        if !call.is_some_and(HeldCall::is_answered) {
+            return Err(Denied::Gone);
+        }
+        self.effects.push_back(Effect::Press { call: id, keys });
+        Ok(())
+    }
+}
+
+/// What follows.
+impl Core {
+    fn answer_held(&mut self, id: CallId, now: Instant) {
+        if let Some(call) = self.held.calls.get_mut(&id) {
+            call.enter(Stage::Answered { at: now }, now);
+            let desk = call.desk.name.clone();
+            self.effects.push_back(Effect::Hold { call: id, desk });
+        }
+    }
+
+    /// Both sides are there.
+    fn talk(&mut self, id: CallId, since: Instant, now: Instant) {
+        let Some(call) = self.held.calls.get_mut(&id) else {
+            return;
+        };
+        call.enter(Stage::Talking { since }, now);
+        let (desk, number) = (call.desk.clone(), call.number.clone());
+        let label = call.who.label(id);
+        self.note_held(id, &format!("talks with {}", desk.name));
+        if desk.records {
+            let recording = self.tape_held(id, label, desk.name, number);
+            if let Some(call) = self.held.calls.get_mut(&id) {
+                call.recording = Some(recording);
+            }
+        }
+        self.report(id, DeskNews::Answered);
+        let greet = desk.greeting.map(|clip| Effect::Greet {
+            call: id,
+            sound: clip.sound,
+        });
+        self.effects.extend(greet);
+    }
+
+    fn ring_held(&mut self, id: CallId, now: Instant) {
+        if let Some(call) = self.held.calls.get_mut(&id) {
+            call.ring_at = now + RING_INTERVAL;
+            self.effects.push_back(Effect::Ring { call: id });
+        }
+    }
+
+    /// Ends a call ourselves; an incoming one that is not answered gets that refusal.
+    pub(super) fn part_held(&mut self, id: CallId, why: &str, refusal: Refusal, now: Instant) {
+        let Some(call) = self.held.calls.get(&id) else {
+            return;
+        };
+        let span = call.lasted(now);
+        if let Stage::Waiting { .. } = call.stage {
+            let who = call.who.clone();
+            self.report(id, DeskNews::Over(Parting::Ignored));
+            self.held.calls.remove(&id);
+            return self.refuse_held(id, &who, refusal, why, span);
+        }
+        let (fate, parting) = match call.stage {
+            Stage::Dialling { .. } => {
+                let (status, reason) = match why == NOBODY {
+                    true => (NO_ANSWER, "No Answer".to_owned()),
+                    false => (GIVEN_UP, why.to_owned()),
+                };
+                (Fate::Unanswered, Parting::Refused { status, reason })
+            }
+            Stage::Waiting { .. } | Stage::Answered { .. } | Stage::Talking { .. } => {
+                (Fate::Answered, Parting::HungUp(why.to_owned()))
+            }
+        };
+        let text = format!("hung up: {why} after {}", seconds(span));
+        let end = call.who.end(fate, span);
+        self.forget_held(id, Level::Info, &text, end, parting);
+        let why = why.to_owned();
+        self.effects.push_back(Effect::HangUp { call: id, why });
+    }
+
+    fn refuse_held(&mut self, id: CallId, who: &Who, why: Refusal, reason: &str, span: Duration) {
+        let level = match why {
+            Refusal::ShuttingDown => Level::Info,
+            Refusal::Busy
+            | Refusal::NoSound
+            | Refusal::NoSuchNumber
+            | Refusal::Forbidden
+            | Refusal::Unattended => Level::Warn,
+        };
+        let label = who.label(id);
+        let text = format!(
+            "{label}: refused, {} {}: {reason}",
+            why.status(),
+            why.phrase()
+        );
+        let end = who.end(Fate::Refused, span);
+        self.log(Some(Note::new(Some(id), level, &text).about(end)));
+        self.effects.push_back(Effect::Refuse { call: id, why });
+    }
+
+    /// The last word about a call, to the log and to its program.
+    fn forget_held(&mut self, id: CallId, level: Level, text: &str, end: About, parting: Parting) {
+        self.report(id, DeskNews::Over(parting));
+        let Some(call) = self.held.calls.remove(&id) else {
+            return;
+        };
+        let recording = call.recording;
+        let ends = recording.map(|recording| Effect::EndRecording { recording });
+        self.effects.extend(ends);
+        let text = format!("{}: {text}", call.who.label(id));
+        self.log(Some(Note::new(Some(id), level, &text).about(end)));
+    }
+
+    /// Tells those that the call is for.
+    fn report(&mut self, id: CallId, news: DeskNews) {
+        let Some(call) = self.held.calls.get(&id) else {
+            return;
+        };
+        self.effects.push_back(Effect::Report {
+            desk: call.desk.name.clone(),
+            to: call.driver,
+            call: DeskCall {
+                call: id,
+                way: call.way,
+                number: call.number.clone(),
+                dialled: call.who.dialled.clone(),
+            },
+            news,
+        });
+    }
+
+    fn note_held(&mut self, id: CallId, text: &str) {
+        let label = self.held.calls.get(&id).map(|call| call.who.label(id));
+        let note = label.map(|label| Note::new(Some(id), Level::Info, &format!("{label}: {text}")));
+        self.log(note);
+    }
+}
+
+/// Longer than proxies let it ring (timer C, RFC 3261 §16.6), so that they may be the ones who say it.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+/// Why a call that was dialled is given up.
+const NOBODY: &str = "nobody picked up";
+const NO_ANSWER: u16 = 408;
+const GIVEN_UP: u16 = 487;
+const SERVER_ERROR: u16 = 500;
