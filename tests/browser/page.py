@@ -252,17 +252,18 @@ def plays_a_message(page):
 
 
 def first_view(browser, site):
-    """Milliseconds until the zones of the machine itself show; no token is needed there."""
+    """How soon the zones of the machine itself show; no token is needed there."""
     context = browser.new_context()
     page = context.new_page()
     sizes = []
     page.on("response", lambda it: sizes.append(int(it.headers.get("content-length", 0))))
-    began = time.monotonic()
-    page.goto(f"http://localhost:{site.http}/")
-    page.locator("#zones > li").first.wait_for(timeout=LONG_MS)
-    took = (time.monotonic() - began) * 1000
+    shown = "() => document.querySelectorAll('#zones > li').length > 0 && performance.now()"
+    for which in ("first", "second"):
+        page.goto(f"http://localhost:{site.http}/")
+        # From when the browser began to ask.
+        took = page.wait_for_function(shown, timeout=LONG_MS).json_value()
+        print(f"{which} view: the zones show after {took:.0f} ms, {sum(sizes)} bytes so far")
     assert sum(sizes) < 200_000, f"{sum(sizes)} bytes"
-    print(f"first view with the zones after {took:.0f} ms, {sum(sizes)} bytes")
     context.close()
 
 
