@@ -30,6 +30,9 @@
 //! call that is answered already. So does who speaks over a WebSocket: `api` hands the frames of a
 //! microphone through [`base::talk`] to `net::microphone`, a thread for each.
 //!
+//! Sound devices beside the one that is the clock play outputs of the engine that the clock has
+//! not: `output::card` takes them by ring into the callback of each device, at its own speed.
+//!
 //! Recordings tap [`mix`] too, into a ring that `output::record` writes down on a thread of its own.
 //! The end of every page and call, and every failure, is a note of [`control::Core`] that [`daemon`]
 //! logs and [`store`] remembers.

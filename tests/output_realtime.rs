@@ -12,9 +12,9 @@ use common::jack_client::Music;
 use common::jackd::Jackd;
 use jack::{AudioIn, AudioOut, Client, Control, ProcessHandler, ProcessScope};
 use paging::base::{CallId, Db, FeedTx, Pcm, PlayId, SampleRate, ZoneSet, feed};
-use paging::mix::{Console, Engine, EngineSettings, Link, Route, Routes, engine};
+use paging::mix::{Console, EngineSettings, Link, Route, Routes, engine};
 use paging::output::jack::{Autostart, Back, Callback, Remote, open, rig};
-use paging::output::{N_INPUTS, N_OUTPUTS, Pulse};
+use paging::output::{Desk, N_INPUTS, N_OUTPUTS, Pulse};
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -64,7 +64,7 @@ fn the_jack_callback_never_allocates() {
     let client = open("watched", Some(&jackd.name), Autostart::No).unwrap();
     let active = client.activate_async((), watched).unwrap();
 
-    let mut load = Load::new(active.as_client(), console, remote, engine);
+    let mut load = Load::new(active.as_client(), console, remote, Desk::new(engine));
     let until = Instant::now() + Duration::from_secs(4);
     let mut round = 0;
     while Instant::now() < until {
@@ -92,7 +92,7 @@ struct Load<'a> {
     client: &'a Client,
     console: Console,
     remote: Remote,
-    home: (mpsc::Sender<Box<Engine>>, mpsc::Receiver<Box<Engine>>),
+    home: (mpsc::Sender<Desk>, mpsc::Receiver<Desk>),
     feeds: Vec<FeedTx>,
     klaxon: Arc<Pcm>,
     n_homecomings: usize,
@@ -100,14 +100,9 @@ struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    fn new(
-        client: &'a Client,
-        mut console: Console,
-        mut remote: Remote,
-        engine: Box<Engine>,
-    ) -> Self {
+    fn new(client: &'a Client, mut console: Console, mut remote: Remote, desk: Desk) -> Self {
         let home = mpsc::channel();
-        assert!(remote.lend(engine, home.0.clone()));
+        assert!(remote.lend(desk, home.0.clone()));
         console.route(routes(2)).unwrap();
         let klaxon = Pcm::mono(SampleRate::new(22_050).unwrap(), vec![0.3; 8_000]);
         Self {
@@ -191,9 +186,9 @@ impl<'a> Load<'a> {
                 }
             }
         }
-        if let Ok(engine) = self.home.1.try_recv() {
+        if let Ok(desk) = self.home.1.try_recv() {
             self.n_homecomings += 1;
-            assert!(self.remote.lend(engine, self.home.0.clone()));
+            assert!(self.remote.lend(desk, self.home.0.clone()));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The allocator of this test counts every allocation and every release inside `process`.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, reset_violation_count, violation_count};
@@ -16,6 +16,8 @@ use paging::mix::{
     Console, Engine, EngineSettings, Event, Fitting, Link, Ports, Route, Routes, Spot, Treatment,
     Tuning, engine,
 };
+use paging::output::card::{Playout, Tally, line};
+use paging::output::{Desk, Lent, Plays};
 
 #[global_allocator]
 static COUNTING: AllocDisabler = AllocDisabler;
@@ -283,6 +285,65 @@ fn the_callback_never_touches_the_heap_under_any_load() {
     assert!(site.n_broken > 5, "{}", site.n_broken);
     assert!(vitals.starved_frames() > 0 && vitals.skips() > 0 && vitals.refusals() > 0);
     assert!(site.wires.highest > 0.8 && site.wires.highest < 0.8913);
+}
+
+/// Devices that come, stand still, hurry and go, each with two of the engine's last outputs.
+#[test]
+fn callbacks_of_devices_beside_the_clock_never_touch_the_heap() {
+    let (mut console, engine) = engine(EngineSettings {
+        n_zones: N_ZONES,
+        n_outputs: 8,
+        ..EngineSettings::default()
+    });
+    let all = Route {
+        zones: ZoneSet::first(1),
+        music: vec![],
+    };
+    let outputs = vec![all; 8];
+    console.route(Routes { outputs }).unwrap();
+    let klaxon = Arc::new(Pcm::mono(SampleRate::HZ_48000, vec![0.5; 48_000 * 60]));
+    let zones = ZoneSet::first(1);
+    console
+        .play(PlayId(1), &klaxon, zones, Db::UNITY, None)
+        .unwrap();
+    let (mut patch, desk) = Desk::with_cards(engine, 4);
+    let (home, _kept) = mpsc::channel();
+    let mut lent = Lent::new(desk, home);
+    let tally = Arc::new(Tally::default());
+    let mut playouts: [Option<Playout>; 2] = [None, None];
+    let mut wires = Wires { highest: 0.0 };
+    let mut of_devices = Wires { highest: 0.0 };
+    reset_violation_count();
+    for turn in 0..4_000 {
+        let (place, phase) = (turn / 100 % 2, turn % 100);
+        if phase == 0 {
+            let span = Duration::from_millis(500);
+            let (tx, rx) = line(SampleRate::HZ_48000, 2, span);
+            let rate = SampleRate::new([48_000, 44_100][turn / 200 % 2]).unwrap();
+            let playout = Playout::new(rx, 512, rate, 448, tally.clone());
+            assert!(patch.plug(place, 4 + 2 * place, tx));
+            playouts[place] = Some(playout);
+        }
+        if turn % 700 == 650 {
+            assert!(patch.unplug(place));
+        }
+        patch.tidy();
+        assert_no_alloc(|| lent.process(512, &mut wires));
+        let n_calls = match phase {
+            20..50 => 0,
+            70..75 => 4,
+            _ => 1 + phase % 7 / 6,
+        };
+        for playout in playouts.iter_mut().flatten() {
+            for _ in 0..n_calls {
+                assert_no_alloc(|| playout.process(448, &mut of_devices));
+            }
+        }
+        while console.poll().is_some() {}
+    }
+    assert_eq!(violation_count(), 0);
+    assert!(tally.n_starved() > 10 && tally.n_skips() > 10, "{tally:?}");
+    assert!(wires.highest > 0.45 && of_devices.highest > 0.45);
 }
 
 #[test]

@@ -60,4 +60,4 @@ pub use schedule::{Chime, DayPlan, Schedule};
 pub use secret::Secret;
 pub use server::{LogFormat, Server};
 pub use token::{NotATokenHash, TokenHash};
-pub use zone::{Zone, ZoneOutput};
+pub use zone::{Zone, ZoneOutput, devices};

@@ -14,6 +14,7 @@ use crate::config::pattern::Pattern;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::dsp::Curve;
 use crate::music::Timetable;
+use crate::output::MOST_CARDS;
 
 /// Loudspeakers that are spoken to together.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +96,19 @@ impl Zone {
     }
 }
 
+/// The sound devices that zones name, each once.
+pub fn devices(zones: &[Zone]) -> Vec<&Device> {
+    let mut devices: Vec<&Device> = Vec::new();
+    for output in zones.iter().flat_map(|zone| &zone.outputs) {
+        if let ZoneOutput::Device { device, .. } = output
+            && !devices.contains(&device)
+        {
+            devices.push(device);
+        }
+    }
+    devices
+}
+
 /// What the section of a zone begins with.
 pub(super) const ZONE: &str = "zone:";
 
@@ -122,6 +136,15 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config) {
             format!("is one too many; there is room for {}", ZoneSet::CAPACITY)
         } else {
             config.zones.push(zone);
+            if devices(&config.zones).len() > MOST_CARDS {
+                let text = format!(
+                    "names one sound device too many; there is room for {MOST_CARDS}, and JACK \
+                     or PipeWire can join some into one"
+                );
+                let mistake = config.mistake(&section, "outputs", text);
+                loading.mistakes.push(mistake);
+                return;
+            }
             continue;
         };
         loading.mistakes.push(Mistake(Remark {

@@ -105,6 +105,7 @@ impl Core {
             music: self.health.music.clone(),
             disk: self.health.disk.clone(),
             groups: self.health.groups.clone(),
+            cards: self.health.cards.clone(),
             ducked: self.pages.ducked(),
             n_listeners: self.audience.n_calls(),
             n_howls: self.health.n_howls,
@@ -227,6 +228,13 @@ impl Core {
             }
             Input::GroupGone { name } => {
                 self.health.groups.remove(&name);
+            }
+            Input::CardChanged { name, ok, text } => {
+                let note = self.health.card_changed(name, ok, text, now);
+                self.log(note);
+            }
+            Input::CardGone { name } => {
+                self.health.cards.remove(&name);
             }
             Input::Start(start) => {
                 self.start_page(start, now);

@@ -14,8 +14,8 @@ pub enum SoundState {
     Down { since: Instant, why: String },
 }
 
-/// What is known of a part of the site (an account, the disk of recordings, a multicast group), in
-/// the words of whoever runs it.
+/// What is known of a part of the site (an account, the disk of recordings, a multicast group, a
+/// sound device), in the words of whoever runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// It does what it should.
@@ -54,6 +54,7 @@ pub(super) struct Health {
     /// Once something was told of it.
     pub(super) disk: Option<Part>,
     pub(super) groups: BTreeMap<String, Part>,
+    pub(super) cards: BTreeMap<String, Part>,
     /// How often voices howled.
     pub(super) n_howls: u64,
 }
@@ -67,6 +68,7 @@ impl Health {
             music: BTreeMap::new(),
             disk: None,
             groups: BTreeMap::new(),
+            cards: BTreeMap::new(),
             n_howls: 0,
         }
     }
@@ -112,6 +114,20 @@ impl Health {
         let account = Part::news(self.accounts.get(&name), ok, &text, now)?;
         let note = account.note(&format!("account {name}"));
         self.accounts.insert(name, account);
+        Some(note)
+    }
+
+    /// A note if this is news.
+    pub(super) fn card_changed(
+        &mut self,
+        name: String,
+        ok: bool,
+        text: String,
+        now: Instant,
+    ) -> Option<Note> {
+        let card = Part::news(self.cards.get(&name), ok, &text, now)?;
+        let note = card.note(&format!("sound device {name}"));
+        self.cards.insert(name, card);
         Some(note)
     }
 }

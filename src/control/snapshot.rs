@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub disk: Option<Part>,
     /// Multicast groups that are spoken to or listened to, by the sections that name them.
     pub groups: BTreeMap<String, Part>,
+    /// Sound devices that play beside the clock or should, by what zones call them.
+    pub cards: BTreeMap<String, Part>,
     /// Zones whose music is down.
     pub ducked: ZoneSet,
     /// Callers who hear music on hold or a file, or are about to; none of them is in `calls`.
@@ -76,6 +78,7 @@ impl Snapshot {
         parts.extend(self.music_in_words());
         parts.extend(self.disk_in_words());
         parts.extend(self.groups_in_words());
+        parts.extend(self.cards_in_words());
         parts.extend(self.silence_in_words(now));
         one_line(&parts.join("; "))
     }
@@ -141,6 +144,12 @@ impl Snapshot {
     fn groups_in_words(&self) -> impl Iterator<Item = String> {
         let failing = self.groups.iter().filter(|(_, group)| !group.ok);
         failing.map(|(name, group)| format!("{name} {}", group.text))
+    }
+
+    /// Every sound device that fails.
+    fn cards_in_words(&self) -> impl Iterator<Item = String> {
+        let failing = self.cards.iter().filter(|(_, card)| !card.ok);
+        failing.map(|(name, card)| format!("sound device {name} {}", card.text))
     }
 
     fn silence_in_words(&self, now: Instant) -> Option<String> {

@@ -136,6 +136,14 @@ pub enum Input {
     },
     /// A group is no longer configured.
     GroupGone { name: String },
+    /// A sound device that is not the clock plays or does not; `text` says how, or why not.
+    CardChanged {
+        name: String,
+        ok: bool,
+        text: String,
+    },
+    /// A sound device is no longer configured, or is the clock now.
+    CardGone { name: String },
     /// From now on these rules hold. Calls survive; who is answered keeps the old time limit.
     Configure(Policy),
     /// Time has passed.

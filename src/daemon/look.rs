@@ -99,7 +99,10 @@ fn play_klaxon(config: &Config) -> anyhow::Result<()> {
     let (events_tx, mut events) = unbounded_channel();
     let output = output::spawn(settings::output(config, &zones), engine, events_tx)?;
     let started = Instant::now();
-    let mut is_playing = false;
+    let mut up_at = None;
+    // Devices beside the clock open a moment later.
+    let n_devices = config::devices(&config.zones).len();
+    let mut n_told = 0;
     let heard = loop {
         while let Ok(event) = events.try_recv() {
             match event {
@@ -108,14 +111,21 @@ fn play_klaxon(config: &Config) -> anyhow::Result<()> {
                 } => {
                     println!("playing {} to {described}", config_klaxon(config));
                     console.set_rate(rate);
-                    is_playing = true;
+                    up_at = Some(Instant::now());
                 }
                 output::Event::Routes { routes, .. } => console.route(routes)?,
                 output::Event::Down { why } => bail!("no sound: {why}"),
-                output::Event::Retrying { .. } | output::Event::Xrun { .. } => {}
+                output::Event::Card { device, text, .. } => {
+                    println!("sound device {device}: {text}");
+                    n_told += 1;
+                }
+                output::Event::CardGone { .. }
+                | output::Event::Retrying { .. }
+                | output::Event::Xrun { .. } => {}
             }
         }
-        if is_playing && console.vitals().callbacks() > 0 {
+        let is_complete = |up_at: Instant| n_told >= n_devices || up_at.elapsed() > FOR_DEVICES;
+        if up_at.is_some_and(is_complete) && console.vitals().callbacks() > 0 {
             let (gain, longest) = (
                 config.audio.volume_klaxon.level(),
                 config.audio.klaxon_max_length,
@@ -181,3 +191,5 @@ fn printed(text: Result<String, output::Error>) -> ExitCode {
 /// A sound server that is there answers within this.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(20);
+/// In which devices beside the clock open, if they do.
+const FOR_DEVICES: Duration = Duration::from_secs(1);

@@ -484,16 +484,22 @@ pub(super) fn legs(config: &Config) -> legs::Settings {
 pub(super) fn engine(config: &Config, zones: &Zones) -> EngineSettings {
     let room = EngineSettings::default();
     let n_voices = config.sip.max_calls.max(room.n_voices) + config.groups_in.len();
+    let n_outputs = output::N_OUTPUTS + OUTPUTS_A_ZONE * config.zones.len();
     EngineSettings {
         n_zones: zones.capacity(),
         n_inputs: output::N_INPUTS,
-        n_outputs: output::N_OUTPUTS + OUTPUTS_A_ZONE * config.zones.len(),
+        n_outputs: n_outputs + card_outputs(config),
         n_taps: (config.groups_out.len() + SPARE_TAPS).min(config::MOST_OUT),
         n_voices,
         n_plays: n_voices,
         n_music: config::MOST_MUSIC,
         ..room
     }
+}
+
+/// Room for the channels of sound devices that are not the clock, and for some that a reload brings.
+fn card_outputs(config: &Config) -> usize {
+    OUTPUTS_A_DEVICE * (config::devices(&config.zones).len() + 1)
 }
 
 pub(super) fn output(config: &Config, zones: &Zones) -> output::Settings {
@@ -530,6 +536,7 @@ pub(super) fn output(config: &Config, zones: &Zones) -> output::Settings {
             .iter()
             .filter_map(|zone| output_zone(zone, zones))
             .collect(),
+        n_card_outputs: card_outputs(config),
     }
 }
 
@@ -582,5 +589,7 @@ pub(super) fn logging(config: &Config, for_systemd: bool) -> logging::Settings {
 
 /// Groups that a reload may add; each costs some ten kilobytes.
 const SPARE_TAPS: usize = 8;
+/// As many channels as a device is asked for at most.
+const OUTPUTS_A_DEVICE: usize = 32;
 /// Beside those of a usual site: more loudspeakers than these can share an output by a splitter.
 const OUTPUTS_A_ZONE: usize = 2;

@@ -79,8 +79,7 @@ impl Attempts {
         let pause = if self.candidates().contains(&Kind::Jack) {
             JACK_PAUSE
         } else {
-            let (first, last) = DEVICE_PAUSE;
-            (first * 2u32.pow(self.n_failed.min(8))).min(last)
+            device_pause(self.n_failed)
         };
         self.n_failed += 1;
         self.retry_at = now + pause;
@@ -102,6 +101,12 @@ impl Attempts {
         self.promote_at = now + PROMOTION_PAUSE;
         true
     }
+}
+
+/// Until a device that did not open so often before is tried again.
+pub(crate) fn device_pause(n_failed: u32) -> Duration {
+    let (first, last) = DEVICE_PAUSE;
+    (first * 2u32.pow(n_failed.min(8))).min(last)
 }
 
 #[cfg(test)]

@@ -40,6 +40,16 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The same, if it is not said yet which device it is about.
+    pub(crate) fn about(self, id: &str) -> Self {
+        match self {
+            Self::Device(why) => Self::Device(format!("\"{id}\": {why}")),
+            Self::NoDevice(_) | Self::ManyDevices(_) | Self::Jack(_) | Self::Thread(_) => self,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -7,6 +7,7 @@
 //!                   ┌─────────────┼──────────────┐
 //!                 jack         device          timer
 //!                   └─── calls mix::Engine ──────┘
+//!                                 └══rings══► devices that are not the clock
 //! ```
 //! The engine is lent to the clock and comes home when the clock ends, in whatever way; so a
 //! sound server may die and return while calls go on. What is realtime stands below a line
@@ -22,6 +23,7 @@ mod slots;
 mod wiring;
 mod zones;
 
+pub mod card;
 mod clock;
 mod device;
 pub mod jack;
@@ -31,10 +33,12 @@ pub mod record;
 
 mod attempts;
 mod running;
+mod stall;
 mod supervisor;
 mod worker;
 
-pub use clock::{Lent, N_INPUTS, N_OUTPUTS, Pulse};
+pub use card::MOST_CARDS;
+pub use clock::{Desk, Lent, N_INPUTS, N_OUTPUTS, Plays, Pulse};
 pub use error::Error;
 pub use links::{GraphPort, Music, Plan, Player, PortKind, Speaker, plan};
 pub use settings::{Backend, DeviceMatch, JackClient, JackSettings, Link, LinkError, Settings};

@@ -6,7 +6,8 @@ use crate::base::{SampleRate, ZoneSet};
 use crate::output::clock::Pulse;
 use crate::output::device::Device;
 use crate::output::jack::Jack;
-use crate::output::settings::Settings;
+use crate::output::settings::{Backend, DeviceMatch, Settings};
+use crate::output::stall::{Stall, patience};
 use crate::output::timer::Timer;
 use crate::output::wiring::Wiring;
 use crate::output::zones::{self, Zone};
@@ -98,9 +99,29 @@ impl Clock {
             Self::Timer(timer) => {
                 let input = |n| format!("timer {n}");
                 let inputs = (1..=timer.n_inputs()).map(input).collect();
-                Wiring::plain(timer_outputs(timer.n_outputs(), &settings.zones), inputs)
+                Wiring::plain(timer_outputs(timer.n_outputs(), settings), inputs)
             }
         }
+    }
+
+    /// Whether it is the device that `wish` picks.
+    pub(crate) fn is(&self, wish: &DeviceMatch) -> bool {
+        match self {
+            Self::Device(device) => device.is(wish),
+            Self::Jack(_) | Self::Timer(_) => false,
+        }
+    }
+
+    /// Whether it may go on as the clock under other settings that allow its kind.
+    pub(crate) fn is_among(&self, devices: &[Option<DeviceMatch>]) -> bool {
+        let Self::Device(device) = self else {
+            return true;
+        };
+        let is = |wish: &Option<DeviceMatch>| match wish {
+            Some(wish) => device.is(wish),
+            None => device.is_default(),
+        };
+        devices.iter().any(is)
     }
 
     /// The settings are others than those of the last wiring.
@@ -123,14 +144,20 @@ impl Clock {
     }
 }
 
-/// One for each zone, also beyond those that somebody hears.
-fn timer_outputs(n_heard: usize, zones: &[Zone]) -> Vec<(String, ZoneSet)> {
-    if zones.is_empty() {
+/// One for each zone, also beyond those that somebody hears. Where the timer is no stand-in,
+/// zones that have sound devices are heard there.
+fn timer_outputs(n_heard: usize, settings: &Settings) -> Vec<(String, ZoneSet)> {
+    if settings.zones.is_empty() {
         let output = |n| (format!("timer {n}"), ZoneSet::first(1));
         return (1..=n_heard).map(output).collect();
     }
-    let output = |(n, zone): (usize, &Zone)| (format!("timer {n}"), zone.id.into());
-    (1..).zip(zones).map(output).collect()
+    let is_elsewhere = |zone: &Zone| settings.backend == Backend::Timer && zone.has_device();
+    let carried = |zone: &Zone| match is_elsewhere(zone) {
+        true => ZoneSet::EMPTY,
+        false => zone.id.into(),
+    };
+    let output = |(n, zone): (usize, &Zone)| (format!("timer {n}"), carried(zone));
+    (1..).zip(&settings.zones).map(output).collect()
 }
 
 /// The measure of a clock.
@@ -202,54 +229,3 @@ impl Running {
 
 /// Not every server tells of every change, and not always after it is made; a look costs 0.1 ms.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-
-/// How long a clock may be silent before it counts as dead: far beyond any load, and four of its
-/// own periods where they are long.
-fn patience(period: Duration) -> Duration {
-    (4 * period).max(Duration::from_secs(2))
-}
-
-/// Since when has a counter stood still?
-struct Stall {
-    n_cycles: u64,
-    since: Instant,
-}
-
-impl Stall {
-    fn new(now: Instant) -> Self {
-        Self {
-            n_cycles: 0,
-            since: now,
-        }
-    }
-
-    fn silent_for(&mut self, n_cycles: u64, now: Instant) -> Duration {
-        if n_cycles != self.n_cycles {
-            self.n_cycles = n_cycles;
-            self.since = now;
-        }
-        now.saturating_duration_since(self.since)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_stands_still_is_seen() {
-        let start = Instant::now();
-        let at = |s| start + Duration::from_secs(s);
-        let mut stall = Stall::new(start);
-        assert_eq!(stall.silent_for(0, at(1)), Duration::from_secs(1));
-        assert_eq!(stall.silent_for(5, at(2)), Duration::ZERO);
-        assert_eq!(stall.silent_for(5, at(9)), Duration::from_secs(7));
-        assert_eq!(stall.silent_for(6, at(10)), Duration::ZERO);
-    }
-
-    #[test]
-    fn long_periods_are_given_more_time() {
-        assert_eq!(patience(Duration::from_millis(5)), Duration::from_secs(2));
-        assert_eq!(patience(Duration::from_secs(1)), Duration::from_secs(4));
-    }
-}

@@ -14,8 +14,8 @@ pub struct Settings {
     pub backend: Backend,
     /// How to behave in a JACK graph.
     pub jack: JackSettings,
-    /// The sound device for [`Backend::Device`]; `None` is the first of the zones that opens, or
-    /// the system's default device if they name none.
+    /// The sound device that is the clock for [`Backend::Device`]; without one, or when it does not
+    /// open, the first of the zones that does, or the system's default device if they name none.
     pub device: Option<DeviceMatch>,
     /// The rate to ask a device or the timer for; JACK's server decides for itself.
     pub sample_rate: Option<SampleRate>,
@@ -23,6 +23,9 @@ pub struct Settings {
     pub period: Option<usize>,
     /// Which outputs are which zone's; none stands for one zone, number 0, of all outputs.
     pub zones: Vec<Zone>,
+    /// So many of the engine's outputs, the last ones, are for devices that are not the clock;
+    /// heeded at the start.
+    pub n_card_outputs: usize,
 }
 
 impl Default for Settings {
@@ -34,18 +37,16 @@ impl Default for Settings {
             sample_rate: None,
             period: None,
             zones: Vec::new(),
+            n_card_outputs: 0,
         }
     }
 }
 
 impl Settings {
-    /// The devices to try in turn; `None` is the system's default.
+    /// The devices to try in turn as the clock; `None` is the system's default.
     pub(crate) fn devices(&self) -> Vec<Option<DeviceMatch>> {
-        if self.device.is_some() {
-            return vec![self.device.clone()];
-        }
         let mut wishes: Vec<DeviceMatch> = Vec::new();
-        for wish in zones::devices(&self.zones) {
+        for wish in self.device.iter().chain(zones::devices(&self.zones)) {
             if wishes.iter().all(|known| !known.is_same(wish)) {
                 wishes.push(wish.clone());
             }
@@ -54,13 +55,6 @@ impl Settings {
             return vec![None];
         }
         wishes.into_iter().map(Some).collect()
-    }
-
-    /// Whether the same devices would be tried under `other`.
-    pub(crate) fn has_same_devices(&self, other: &Self) -> bool {
-        let text = |wish: &Option<DeviceMatch>| wish.as_ref().map(DeviceMatch::to_string);
-        let texts = |settings: &Self| settings.devices().iter().map(text).collect::<Vec<_>>();
-        texts(self) == texts(other)
     }
 
     /// Whether a clock that was started with these settings can go on under `other`, though
@@ -264,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_devices_of_zones_are_tried_in_turn_unless_one_is_set() {
+    fn the_device_that_is_set_is_tried_before_those_of_zones() {
         use crate::base::ZoneId;
         use crate::output::zones::OutputMatch;
 
@@ -292,9 +286,11 @@ mod tests {
         assert_eq!(tried(&settings), ["usb", "3"]);
         let mut other = settings.clone();
         other.zones.truncate(2);
-        assert!(!settings.has_same_devices(&other) && settings.has_same_clock(&other));
+        assert!(settings.has_same_clock(&other));
         settings.device = DeviceMatch::parse("pch").ok();
-        assert_eq!(tried(&settings), ["pch"]);
+        assert_eq!(tried(&settings), ["pch", "usb", "3"]);
+        settings.device = DeviceMatch::parse("3").ok();
+        assert_eq!(tried(&settings), ["3", "usb"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::SampleRate;
 use crate::mix::{Engine, Routes};
+use crate::output::card::News;
 use crate::output::device;
 use crate::output::error::Error;
 use crate::output::settings::{Backend, Settings};
@@ -57,12 +58,28 @@ pub enum Event {
         /// Times since the last event.
         count: u64,
     },
+    /// A device of zones that is not the clock plays, or does not.
+    Card {
+        /// As zones name it.
+        device: String,
+        /// Whether it plays.
+        ok: bool,
+        /// How, or why not.
+        text: String,
+    },
+    /// A device is not wanted beside the clock any more.
+    CardGone {
+        /// As zones named it.
+        device: String,
+    },
 }
 
 /// What the worker is told.
 pub(crate) enum Message {
     /// The graph has changed.
     Look,
+    /// What the device of this serial number says.
+    Card(u64, News),
     Reconfigure(Box<Settings>),
     Stop,
 }

@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::base::SampleRate;
-use crate::mix::{Engine, Ports};
-use crate::output::clock::{Lent, N_INPUTS, N_OUTPUTS, Pulse};
+use crate::mix::Ports;
+use crate::output::clock::{Desk, Lent, N_INPUTS, N_OUTPUTS, Plays, Pulse};
 use crate::output::error::Error;
 use crate::output::settings::Settings;
 
@@ -80,15 +80,15 @@ impl Timer {
     pub(crate) fn start(
         settings: &Settings,
         tap: Tap,
-        engine: Box<Engine>,
-        home: mpsc::Sender<Box<Engine>>,
+        desk: Desk,
+        home: mpsc::Sender<Desk>,
     ) -> Result<Self, Error> {
         let rate = settings.sample_rate.unwrap_or(SampleRate::HZ_48000);
         let period = settings
             .period
             .unwrap_or_else(|| rate.frames_in(PERIOD))
             .max(1);
-        let mut lent = Lent::new(engine, home);
+        let mut lent = Lent::new(desk, home);
         lent.set_rate(rate);
         let pulse = Arc::new(Pulse::default());
         pulse.set_rate(rate);

@@ -83,7 +83,9 @@ impl Wiring {
 
     /// One line for each output, then one for each link of music.
     pub(crate) fn described(&self, zones: &[Zone]) -> Vec<String> {
-        let pages = self.outputs.iter().map(|output| {
+        let carrying = self.outputs.iter();
+        let carrying = carrying.filter(|output| !output.zones.is_empty());
+        let pages = carrying.map(|output| {
             let names: Vec<&str> = zones::names(zones, output.zones).collect();
             match names[..] {
                 [] => format!("pages -> {}", output.name),

@@ -9,11 +9,13 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::mix::{Engine, Vitals};
 use crate::output::attempts::Attempts;
+use crate::output::card::{Cards, News};
+use crate::output::clock::Desk;
 use crate::output::device::Device;
 use crate::output::error::Error;
 use crate::output::jack::{Autostart, Closing, Jack};
 use crate::output::running::{Clock, Kind, Running};
-use crate::output::settings::Settings;
+use crate::output::settings::{Backend, DeviceMatch, Settings};
 use crate::output::supervisor::{Event, Message};
 use crate::output::timer::{Tap, Timer};
 use crate::output::wiring::Wiring;
@@ -32,18 +34,19 @@ pub(crate) struct Worker {
     events: UnboundedSender<Event>,
     wake: mpsc::Sender<Message>,
     /// Here while no clock has it.
-    engine: Option<Box<Engine>>,
-    home: (mpsc::Sender<Box<Engine>>, mpsc::Receiver<Box<Engine>>),
+    desk: Option<Desk>,
+    home: (mpsc::Sender<Desk>, mpsc::Receiver<Desk>),
     vitals: Arc<Vitals>,
-    /// What the engine was made for.
+    /// Of the engine's, those that are for the clock.
     n_outputs: usize,
+    cards: Cards,
     tap: Option<Tap>,
     running: Option<Running>,
     closing: Option<Closing>,
     attempts: Attempts,
     said: Said,
     /// The cards that were there when a sound device was last tried.
-    cards: String,
+    cards_then: String,
     n_rounds: Arc<AtomicU64>,
 }
 
@@ -56,20 +59,25 @@ impl Worker {
         wake: mpsc::Sender<Message>,
         n_rounds: Arc<AtomicU64>,
     ) -> Self {
+        let vitals = engine.vitals();
+        let n_cards = settings.n_card_outputs.min(engine.n_outputs());
+        let n_outputs = engine.n_outputs() - n_cards;
+        let (patch, desk) = Desk::with_cards(engine, n_cards);
         Self {
             attempts: Attempts::new(settings.backend, settings.jack.autostart, Instant::now()),
             settings,
             events,
+            cards: Cards::new(patch, n_outputs, n_cards, wake.clone()),
             wake,
-            vitals: engine.vitals(),
-            n_outputs: engine.n_outputs(),
-            engine: Some(engine),
+            vitals,
+            n_outputs,
+            desk: Some(desk),
             home: mpsc::channel(),
             tap: Some(tap),
             running: None,
             closing: None,
             said: Said::default(),
-            cards: String::new(),
+            cards_then: String::new(),
             n_rounds,
         }
     }
@@ -81,16 +89,22 @@ impl Worker {
             self.n_rounds.fetch_add(1, Ordering::Relaxed);
             match inbox.recv_timeout(ROUND) {
                 Ok(Message::Look) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Card(serial, news)) => self.card_news(serial, news),
                 Ok(Message::Reconfigure(settings)) => self.reconfigure(*settings),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.close();
+        self.cards.stop_all();
     }
 
     fn round(&mut self, now: Instant) {
         self.watch(now);
         self.settle(Duration::ZERO);
+        if let Some(desk) = &mut self.desk {
+            desk.replug();
+        }
+        self.cards.tidy();
         if self.running.is_none() && self.attempts.is_due(now) {
             self.start(now);
         }
@@ -140,15 +154,15 @@ impl Worker {
         }
         if let (Clock::Jack(jack), true) = (&mut running.clock, beat.rate != running.beat.rate) {
             jack.recall();
-            let Some(mut engine) = self.engine.take().or_else(|| self.home.1.try_recv().ok())
-            else {
+            let Some(mut desk) = self.desk.take().or_else(|| self.home.1.try_recv().ok()) else {
                 return;
             };
-            engine.set_rate(beat.rate);
-            jack.lend(engine, self.home.0.clone());
+            desk.set_rate(beat.rate);
+            jack.lend(desk, self.home.0.clone());
         }
         running.beat = beat;
         self.say_up();
+        self.follow_cards();
     }
 
     /// Puts the graph in order and tells what is wired, if that has changed.
@@ -156,7 +170,10 @@ impl Worker {
         let Some(running) = &mut self.running else {
             return;
         };
-        let wiring = running.clock.wiring(&self.settings);
+        let mut wiring = running.clock.wiring(&self.settings);
+        wiring
+            .outputs
+            .extend(self.cards.outputs(&self.settings.zones));
         if running.wiring.as_ref() == Some(&wiring) {
             return;
         }
@@ -179,10 +196,32 @@ impl Worker {
         self.wire();
     }
 
+    // Devices beside the clock.
+
+    /// Has those play that the settings name. Where the timer is only a stand-in none does: one of
+    /// them shall take its place.
+    fn follow_cards(&mut self) {
+        let Some(running) = &self.running else {
+            return;
+        };
+        let clock = &running.clock;
+        let stands_in = self.settings.backend == Backend::Auto && clock.kind() == Kind::Timer;
+        let is_clock = |wish: &DeviceMatch| stands_in || clock.is(wish);
+        let told = self.cards.follow(&self.settings, is_clock, running.beat);
+        told.into_iter().for_each(|event| self.say(event));
+    }
+
+    fn card_news(&mut self, serial: u64, news: News) {
+        if let Some(event) = self.cards.handle_news(serial, news) {
+            self.say(event);
+            self.wire();
+        }
+    }
+
     // What does not run is started.
 
     fn start(&mut self, now: Instant) {
-        if self.closing.is_some() || self.engine.is_none() {
+        if self.closing.is_some() || self.desk.is_none() {
             return;
         }
         let mut failures = Vec::new();
@@ -207,9 +246,9 @@ impl Worker {
         if kind == Kind::Device {
             return self.start_device();
         }
-        let engine = self.take_engine()?;
+        let desk = self.take_desk()?;
         let tap = self.tap.take().unwrap_or_else(Tap::none);
-        let started = Timer::start(&self.settings, tap, engine, self.home.0.clone());
+        let started = Timer::start(&self.settings, tap, desk, self.home.0.clone());
         if started.is_err() {
             self.settle(PATIENCE);
         }
@@ -218,15 +257,17 @@ impl Worker {
 
     /// The first device that opens of those that the settings name.
     fn start_device(&mut self) -> Result<Clock, Error> {
-        self.cards = cards();
+        self.cards_then = cards();
         let mut failures = Vec::new();
         for device in self.settings.devices() {
-            let engine = self.take_engine()?;
+            let gone = device.as_ref().and_then(|device| self.cards.stop(device));
+            gone.into_iter().for_each(|event| self.say(event));
+            let desk = self.take_desk()?;
             let settings = Settings {
                 device,
                 ..self.settings.clone()
             };
-            match Device::start(&settings, engine, self.home.0.clone()) {
+            match Device::start(&settings, desk, self.home.0.clone()) {
                 Ok(device) => return Ok(Clock::Device(device)),
                 Err(why) => failures.push(why),
             }
@@ -241,9 +282,9 @@ impl Worker {
         }
     }
 
-    fn take_engine(&mut self) -> Result<Box<Engine>, Error> {
-        let engine = self.engine.take();
-        engine.ok_or_else(|| Error::Device("the engine is not home".to_owned()))
+    fn take_desk(&mut self) -> Result<Desk, Error> {
+        let desk = self.desk.take();
+        desk.ok_or_else(|| Error::Device("the engine is not home".to_owned()))
     }
 
     /// A client that runs without an engine.
@@ -261,9 +302,9 @@ impl Worker {
     }
 
     fn lend(&mut self, mut jack: Jack) -> Clock {
-        if let Some(mut engine) = self.engine.take() {
-            engine.set_rate(jack.rate());
-            jack.lend(engine, self.home.0.clone());
+        if let Some(mut desk) = self.desk.take() {
+            desk.set_rate(jack.rate());
+            jack.lend(desk, self.home.0.clone());
         }
         Clock::Jack(Box::new(jack))
     }
@@ -276,12 +317,13 @@ impl Worker {
         self.running = Some(Running::new(clock, now));
         self.said = Said::default();
         self.say_up();
+        self.follow_cards();
         self.wire();
     }
 
     /// A timer that stands in for hardware makes way for hardware.
     fn promote(&mut self, now: Instant) {
-        if cards() != self.cards {
+        if cards() != self.cards_then {
             self.close();
             self.start(now);
             return;
@@ -297,11 +339,13 @@ impl Worker {
     // What is told to change or end does so.
 
     fn reconfigure(&mut self, settings: Settings) {
-        let kind = self.running.as_ref().map(|running| running.clock.kind());
-        let is_same_clock = self.settings.has_same_clock(&settings)
-            && (kind != Some(Kind::Device) || self.settings.has_same_devices(&settings));
+        let devices = settings.devices();
+        let stays = |running: &Running| running.clock.is_among(&devices);
+        let is_same_clock =
+            self.settings.has_same_clock(&settings) && self.running.as_ref().is_none_or(stays);
         self.settings = settings;
         if is_same_clock {
+            self.follow_cards();
             self.rewire();
             return;
         }
@@ -338,8 +382,8 @@ impl Worker {
         {
             self.closing = None;
         }
-        if self.engine.is_none() {
-            self.engine = self.home.1.recv_timeout(at_most).ok();
+        if self.desk.is_none() {
+            self.desk = self.home.1.recv_timeout(at_most).ok();
         }
     }
 

@@ -19,6 +19,14 @@ pub struct Zone {
     pub outputs: Vec<OutputMatch>,
 }
 
+impl Zone {
+    /// Whether a sound device is among its outputs.
+    pub(crate) fn has_device(&self) -> bool {
+        let mut outputs = self.outputs.iter();
+        outputs.any(|output| matches!(output, OutputMatch::Device { .. }))
+    }
+}
+
 /// How a zone names outputs.
 #[derive(Clone, Debug)]
 pub enum OutputMatch {
@@ -75,6 +83,16 @@ pub(crate) fn devices(zones: &[Zone]) -> impl Iterator<Item = &DeviceMatch> {
     })
 }
 
+/// The last channel that zones name of the device that `is_meant` by a match; 0 if they name none.
+pub(crate) fn last_channel(zones: &[Zone], is_meant: impl Fn(&DeviceMatch) -> bool) -> usize {
+    let outputs = zones.iter().flat_map(|zone| &zone.outputs);
+    let named = outputs.filter_map(|output| match output {
+        OutputMatch::Ports(_) => None,
+        OutputMatch::Device { device, channels } => channels.filter(|_| is_meant(device)),
+    });
+    named.map(|(_, last)| usize::from(last)).max().unwrap_or(0)
+}
+
 /// The name of the first of the zones; `None` where zones have no names.
 pub(crate) fn first_name(zones: &[Zone], set: ZoneSet) -> Option<&str> {
     names(zones, set).next()
@@ -127,6 +145,10 @@ mod tests {
         assert_eq!(of_channel(&zones, 2, usb), ZoneSet::EMPTY);
         assert_eq!(of_channel(&zones, 4, usb), set(&[1]));
         assert_eq!(of_channel(&zones, 4, |_| false), ZoneSet::EMPTY);
+        assert_eq!(
+            (last_channel(&zones, usb), last_channel(&zones, |_| false)),
+            (4, 0)
+        );
         assert_eq!(first_name(&zones, set(&[1, 3])), Some("hall"));
         assert_eq!(
             names(&zones, set(&[1, 3])).collect::<Vec<_>>(),

@@ -18,6 +18,7 @@
 
 pub mod adapter;
 pub mod baresip;
+pub mod card;
 pub mod certificates;
 pub mod daemon;
 pub mod folder;

@@ -247,6 +247,38 @@ fn a_snapshot_shows_who_is_there_and_since_when() {
     );
 }
 
+#[test]
+fn a_sound_device_beside_the_clock_is_told_when_it_goes_and_comes() {
+    let mut site = Site::new(policy());
+    let mut told = |ok: bool, text: &str| {
+        site.feed(Input::CardChanged {
+            name: "usb-horn".to_owned(),
+            ok,
+            text: text.to_owned(),
+        });
+        (site.texts().len(), site.snapshot().summary(site.now))
+    };
+    let (_, summary) = told(false, "is not there");
+    assert!(
+        summary.contains("sound device usb-horn is not there"),
+        "{summary}"
+    );
+    assert_eq!(told(false, "is not there").0, 1, "told once");
+    let (n, summary) = told(true, "plays");
+    assert!(n == 2 && !summary.contains("usb-horn"), "{summary}");
+    assert_eq!(
+        site.texts(),
+        [
+            "sound device usb-horn: is not there",
+            "sound device usb-horn: plays"
+        ]
+    );
+    assert!(site.snapshot().cards["usb-horn"].ok);
+    let name = "usb-horn".to_owned();
+    site.feed(Input::CardGone { name });
+    assert!(site.snapshot().cards.is_empty());
+}
+
 fn account(site: &mut Site, name: &str, ok: bool, text: &str) {
     site.feed(Input::AccountChanged {
         name: name.to_owned(),

@@ -98,6 +98,8 @@ impl World {
             | Input::MusicByHand { .. }
             | Input::GroupChanged { .. }
             | Input::GroupGone { .. }
+            | Input::CardChanged { .. }
+            | Input::CardGone { .. }
             | Input::Cancel { .. }
             | Input::Order(_)
             | Input::Measured { .. }

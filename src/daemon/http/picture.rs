@@ -184,9 +184,11 @@ impl Http {
         let music = music.map(|(name, it)| part(format!("music {name}"), &it.part));
         let groups = snapshot.groups.iter();
         let groups = groups.map(|(name, it)| part(name.clone(), it));
+        let cards = snapshot.cards.iter();
+        let cards = cards.map(|(name, it)| part(format!("sound device {name}"), it));
         let disk = snapshot.disk.iter();
         let disk = disk.map(|it| part("recordings".to_owned(), it));
-        music.chain(groups).chain(disk).collect()
+        music.chain(groups).chain(cards).chain(disk).collect()
     }
 
     fn figures(&self, sight: &Sight<'_>, now: Instant) -> Figures {

@@ -284,6 +284,13 @@ impl Service {
             output::Event::Retrying { after } => {
                 tracing::debug!("sound: trying again every {after:?}");
             }
+            output::Event::Card { device, ok, text } => {
+                let name = device;
+                self.inputs.push_back(Input::CardChanged { name, ok, text });
+            }
+            output::Event::CardGone { device } => {
+                self.inputs.push_back(Input::CardGone { name: device });
+            }
             output::Event::Xrun { count } => tracing::warn!("sound: late {count} times (xrun)"),
         }
     }

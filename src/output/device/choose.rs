@@ -13,6 +13,20 @@ pub(crate) struct Listed {
     pub(crate) title: String,
 }
 
+/// A device, among all that were there.
+#[derive(Clone, Debug)]
+pub(crate) struct Name {
+    pub(crate) listed: Vec<Listed>,
+    pub(crate) place: usize,
+}
+
+impl Name {
+    /// Whether `wish` picks it.
+    pub(crate) fn is(&self, wish: &DeviceMatch) -> bool {
+        pick(&self.listed, wish) == Ok(self.place)
+    }
+}
+
 /// The place in `devices` that `wish` picks; exactly one must match.
 ///
 /// A pattern is searched in the ids; if it is in none of them, in the titles.
@@ -63,6 +77,8 @@ pub(crate) struct Offer {
     pub(crate) min_hz: u32,
     pub(crate) max_hz: u32,
     pub(crate) format: Format,
+    /// Frames a callback, at least and at most.
+    pub(crate) periods: (usize, usize),
 }
 
 /// What to ask the device for.
@@ -71,13 +87,21 @@ pub(crate) struct Choice {
     pub(crate) channels: u16,
     pub(crate) rate: SampleRate,
     pub(crate) format: Format,
+    /// Frames a callback.
+    pub(crate) period: usize,
 }
 
 /// The best of what a device offers; `None` when it has nothing that we can play.
 ///
-/// First the wanted rate or the one nearest to it, then two channels, or one, or the fewest that
-/// there are, then the format with most precision.
-pub(crate) fn choose(offers: &[Offer], wanted: Option<SampleRate>) -> Option<Choice> {
+/// First the wanted rate or the one nearest to it, then so many channels that the `last` one is
+/// among them, or as many as there are, then two channels, or one, or the fewest, then the format
+/// with most precision. The `period` is as near as can be to the wanted one.
+pub(crate) fn choose(
+    offers: &[Offer],
+    wanted: Option<SampleRate>,
+    last: usize,
+    period: usize,
+) -> Option<Choice> {
     let wanted = wanted.unwrap_or(SampleRate::HZ_48000).hz();
     offers
         .iter()
@@ -88,12 +112,12 @@ pub(crate) fn choose(offers: &[Offer], wanted: Option<SampleRate>) -> Option<Cho
                 channels: offer.channels,
                 rate,
                 format: offer.format,
+                period: period.min(offer.periods.1).max(offer.periods.0),
             };
             let distance = rate.hz().abs_diff(wanted);
-            Some((
-                (distance, awkwardness(offer.channels), offer.format),
-                choice,
-            ))
+            let missing = last.saturating_sub(usize::from(offer.channels));
+            let awkward = awkwardness(offer.channels);
+            Some(((distance, missing, awkward, offer.format), choice))
         })
         .min_by_key(|(rank, _)| *rank)
         .map(|(_, choice)| choice)
@@ -166,12 +190,13 @@ mod tests {
             min_hz,
             max_hz,
             format,
+            periods: (64, 480),
         }
     }
 
     fn chosen(offers: &[Offer], wanted: Option<u32>) -> Option<(u16, u32, Format)> {
         let wanted = wanted.and_then(SampleRate::new);
-        choose(offers, wanted).map(|c| (c.channels, c.rate.hz(), c.format))
+        choose(offers, wanted, 0, 256).map(|c| (c.channels, c.rate.hz(), c.format))
     }
 
     #[test]
@@ -193,5 +218,15 @@ mod tests {
             Some((8, 48_000, Format::F32))
         );
         assert_eq!(chosen(&[], None), None);
+    }
+
+    #[test]
+    fn channels_that_are_named_are_there_if_the_device_has_them() {
+        let offers: Vec<Offer> = (1..=6)
+            .map(|n| offer(n, 48_000, 48_000, Format::I16))
+            .collect();
+        let channels = |last| choose(&offers, None, last, 512).map(|it| (it.channels, it.period));
+        let chosen: Vec<_> = [0, 1, 2, 3, 6, 9].map(channels).into();
+        assert_eq!(chosen, [2, 2, 2, 3, 6, 6].map(|n| Some((n, 480))));
     }
 }

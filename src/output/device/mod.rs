@@ -6,7 +6,8 @@ mod stream;
 
 use cpal::traits::{DeviceTrait, HostTrait};
 
-pub(crate) use stream::Device;
+pub(crate) use choose::{Choice, Name};
+pub(crate) use stream::{Device, PERIOD, Wish};
 
 use crate::output::device::choose::Listed;
 use crate::output::error::Error;
@@ -36,15 +37,13 @@ pub(crate) fn list() -> Result<String, Error> {
 /// A device that was picked from the list.
 struct Found {
     device: cpal::Device,
-    listed: Vec<Listed>,
-    /// Its place in the list.
-    place: usize,
+    name: Name,
 }
 
 impl Found {
     /// What opens it.
     fn id(&self) -> &str {
-        &self.listed[self.place].id
+        &self.name.listed[self.name.place].id
     }
 }
 
@@ -62,8 +61,7 @@ fn find(wish: Option<&DeviceMatch>) -> Result<Found, Error> {
     };
     let found = |device| Found {
         device,
-        listed,
-        place,
+        name: Name { listed, place },
     };
     let device = devices.into_iter().nth(place).map(found);
     device.ok_or_else(|| Error::Device("it went while it was looked up".to_owned()))

@@ -3,19 +3,47 @@
 use std::sync::{Arc, OnceLock, mpsc};
 
 use cpal::traits::{DeviceTrait, StreamTrait};
-use cpal::{BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig};
+use cpal::{
+    BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
+};
 
 use crate::base::SampleRate;
-use crate::mix::{Engine, Ports};
-use crate::output::clock::{Lent, Pulse};
-use crate::output::device::choose::{Choice, Format, Listed, Offer, choose, pick};
-use crate::output::device::{device_error, find, quietly};
+use crate::mix::Ports;
+use crate::output::clock::{Desk, Lent, Plays, Pulse};
+use crate::output::device::choose::{Choice, Format, Name, Offer, choose};
+use crate::output::device::{DEFAULT, device_error, find, quietly};
 use crate::output::error::Error;
 use crate::output::settings::{DeviceMatch, Settings};
+use crate::output::zones::{self, Zone};
 
 /// Frames a callback when the settings do not say: 11 ms at 48 kHz, which a computer that has
 /// other work too can keep.
-const PERIOD: usize = 512;
+pub(crate) const PERIOD: usize = 512;
+
+/// How a device is to be opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    /// `None` is the system's default.
+    pub(crate) device: Option<DeviceMatch>,
+    /// The best rate.
+    pub(crate) rate: Option<SampleRate>,
+    /// Frames a callback.
+    pub(crate) period: usize,
+    /// It shall have all channels that these name of it.
+    pub(crate) zones: Vec<Zone>,
+}
+
+impl Wish {
+    /// That of a device that is the clock.
+    pub(crate) fn of_clock(settings: &Settings) -> Self {
+        Self {
+            device: settings.device.clone(),
+            rate: settings.sample_rate,
+            period: settings.period.unwrap_or(PERIOD),
+            zones: settings.zones.clone(),
+        }
+    }
+}
 
 /// A device that plays.
 pub(crate) struct Device {
@@ -23,43 +51,54 @@ pub(crate) struct Device {
     pulse: Arc<Pulse>,
     failure: Arc<OnceLock<String>>,
     id: String,
-    /// All devices that were there, and which of them it is.
-    listed: Vec<Listed>,
-    place: usize,
+    name: Name,
     choice: Choice,
-    period: usize,
 }
 
 impl Device {
-    /// Opens the device and lends it the engine; on failure the engine has gone home.
+    /// Opens the device that is to be the clock and lends it the engine; on failure the engine has
+    /// gone home.
     pub(crate) fn start(
         settings: &Settings,
-        engine: Box<Engine>,
-        home: mpsc::Sender<Box<Engine>>,
+        desk: Desk,
+        home: mpsc::Sender<Desk>,
     ) -> Result<Self, Error> {
-        let lent = Lent::new(engine, home);
-        quietly(|| Self::open(settings, lent))
+        let mut lent = Lent::new(desk, home);
+        Self::open(&Wish::of_clock(settings), |_, choice| {
+            lent.set_rate(choice.rate);
+            Ok(lent)
+        })
     }
 
-    fn open(settings: &Settings, mut lent: Lent) -> Result<Self, Error> {
-        let found = find(settings.device.as_ref())?;
+    /// Opens a device that plays what `player` makes, who is told its name and what was chosen.
+    pub(crate) fn open<P: Plays>(
+        wish: &Wish,
+        player: impl FnOnce(&str, Choice) -> Result<P, Error>,
+    ) -> Result<Self, Error> {
+        quietly(|| Self::opened(wish, player))
+    }
+
+    fn opened<P: Plays>(
+        wish: &Wish,
+        player: impl FnOnce(&str, Choice) -> Result<P, Error>,
+    ) -> Result<Self, Error> {
+        let found = find(wish.device.as_ref())?;
         let id = found.id().to_owned();
-        let offers = offers(&found.device)?;
-        let choice = choose(&offers, settings.sample_rate)
+        let last = zones::last_channel(&wish.zones, |named| found.name.is(named));
+        let offers = offers(&found.device).map_err(|why| why.about(&id))?;
+        let choice = choose(&offers, wish.rate, last, wish.period)
             .ok_or_else(|| Error::Device(format!("\"{id}\" has no format that we play")))?;
-        lent.set_rate(choice.rate);
-        let period = settings.period.unwrap_or(PERIOD);
+        let player = player(&id, choice)?;
         let pulse = Arc::new(Pulse::default());
         pulse.set_rate(choice.rate);
         let failure = Arc::new(OnceLock::new());
         let stream = Builder {
             device: &found.device,
             choice,
-            period,
             pulse: pulse.clone(),
             failure: failure.clone(),
         }
-        .build(lent)
+        .build(player)
         .map_err(|why| named(&id, why))?;
         stream.play().map_err(|why| named(&id, why))?;
         Ok(Self {
@@ -67,10 +106,8 @@ impl Device {
             pulse,
             failure,
             id,
-            listed: found.listed,
-            place: found.place,
+            name: found.name,
             choice,
-            period,
         })
     }
 
@@ -92,7 +129,7 @@ impl Device {
     /// Frames a callback, as asked for until the first one has run.
     pub(crate) fn period(&self) -> usize {
         match self.pulse.period() {
-            0 => self.period,
+            0 => self.choice.period,
             period => period,
         }
     }
@@ -104,7 +141,17 @@ impl Device {
 
     /// Whether `wish` picks this device.
     pub(crate) fn is(&self, wish: &DeviceMatch) -> bool {
-        pick(&self.listed, wish).is_ok_and(|place| place == self.place)
+        self.name.is(wish)
+    }
+
+    /// Whether it is the system's default.
+    pub(crate) fn is_default(&self) -> bool {
+        self.id == DEFAULT
+    }
+
+    /// How it is told from others.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
     }
 
     /// What opened the device.
@@ -131,6 +178,10 @@ fn offers(device: &cpal::Device) -> Result<Vec<Offer>, Error> {
                 min_hz: config.min_sample_rate(),
                 max_hz: config.max_sample_rate(),
                 format: format(config.sample_format())?,
+                periods: match config.buffer_size() {
+                    SupportedBufferSize::Range { min, max } => (*min as usize, *max as usize),
+                    SupportedBufferSize::Unknown => (1, usize::MAX),
+                },
             })
         })
         .collect())
@@ -150,35 +201,34 @@ fn format(format: SampleFormat) -> Option<Format> {
 struct Builder<'a> {
     device: &'a cpal::Device,
     choice: Choice,
-    period: usize,
     pulse: Arc<Pulse>,
     failure: Arc<OnceLock<String>>,
 }
 
 impl Builder<'_> {
-    fn build(self, lent: Lent) -> Result<cpal::Stream, cpal::Error> {
+    fn build(self, player: impl Plays) -> Result<cpal::Stream, cpal::Error> {
         match self.choice.format {
-            Format::F32 => self.build_as::<f32>(lent),
-            Format::I32 => self.build_as::<i32>(lent),
-            Format::I16 => self.build_as::<i16>(lent),
+            Format::F32 => self.build_as::<f32>(player),
+            Format::I32 => self.build_as::<i32>(player),
+            Format::I16 => self.build_as::<i16>(player),
         }
     }
 
-    fn build_as<T>(self, mut lent: Lent) -> Result<cpal::Stream, cpal::Error>
+    fn build_as<T>(self, mut player: impl Plays) -> Result<cpal::Stream, cpal::Error>
     where
         T: SizedSample + FromSample<f32> + Send + 'static,
     {
         let config = StreamConfig {
             channels: self.choice.channels,
             sample_rate: self.choice.rate.hz(),
-            buffer_size: BufferSize::Fixed(self.period as u32),
+            buffer_size: BufferSize::Fixed(self.choice.period as u32),
         };
         let channels = usize::from(self.choice.channels);
         let (pulse, failure) = (self.pulse, self.failure);
         let broken_pulse = pulse.clone();
         self.device.build_output_stream(
             config,
-            move |data: &mut [T], _| render(data, channels, &mut lent, &pulse),
+            move |data: &mut [T], _| render(data, channels, &mut player, &pulse),
             move |why| broken(&why, &broken_pulse, &failure),
             None,
         )
@@ -203,12 +253,12 @@ fn broken(why: &cpal::Error, pulse: &Pulse, failure: &OnceLock<String>) {
 
 // == realtime below ==
 
-fn render<T>(data: &mut [T], channels: usize, lent: &mut Lent, pulse: &Pulse)
+fn render<T>(data: &mut [T], channels: usize, player: &mut impl Plays, pulse: &Pulse)
 where
     T: SizedSample + FromSample<f32>,
 {
     let frames = data.len() / channels;
-    lent.process(frames, &mut Interleaved { data, channels });
+    player.process(frames, &mut Interleaved { data, channels });
     pulse.beat(frames);
 }
 

@@ -10,8 +10,8 @@ use std::sync::mpsc;
 use ::jack::{AudioIn, AudioOut, Client, Control, Port, ProcessHandler, ProcessScope};
 
 use crate::base::{Offer, Take, ring};
-use crate::mix::{Engine, Ports};
-use crate::output::clock::{Lent, N_INPUTS, Pulse};
+use crate::mix::Ports;
+use crate::output::clock::{Desk, Lent, N_INPUTS, Plays, Pulse};
 
 /// Commands obeyed in one cycle; a bound on its work. A full table takes a few cycles.
 const COMMANDS_PER_CYCLE: usize = 16;
@@ -66,8 +66,8 @@ pub struct Remote {
 
 impl Remote {
     /// Lends the engine; it comes back through `home`, also when it is refused.
-    pub fn lend(&mut self, engine: Box<Engine>, home: mpsc::Sender<Box<Engine>>) -> bool {
-        self.send(Command::Lend(Lent::new(engine, home)))
+    pub fn lend(&mut self, desk: Desk, home: mpsc::Sender<Desk>) -> bool {
+        self.send(Command::Lend(Lent::new(desk, home)))
     }
 
     /// Asks for the engine back.

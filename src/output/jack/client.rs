@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use ::jack::{AsyncClient, Client, ClientStatus, Control, Frames, NotificationHandler, PortId};
 
 use crate::base::SampleRate;
-use crate::mix::Engine;
-use crate::output::clock::{N_INPUTS, Pulse};
+use crate::output::clock::{Desk, N_INPUTS, Pulse};
 use crate::output::error::Error;
 use crate::output::jack::callback::{Back, Callback, Remote, rig};
 use crate::output::jack::graph::{apply, connections, foreign_ports};
@@ -96,8 +95,8 @@ impl Jack {
     }
 
     /// Lends the engine to the callback.
-    pub(crate) fn lend(&mut self, engine: Box<Engine>, home: mpsc::Sender<Box<Engine>>) -> bool {
-        self.remote.lend(engine, home)
+    pub(crate) fn lend(&mut self, desk: Desk, home: mpsc::Sender<Desk>) -> bool {
+        self.remote.lend(desk, home)
     }
 
     /// Asks the callback for the engine, waits for it a little and sends it home.
