@@ -97,6 +97,16 @@ fn every_mistake_has_its_line_and_what_to_write() {
              with ff in IPv6; write e.g. 239.1.2.3:5004",
         ),
         (
+            "[zone:yard]\noutputs = device:usb/2 x, device:usb",
+            "paging.conf:2: [zone:yard] outputs = device:usb/2 x, device:usb: \"device:usb\" has \
+             channels that \"device:usb/2\" has already; name each channel once",
+        ),
+        (
+            "[zone:yard]\noutputs = device:usb/3,5",
+            "paging.conf:2: [zone:yard] outputs = device:usb/3,5: \"5\" alone is no output; write \
+             device:NAME/3-4 for channels side by side, and else device:NAME/3 device:NAME/7",
+        ),
+        (
             "[zone:yard]\noutputs = x\ndelay = 2s",
             "paging.conf:3: [zone:yard] delay = 2s: longer than a second; write 0ms to 1s, e.g. \
              120ms",
@@ -149,6 +159,24 @@ fn two_hundred_and_fifty_six_zones_are_ordinary() {
     assert_eq!(
         mistakes[0].to_string(),
         "paging.conf:1025: [zone:z512]: is one too many; there is room for 512"
+    );
+}
+
+#[test]
+fn sixteen_sound_devices_may_be_named_in_as_many_zones_as_there_are() {
+    let zone = |n: usize| {
+        format!(
+            "[zone:z{n:02}]\noutputs = device:card-{n} device:usb/{}\n",
+            n + 1
+        )
+    };
+    let site = |n| (0..n).map(zone).collect::<String>();
+    good(&site(15));
+    let mistakes = text(&site(16)).mistakes;
+    assert_eq!(
+        mistakes[0].to_string(),
+        "paging.conf:32: [zone:z15] outputs = device:card-15 device:usb/16: names one sound device \
+         too many; there is room for 16, and JACK or PipeWire can join some into one"
     );
 }
 

@@ -13,7 +13,13 @@ use crate::config::zone::{MULTICAST, ZoneOutput};
 use crate::dsp::{Curve, FLAT_Q, N_BANDS};
 
 pub(in crate::config) const OUTPUTS: Form<Vec<ZoneOutput>> = Form {
-    parse: |text| parted(text).iter().map(|item| output(item)).collect(),
+    parse: |text| {
+        let items = parted(text);
+        let outputs: Result<Vec<ZoneOutput>, String> = items.iter().map(|it| output(it)).collect();
+        let outputs = outputs?;
+        let wrong = stray_channel(&items).or_else(|| named_twice(&outputs));
+        wrong.map_or(Ok(outputs), Err)
+    },
     show: |outputs| {
         let texts: Vec<String> = outputs.iter().map(output_text).collect();
         texts.join(" ")
@@ -113,6 +119,39 @@ fn output(item: &str) -> Result<ZoneOutput, String> {
             "\"{item}\" names no device; write device:NAME as listed by paging --dump-devices"
         )),
     }
+}
+
+/// A number alone behind a device was meant to be a channel of it.
+fn stray_channel(items: &[String]) -> Option<String> {
+    let is_number = |item: &str| item.bytes().all(|it| it.is_ascii_digit() || it == b'-');
+    let mut pairs = items.windows(2);
+    let stray = pairs.find(|pair| pair[0].starts_with(DEVICE_PREFIX) && is_number(&pair[1]))?;
+    Some(format!(
+        "\"{}\" alone is no output; write device:NAME/3-4 for channels side by side, and else \
+         device:NAME/3 device:NAME/7",
+        stray[1]
+    ))
+}
+
+/// A channel of a device is an output once.
+fn named_twice(outputs: &[ZoneOutput]) -> Option<String> {
+    let device = |output: &ZoneOutput| match output {
+        ZoneOutput::Device { device, channels } => {
+            Some((device.clone(), channels.unwrap_or((1, u16::MAX))))
+        }
+        ZoneOutput::Ports(_) | ZoneOutput::Multicast(_) => None,
+    };
+    let meets = |one: &ZoneOutput, other: &ZoneOutput| match (device(one), device(other)) {
+        (Some((a, (a1, a2))), Some((b, (b1, b2)))) => a == b && a1 <= b2 && b1 <= a2,
+        _ => false,
+    };
+    outputs.iter().enumerate().find_map(|(n, output)| {
+        let before = outputs[..n].iter().find(|before| meets(before, output))?;
+        let (first, again) = (output_text(before), output_text(output));
+        Some(format!(
+            "\"{again}\" has channels that \"{first}\" has already; name each channel once"
+        ))
+    })
 }
 
 /// `3` or `3-4`, counted from 1.
@@ -240,6 +279,15 @@ mod tests {
         assert!(wrong("multicast:10.0.0.1:5004").contains("not a multicast address"));
         assert!(wrong("device:").contains("names no device"));
         assert!(wrong("device:usb/0").contains("no channels"));
+        assert!(wrong("device:usb/4-3").contains("no channels"));
+        assert!(wrong("device:usb/3,4").contains("\"4\" alone is no output"));
+        assert_eq!(
+            wrong("device:usb/1-4 x device:usb/3"),
+            "\"device:usb/3\" has channels that \"device:usb/1-4\" has already; name each channel \
+             once"
+        );
+        assert!(wrong("device:2 device:2").contains("name each channel once"));
+        assert_eq!(outputs("device:usb/1 device:usb/2 device:pch/1").len(), 3);
         for bad in ["400", "5:-3dB", "400:99dB", "400:1dB:0", "mid:4:1", ":::"] {
             assert!((EQ.parse)(bad).unwrap_err().contains("is no band"), "{bad}");
         }
