@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::output::attempts::device_pause;
 use crate::output::card::line::{LineTx, line};
 use crate::output::card::playout::{Playout, Tally};
-use crate::output::device::{Choice, Device, Name, Wish};
+use crate::output::device::{Choice, Device, Name, Wish, id_of};
 use crate::output::error::Error;
 use crate::output::running::Beat;
 use crate::output::stall::{Stall, patience};
@@ -159,39 +159,41 @@ impl<T: Fn(News)> Keeper<T> {
     }
 
     fn open(&self) -> Result<(Open, Up), News> {
+        let failed = |why| News::Down(fault(why));
+        let id = id_of(self.wish.device.as_ref()).map_err(failed)?;
+        // Asked first: who has it may let nobody else look at it.
+        let Some(claim) = self.claims.claim(&id) else {
+            return Err(News::Shared(id));
+        };
         let tally = Arc::new(Tally::default());
-        let mut taken = Err(News::Down("it was not looked for".to_owned()));
-        let opened = Device::open(&self.wish, |id, choice| {
-            let Some(claim) = self.claims.claim(id) else {
-                taken = Err(News::Shared(id.to_owned()));
-                return Err(Error::Device(format!("\"{id}\" plays already")));
-            };
-            let channels = usize::from(choice.channels);
-            let (tx, rx) = line(self.beat.rate, channels, LONGEST_RING);
-            let (burst, Choice { rate, period, .. }) = (self.beat.period, choice);
-            let playout = Playout::new(rx, burst, rate, period, tally.clone());
-            taken = Ok((claim, tx, described(id, choice, playout.delay())));
-            Ok(playout)
+        let mut made = None;
+        let device = Device::open(&self.wish, |choice| {
+            let (tx, playout) = self.playout(choice, tally.clone());
+            made = Some((tx, described(&id, choice, playout.delay())));
+            playout
         });
-        match (opened, taken) {
-            (Ok(device), Ok((claim, line, text))) => {
-                let up = Up {
-                    id: device.id().to_owned(),
-                    name: device.name().clone(),
-                    line,
-                    text,
-                };
-                let open = Open {
-                    device,
-                    tally,
-                    _claim: claim,
-                };
-                Ok((open, up))
-            }
-            (Err(_), Err(shared @ News::Shared(_))) => Err(shared),
-            (Err(why), _) => Err(News::Down(fault(why))),
-            (Ok(_), Err(news)) => Err(news),
-        }
+        let device = device.map_err(failed)?;
+        let (line, text) = made.ok_or_else(|| News::Down("it plays nothing".to_owned()))?;
+        let up = Up {
+            name: device.name().clone(),
+            id,
+            line,
+            text,
+        };
+        let open = Open {
+            device,
+            tally,
+            _claim: claim,
+        };
+        Ok((open, up))
+    }
+
+    /// What the device plays, and the end that feeds it.
+    fn playout(&self, choice: Choice, tally: Arc<Tally>) -> (LineTx, Playout) {
+        let channels = usize::from(choice.channels);
+        let (tx, rx) = line(self.beat.rate, channels, LONGEST_RING);
+        let Choice { rate, period, .. } = choice;
+        (tx, Playout::new(rx, self.beat.period, rate, period, tally))
     }
 }
 

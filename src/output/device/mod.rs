@@ -19,6 +19,11 @@ pub(crate) fn check(wish: &DeviceMatch) -> Result<(), Error> {
     quietly(|| choose::pick(&listed(&devices()?), wish).map(drop))
 }
 
+/// What opens the device that the settings mean.
+pub(crate) fn id_of(wish: Option<&DeviceMatch>) -> Result<String, Error> {
+    quietly(|| find(wish).map(|found| found.id().to_owned()))
+}
+
 /// The playback devices as `--dump-devices` prints them; the number in brackets picks one.
 pub(crate) fn list() -> Result<String, Error> {
     let devices = quietly(|| devices().map(|devices| listed(&devices)))?;

@@ -64,31 +64,27 @@ impl Device {
         home: mpsc::Sender<Desk>,
     ) -> Result<Self, Error> {
         let mut lent = Lent::new(desk, home);
-        Self::open(&Wish::of_clock(settings), |_, choice| {
+        Self::open(&Wish::of_clock(settings), |choice| {
             lent.set_rate(choice.rate);
-            Ok(lent)
+            lent
         })
     }
 
-    /// Opens a device that plays what `player` makes, who is told its name and what was chosen.
+    /// Opens a device that plays what `player` makes, who is told what was chosen.
     pub(crate) fn open<P: Plays>(
         wish: &Wish,
-        player: impl FnOnce(&str, Choice) -> Result<P, Error>,
+        player: impl FnOnce(Choice) -> P,
     ) -> Result<Self, Error> {
         quietly(|| Self::opened(wish, player))
     }
 
-    fn opened<P: Plays>(
-        wish: &Wish,
-        player: impl FnOnce(&str, Choice) -> Result<P, Error>,
-    ) -> Result<Self, Error> {
+    fn opened<P: Plays>(wish: &Wish, player: impl FnOnce(Choice) -> P) -> Result<Self, Error> {
         let found = find(wish.device.as_ref())?;
         let id = found.id().to_owned();
         let last = zones::last_channel(&wish.zones, |named| found.name.is(named));
         let offers = offers(&found.device).map_err(|why| why.about(&id))?;
         let choice = choose(&offers, wish.rate, last, wish.period)
             .ok_or_else(|| Error::Device(format!("\"{id}\" has no format that we play")))?;
-        let player = player(&id, choice)?;
         let pulse = Arc::new(Pulse::default());
         pulse.set_rate(choice.rate);
         let failure = Arc::new(OnceLock::new());
@@ -98,7 +94,7 @@ impl Device {
             pulse: pulse.clone(),
             failure: failure.clone(),
         }
-        .build(player)
+        .build(player(choice))
         .map_err(|why| named(&id, why))?;
         stream.play().map_err(|why| named(&id, why))?;
         Ok(Self {
