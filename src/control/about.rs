@@ -19,6 +19,8 @@ pub enum About {
     Recording(Recorded),
     /// A part of the site works again, or does so no more.
     Part { name: String, ok: bool },
+    /// A user has changed something.
+    Change { who: String, what: String },
 }
 
 /// Whose call it is.

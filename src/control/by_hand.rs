@@ -16,6 +16,11 @@ impl Core {
         }
         let text = self.in_words(demand);
         self.log(Some(Note::new(None, Level::Info, &text)));
+        self.take_in_hand(demand, at);
+    }
+
+    /// What may be is done.
+    pub(super) fn take_in_hand(&mut self, demand: &Demand, at: Moment) {
         if let Demand::Next { source } = demand {
             let source = source.clone();
             return self.effects.push_back(Effect::NextPiece { source });
@@ -46,7 +51,11 @@ impl Core {
         self.effects.push_back(Effect::Music { hand });
     }
 
-    fn may_be(&self, demand: &Demand) -> Result<(), String> {
+    /// Whether there are such zones and sources.
+    ///
+    /// # Errors
+    /// What is not there, in words.
+    pub(super) fn may_be(&self, demand: &Demand) -> Result<(), String> {
         let (zones, source) = match demand {
             Demand::Play { zones, source } => (Some(zones), source.as_ref()),
             Demand::Volume { zones, .. }

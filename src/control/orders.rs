@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::changes::Change;
 use super::desk::DriverId;
 use super::rights::{Denied, Rights};
 use super::speech::Speech;
@@ -54,6 +55,8 @@ pub enum Demand {
     },
     /// Let the telephone of a line ring no more.
     Silence(String),
+    /// Change something else.
+    Change(Box<Change>),
 }
 
 impl Core {
@@ -77,6 +80,7 @@ impl Core {
                 span,
             } => self.order_ring(call, (&desk, tone), span, &order.by, now),
             Demand::Silence(desk) => self.order_silence(&desk, &order.by, now),
+            Demand::Change(change) => self.order_change(*change, &order.by).map(|()| None),
         };
         let id = order.id;
         self.effects.push_back(Effect::Ordered { id, answer });

@@ -64,7 +64,7 @@ pub enum Denied {
     Priority(Priority),
     /// These zones are not for this user.
     Zones(ZoneSet),
-    /// There is no such page or call, or no longer.
+    /// There is no such thing, or no longer.
     Gone,
     /// Others are heard in its zones, and it does not wait.
     Busy,
@@ -82,6 +82,17 @@ impl Rights {
         role: Role::Admin,
         zones: None,
     };
+
+    /// Whether the role is this one or more.
+    ///
+    /// # Errors
+    /// The role that it takes.
+    pub fn has(&self, role: Role) -> Result<(), Denied> {
+        if self.role < role {
+            return Err(Denied::Role(role));
+        }
+        Ok(())
+    }
 
     /// Whether a page of this priority may be started or stopped in these zones.
     ///

@@ -2,6 +2,7 @@
 
 mod audience;
 mod calls;
+mod changes;
 mod dictation;
 mod endings;
 mod gate;

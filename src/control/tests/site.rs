@@ -196,9 +196,11 @@ impl Site {
                     assert_eq!(before, None, "{page:?} ended twice");
                     self.endings.push(note);
                 }
-                About::Step | About::Call(_) | About::Recording(_) | About::Part { .. } => {
-                    self.notes.push(note)
-                }
+                About::Step
+                | About::Call(_)
+                | About::Recording(_)
+                | About::Part { .. }
+                | About::Change { .. } => self.notes.push(note),
             }
             return;
         }

@@ -59,6 +59,11 @@ pub(in crate::daemon) fn entry(
             outcome: if *ok { "works" } else { "fails" }.to_owned(),
             ..entry
         },
+        About::Change { who, what } => Entry {
+            who: who.clone(),
+            what: what.clone(),
+            ..entry
+        },
     })
 }
 
