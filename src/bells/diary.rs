@@ -47,9 +47,14 @@ pub struct Diary {
 impl Diary {
     /// Goes on where the memory ends; a bell that it does not know begins now.
     pub fn new(timetable: Timetable, memory: Memory, now: Timestamp) -> Self {
+        Self::going_on(timetable, memory, Orders::default(), now)
+    }
+
+    /// As `new`, with orders that held all the time since.
+    pub fn going_on(timetable: Timetable, memory: Memory, orders: Orders, now: Timestamp) -> Self {
         let mut diary = Self {
             timetable,
-            orders: Orders::default(),
+            orders,
             memory,
             looked_at: now,
             next_at: now,

@@ -27,6 +27,33 @@ impl Orders {
         self.pauses.insert(bell.to_owned(), until);
     }
 
+    /// It rings at this time after all.
+    pub fn restore(&mut self, bell: &str, at: Timestamp) {
+        self.skips.remove(&(bell.to_owned(), at));
+    }
+
+    /// It is silent no longer but at times that are skipped.
+    pub fn wake(&mut self, bell: &str) {
+        self.pauses.remove(bell);
+    }
+
+    /// The times that it is to skip.
+    pub fn skips<'a>(&'a self, bell: &'a str) -> impl Iterator<Item = Timestamp> {
+        let of_bell = self.skips.iter().filter(move |(name, _)| name == bell);
+        of_bell.map(|(_, at)| *at)
+    }
+
+    /// Until when the bell is silent; `Some(None)` is for ever, and `None` not at all.
+    pub fn pause_of(&self, bell: &str) -> Option<Option<Timestamp>> {
+        self.pauses.get(bell).copied()
+    }
+
+    /// Forgets bells that are no more.
+    pub fn retain(&mut self, is_known: impl Fn(&str) -> bool) {
+        self.skips.retain(|(name, _)| is_known(name));
+        self.pauses.retain(|name, _| is_known(name));
+    }
+
     /// Takes back what was ordered about the bell.
     pub fn resume(&mut self, bell: &str) {
         self.pauses.remove(bell);

@@ -70,6 +70,48 @@ fn a_bell_rings_at_its_second_and_says_beforehand_when() {
 }
 
 #[test]
+fn what_was_skipped_before_a_restart_does_not_ring_after_it() {
+    let bells = || table(vec![bell("a", "08:30 08:40")]);
+    let mut orders = Orders::default();
+    orders.skip("a", at("2026-06-01T08:30"));
+    let mut memory = Memory::default();
+    memory.deal("a", at("2026-06-01T08:29:00"));
+    let late = at("2026-06-01T08:30:05");
+    let mut diary = Diary::going_on(bells(), memory.clone(), orders, late);
+    let told = watched(&mut diary, "2026-06-01T08:30:05", 600);
+    assert_eq!(told, ["a 01 08:40 +0"]);
+    let mut diary = Diary::new(bells(), memory, late);
+    assert_eq!(
+        watched(&mut diary, "2026-06-01T08:30:05", 9)[0],
+        "a 01 08:30 +5"
+    );
+}
+
+#[test]
+fn orders_are_taken_back_one_by_one_and_forgotten_with_their_bell() {
+    let (early, late) = (at("2026-06-01T08:30"), at("2026-06-01T08:40"));
+    let mut orders = Orders::default();
+    orders.skip("a", early);
+    orders.skip("a", late);
+    orders.pause("a", Some(late));
+    orders.pause("b", None);
+    orders.restore("a", early);
+    assert_eq!(orders.skips("a").collect::<Vec<_>>(), [late]);
+    assert_eq!(
+        (orders.pause_of("a"), orders.pause_of("b")),
+        (Some(Some(late)), Some(None))
+    );
+    assert!(orders.silence("a", early), "it is paused all the same");
+    orders.wake("a");
+    assert_eq!(
+        (orders.silence("a", early), orders.silence("a", late)),
+        (false, true)
+    );
+    orders.retain(|name| name == "a");
+    assert_eq!((orders.pause_of("b"), orders.skips("a").count()), (None, 1));
+}
+
+#[test]
 fn a_clock_that_goes_back_rings_nothing_again() {
     let now = at("2026-06-01T08:29:00");
     let mut diary = Diary::new(
