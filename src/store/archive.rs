@@ -1,5 +1,6 @@
 //! How is the history read?
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, Row, params_from_iter};
 use super::book::time;
 use super::entry::{Entry, Kept, Kind};
 use super::error::Error;
-use super::query::Query;
+use super::query::{COLUMNS, Query};
 use super::schema::VERSION;
 
 /// The history, opened for reading; many may, while it is written.
@@ -67,6 +68,24 @@ impl Archive {
             let (sql, values) = query.sql(all);
             let mut asked = self.file.prepare_cached(&sql)?;
             let found = asked.query_map(params_from_iter(values), kept)?;
+            found.collect()
+        };
+        let found: rusqlite::Result<Vec<Kept>> = found();
+        found.map_err(|why| Error::of(&self.path, &why))
+    }
+
+    /// Entries with ids behind the first and not behind the last, in their order, at most so many.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn following(&self, ids: Range<i64>, limit: usize) -> Result<Vec<Kept>, Error> {
+        let found = || {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM history WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+            );
+            let mut asked = self.file.prepare_cached(&sql)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let found = asked.query_map((ids.start, ids.end, limit), kept)?;
             found.collect()
         };
         let found: rusqlite::Result<Vec<Kept>> = found();

@@ -46,8 +46,15 @@ impl Book {
         Ok(Self { path, file })
     }
 
-    /// Writes all of them, or none.
-    pub(super) fn add(&mut self, entries: &[Entry]) -> Result<(), Error> {
+    /// The highest id that was ever given; 0 if none was.
+    pub(super) fn last(&self) -> Result<i64, Error> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'history'";
+        let last = self.file.query_row(sql, [], |row| row.get(0));
+        last.map_err(|why| Error::of(&self.path, &why))
+    }
+
+    /// Writes all of them, or none; their ids, in the same order.
+    pub(super) fn add(&mut self, entries: &[Entry]) -> Result<Vec<i64>, Error> {
         self.write(|all| {
             let mut entry_in = all.prepare_cached(
                 "INSERT INTO history (at, kind, who, what, zones, missed, span, outcome,
@@ -56,6 +63,7 @@ impl Book {
             )?;
             let mut words_in =
                 all.prepare_cached("INSERT INTO words (rowid, tags, text) VALUES (?, ?, ?)")?;
+            let mut ids = Vec::with_capacity(entries.len());
             for it in entries {
                 let at = millis(it.at);
                 let span = it.span.map(|span| clamp(span.as_millis()));
@@ -72,8 +80,9 @@ impl Book {
                     it.text,
                 ])?;
                 words_in.execute(params![id, tags(it, at), words(it)])?;
+                ids.push(id);
             }
-            Ok(())
+            Ok(ids)
         })
     }
 

@@ -3,7 +3,8 @@
 //! ```text
 //!  daemon ── add(Entry) ──► queue ──► thread "history", the only writer ──► history.sqlite (WAL)
 //!         ◄── State: working or failing, and how much was lost                    │
-//!  paging history, later the API ──────────────── Archive::find ◄──────────────────┘
+//!                                                                 events ◄── Kept ─┤
+//!  paging history, /v1/history ────────────────── Archive::find ◄──────────────────┘
 //! ```
 //!
 //! Whoever adds never waits for the disk. What cannot be written now is kept and tried again; what

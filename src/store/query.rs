@@ -164,7 +164,7 @@ fn any_tag(tags: impl Iterator<Item = String>) -> String {
 }
 
 /// The columns of an entry, in the order of `archive::kept`.
-const COLUMNS: &str = "history.id, at, kind, who, what, zones, missed, span, outcome, recording, \
+pub(super) const COLUMNS: &str = "history.id, at, kind, who, what, zones, missed, span, outcome, recording, \
                        history.text";
 /// A tag that no entry has.
 const NEVER: &str = "never";

@@ -104,6 +104,38 @@ fn what_is_added_is_found_by_time_kind_and_words_the_newest_first() {
 }
 
 #[test]
+fn an_entry_is_told_once_it_can_be_read_and_ids_go_on_after_a_restart() {
+    let folder = Folder::new("followed");
+    let open = |tell: mpsc::Sender<Kept>| {
+        let kept = move |kept| tell.send(kept).unwrap();
+        History::open_followed(&folder.file(), |_| {}, kept).unwrap()
+    };
+    let (tell, told) = mpsc::channel();
+    let history = open(tell);
+    assert_eq!(history.last(), 0);
+    for n in 1..=3 {
+        history.add(page(n, "Alice", &["hall"]));
+        let kept = told.recv().unwrap();
+        assert_eq!((kept.id, kept.entry.at), (n as i64, at(n)));
+        let archive = Archive::open(&folder.file()).unwrap();
+        assert_eq!(archive.following(kept.id - 1..kept.id, 9).unwrap(), [kept]);
+    }
+    history.forget(at(9));
+    drop(history);
+    let (tell, told) = mpsc::channel();
+    let history = open(tell);
+    assert_eq!(history.last(), 3, "what is forgotten was there");
+    history.add(page(9, "Alice", &["hall"]));
+    assert_eq!(told.recv().unwrap().id, 4);
+    let archive = Archive::open(&folder.file()).unwrap();
+    let following = |ids, limit| {
+        let found = archive.following(ids, limit).unwrap();
+        found.iter().map(|it| it.id).collect::<Vec<_>>()
+    };
+    assert_eq!((following(0..9, 9), following(4..9, 9)), (vec![4], vec![]));
+}
+
+#[test]
 fn pages_of_the_list_follow_each_other_without_gap_or_double() {
     let folder = Folder::new("pages");
     let history = History::open(&folder.file(), |_| {}).unwrap();

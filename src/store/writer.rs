@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use super::book::Book;
-use super::entry::Entry;
+use super::entry::{Entry, Kept};
 use super::error::Error;
 
 /// How the history does, told whenever it changes.
@@ -29,6 +29,7 @@ pub struct History {
     orders: Option<SyncSender<Order>>,
     n_lost: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
+    last: i64,
 }
 
 enum Order {
@@ -43,6 +44,18 @@ impl History {
     /// # Errors
     /// The file is of a later version, or cannot be written; or there is no thread to be had.
     pub fn open(path: &Path, tell: impl Fn(State) + Send + 'static) -> Result<Self, Error> {
+        Self::open_followed(path, tell, |_| {})
+    }
+
+    /// As `open`; each entry is told to `kept` once it is on the disk, from the thread.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_followed(
+        path: &Path,
+        tell: impl Fn(State) + Send + 'static,
+        kept: impl Fn(Kept) + Send + 'static,
+    ) -> Result<Self, Error> {
         let (book, renewed) = match Book::open(path) {
             Err(Error::Damaged(_, why)) => {
                 let aside = put_aside(path)?;
@@ -50,6 +63,7 @@ impl History {
             }
             opened => (opened?, None),
         };
+        let last = book.last()?;
         let (orders, taken) = sync_channel(MOST_ORDERS);
         let n_lost = Arc::new(AtomicU64::new(0));
         let mut writer = Writer {
@@ -60,6 +74,7 @@ impl History {
             is_failing: false,
             n_lost: n_lost.clone(),
             tell: Box::new(tell),
+            kept: Box::new(kept),
         };
         let run = move || {
             if let Some(renewed) = renewed {
@@ -75,7 +90,13 @@ impl History {
             orders: Some(orders),
             n_lost,
             thread: Some(thread),
+            last,
         })
+    }
+
+    /// The highest id that had been given when it was opened; 0 if none had.
+    pub fn last(&self) -> i64 {
+        self.last
     }
 
     /// Remembers one thing more; never waits. What there is no room for is lost and counted.
@@ -116,6 +137,7 @@ struct Writer {
     is_failing: bool,
     n_lost: Arc<AtomicU64>,
     tell: Box<dyn Fn(State) + Send>,
+    kept: Box<dyn Fn(Kept) + Send>,
 }
 
 impl Writer {
@@ -180,8 +202,10 @@ impl Writer {
         };
         while !self.waiting.is_empty() {
             let n = self.waiting.len().min(LOT);
-            book.add(&self.waiting.make_contiguous()[..n])?;
-            self.waiting.drain(..n);
+            let ids = book.add(&self.waiting.make_contiguous()[..n])?;
+            for (id, entry) in ids.into_iter().zip(self.waiting.drain(..n)) {
+                (self.kept)(Kept { id, entry });
+            }
         }
         let Some(before) = self.forget else {
             return Ok(());
