@@ -94,7 +94,7 @@ pub(super) fn read(day: Date, name: &str) -> Option<Named> {
 }
 
 /// Letters, digits and a few signs; whatever else a stranger wrote is a low line.
-fn plain(word: &str) -> String {
+pub(super) fn plain(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "+_.@".contains(c);
     let plain = word.chars().map(|c| if is_plain(c) { c } else { '_' });
     let mut kept = String::new();
