@@ -99,13 +99,27 @@ impl Hand {
         table: &Timetable<T>,
         now: Moment,
     ) -> Option<Option<&str>> {
-        let zone = self.zones.get(&zone)?;
-        let holds = |since: Moment| !table.steps_between(since, now);
-        if zone.paused.is_some_and(holds) {
+        if self.is_paused(zone, table, now) {
             return Some(None);
         }
-        let set = zone.source.as_ref().filter(|(since, _)| holds(*since));
-        set.map(|(_, source)| source.as_deref())
+        self.chosen(zone, table, now)
+    }
+
+    /// As `source`, whether or not it stands still.
+    pub fn chosen<T>(
+        &self,
+        zone: ZoneId,
+        table: &Timetable<T>,
+        now: Moment,
+    ) -> Option<Option<&str>> {
+        let (since, source) = self.zones.get(&zone)?.source.as_ref()?;
+        (!table.steps_between(*since, now)).then_some(source.as_deref())
+    }
+
+    /// Whether music stands still in a zone by hand.
+    pub fn is_paused<T>(&self, zone: ZoneId, table: &Timetable<T>, now: Moment) -> bool {
+        let since = self.zones.get(&zone).and_then(|zone| zone.paused);
+        since.is_some_and(|since| !table.steps_between(since, now))
     }
 
     /// How loud music is in a zone by hand, whose usual volume changes by `table`.
@@ -279,6 +293,8 @@ mod tests {
         hand.set(&play(Some("radio")), now);
         hand.set(&Demand::Pause { zones: HALL.into() }, now);
         assert_eq!(source(&hand), Some(None));
+        assert_eq!(hand.chosen(HALL, &table(), now), Some(Some("radio")));
+        assert!(hand.is_paused(HALL, &table(), now));
         hand.set(&Demand::Resume { zones: HALL.into() }, now);
         assert_eq!(source(&hand), radio);
         hand.set(&Demand::Pause { zones: HALL.into() }, now);
