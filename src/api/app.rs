@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::ask::{Answer, Ask, Question};
+use super::ask::{Answer, Ask, Question, refused};
 use super::bulletin::Bulletin;
 use super::disk::Disk;
 use super::keys::Keys;
@@ -32,6 +32,12 @@ pub(super) struct App {
     pub(super) sessions: Mutex<Sessions>,
     pub(super) disk: Disk,
     pub(super) counts: Counts,
+    /// Whoever looks whether something is as it was, and then changes it, holds this.
+    pub(super) changes: tokio::sync::Mutex<()>,
+    /// Requests that read the history at the same time.
+    pub(super) readers: Semaphore,
+    /// Sounds that come in at the same time.
+    pub(super) uploads: Semaphore,
     /// Requests that are served at the same time.
     pub(super) running: Semaphore,
     /// Connections that are open at the same time.
@@ -58,14 +64,17 @@ pub(super) struct Counts {
 impl App {
     pub(super) fn new(settings: Settings, asks: mpsc::Sender<Ask>, now: Timestamp) -> Self {
         Self {
+            bulletin: Bulletin::new(settings.past.as_ref().map_or(0, |it| it.newest), now),
             settings: RwLock::new(Arc::new(settings)),
             asks,
-            bulletin: Bulletin::new(now),
             limits: Mutex::default(),
             keys: Mutex::default(),
             sessions: Mutex::default(),
             disk: Disk::default(),
             counts: Counts::default(),
+            changes: tokio::sync::Mutex::new(()),
+            readers: Semaphore::new(MOST_READERS),
+            uploads: Semaphore::new(MOST_UPLOADS),
             running: Semaphore::new(MOST_RUNNING),
             connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
             speakers: Arc::new(Semaphore::new(MOST_SPEAKERS)),
@@ -97,12 +106,24 @@ impl App {
     /// # Errors
     /// 503 when it does not answer in time.
     pub(super) async fn ask(&self, question: Question) -> Result<Answer, Problem> {
+        self.ask_for(question, PATIENCE).await
+    }
+
+    /// As `ask`, of what takes a while.
+    ///
+    /// # Errors
+    /// 503 when it does not answer in time.
+    pub(super) async fn ask_long(&self, question: Question) -> Result<Answer, Problem> {
+        self.ask_for(question, LONG_PATIENCE).await
+    }
+
+    async fn ask_for(&self, question: Question, patience: Duration) -> Result<Answer, Problem> {
         let (answer, answered) = oneshot::channel();
         let asking = async {
             self.asks.send(Ask { question, answer }).await.ok()?;
             answered.await.ok()
         };
-        let answer = timeout(PATIENCE, asking).await.ok().flatten();
+        let answer = timeout(patience, asking).await.ok().flatten();
         answer.ok_or_else(|| Problem::unavailable("the daemon does not answer; try again"))
     }
 
@@ -115,21 +136,12 @@ impl App {
 
     /// How things stand; the parts that only the server knows are among them.
     pub(super) async fn look(&self) -> Result<Site, Problem> {
-        match self.ask(Question::Look).await? {
-            Answer::Site(mut site) => {
-                site.parts.extend(self.parts().await);
-                Ok(*site)
-            }
-            Answer::Started(_)
-            | Answer::Done
-            | Answer::Attached(_)
-            | Answer::Line(_)
-            | Answer::Stream(_)
-            | Answer::Denied(..)
-            | Answer::Unknown(_) => Err(Problem::unavailable(
-                "the daemon answers something else; try again",
-            )),
-        }
+        let answer = self.ask(Question::Look).await?;
+        let Answer::Site(mut site) = answer else {
+            return Err(refused(answer));
+        };
+        site.parts.extend(self.parts().await);
+        Ok(*site)
     }
 
     async fn parts(&self) -> Vec<Part> {
@@ -181,10 +193,18 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The daemon answers within milliseconds; when it does not, a person wants to know.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// To write down and decode what is long.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
+
 const MOST_RUNNING: usize = 128;
 
 /// Twice as many as the core lets speak.
 const MOST_SPEAKERS: usize = 64;
+/// So many that one slow search holds up nobody.
+const MOST_READERS: usize = 4;
+
+/// Each is in memory.
+const MOST_UPLOADS: usize = 2;
 
 /// Subscribers included.
 const MOST_CONNECTIONS: usize = 1_024;

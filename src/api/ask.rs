@@ -1,11 +1,17 @@
 //! What is the daemon asked, and what does it answer?
 
+use axum::http::StatusCode;
 use tokio::sync::oneshot;
 
 use super::desk::{Drive, LineNow, Stream};
 use super::door::Who;
 use super::live::{Line, LiveWanted};
+use super::music::{Music, OfMusic};
+use super::problem::Problem;
+use super::recordings::{OfRecordings, Recording, Track};
+use super::schedules::{Days, OfBells, Schedule};
 use super::site::{Page, PageWanted, Site};
+use super::sounds::{OfSounds, Sound, Unfit};
 use crate::control::{Denied, DriverId};
 
 /// A question on its way; whoever takes it answers, or drops it.
@@ -34,6 +40,14 @@ pub enum Question {
     HangUp { who: Who, call: String },
     /// Something that programs at a desk want.
     Drive { who: Who, what: Drive },
+    /// About bells.
+    Bells(OfBells),
+    /// About music.
+    Music(OfMusic),
+    /// About recordings.
+    Recordings(OfRecordings),
+    /// About sounds that pages play.
+    Sounds(OfSounds),
 }
 
 /// What is answered.
@@ -47,6 +61,17 @@ pub enum Answer {
     Attached(DriverId),
     Line(Box<LineNow>),
     Stream(Stream),
+    Schedules(Vec<Schedule>),
+    Rings(Days),
+    Music(Music),
+    Recordings(Vec<Recording>),
+    /// A recording's file.
+    Track(Track),
+    Sounds(Vec<Sound>),
+    /// The sound that was taken in.
+    Placed(Sound),
+    /// A sound that was not.
+    Unfit(Unfit),
     /// Not done; the names are of the zones that it speaks of.
     Denied(Denied, Vec<String>),
     /// A name that stands for nothing.
@@ -56,7 +81,88 @@ pub enum Answer {
 /// Which name stands for nothing, and what there is in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unknown {
-    Zone { name: String, known: Vec<String> },
-    Sound { name: String, known: Vec<String> },
-    Page { name: String, known: Vec<String> },
+    Zone {
+        name: String,
+        known: Vec<String>,
+    },
+    Sound {
+        name: String,
+        known: Vec<String>,
+    },
+    Page {
+        name: String,
+        known: Vec<String>,
+    },
+    Schedule {
+        name: String,
+        known: Vec<String>,
+    },
+    Music {
+        name: String,
+        known: Vec<String>,
+    },
+    /// Nothing sounds in the zone that has a next piece.
+    Piece {
+        zone: String,
+    },
+}
+
+/// Whether it was done.
+pub(super) fn done(answer: Answer) -> Result<StatusCode, Problem> {
+    if matches!(answer, Answer::Done) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(refused(answer))
+}
+
+/// Why there is another answer than should be.
+pub(super) fn refused(answer: Answer) -> Problem {
+    match answer {
+        Answer::Denied(denied, zones) => Problem::denied(&denied, &zones),
+        Answer::Unknown(Unknown::Zone { name, known }) => {
+            unknown("no-such-zone", "No such zone", &name, &known)
+        }
+        Answer::Unknown(Unknown::Sound { name, known }) => {
+            unknown("no-such-sound", "No such sound", &name, &known)
+        }
+        Answer::Unknown(Unknown::Page { name, known }) => {
+            unknown("no-such-page", "No such page", &name, &known)
+        }
+        Answer::Unknown(Unknown::Schedule { name, known }) => {
+            unknown("no-such-schedule", "No such schedule", &name, &known)
+        }
+        Answer::Unknown(Unknown::Music { name, known }) => {
+            unknown("no-such-music", "No such music", &name, &known)
+        }
+        Answer::Unknown(Unknown::Piece { zone }) => Problem::named(
+            StatusCode::CONFLICT,
+            "no-music",
+            "No music",
+            format!("nothing sounds in {zone} that has a next piece; choose a source first"),
+        ),
+        Answer::Unfit(unfit) => unfit.problem(),
+        Answer::Site(_)
+        | Answer::Started(_)
+        | Answer::Attached(_)
+        | Answer::Line(_)
+        | Answer::Stream(_)
+        | Answer::Done
+        | Answer::Schedules(_)
+        | Answer::Rings(_)
+        | Answer::Music(_)
+        | Answer::Recordings(_)
+        | Answer::Track(_)
+        | Answer::Sounds(_)
+        | Answer::Placed(_) => Problem::unavailable("the daemon answers something else; try again"),
+    }
+}
+
+fn unknown(kind: &str, title: &str, name: &str, known: &[String]) -> Problem {
+    let few: Vec<&str> = known.iter().take(20).map(String::as_str).collect();
+    let there = match few.is_empty() {
+        true => "nothing of that kind".to_owned(),
+        false => few.join(", "),
+    };
+    let detail = format!("{name:?} is not there; there is {there}");
+    Problem::named(StatusCode::NOT_FOUND, kind, title, detail)
 }

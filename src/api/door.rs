@@ -170,6 +170,7 @@ mod tests {
             relays: Vec::new(),
             lines: Vec::new(),
             state_dir: None,
+            past: None,
         }
     }
 

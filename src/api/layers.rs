@@ -57,12 +57,16 @@ async fn let_in(app: &App, mut request: Request, next: Next) -> Result<Response,
             .inspect_err(|_| count(&app.counts.turned_away))?;
         request.extensions_mut().insert(who);
     }
+    let longest = match request.method() {
+        &Method::PUT => LONGEST_UPLOAD,
+        _ => LONGEST,
+    };
     let served = async {
         let _running = app.running.acquire().await;
         next.run(request).await
     };
     let late = |_| Problem::unavailable("it took too long; try again");
-    timeout(LONGEST, served).await.map_err(late)
+    timeout(longest, served).await.map_err(late)
 }
 
 /// Whether it needs no proof of who asks: the web page, and the way to give that proof.
@@ -104,14 +108,18 @@ fn dressed(mut response: Response, origin: Option<HeaderValue>) -> Response {
     let Some(origin) = origin else {
         return response;
     };
-    set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE");
+    set(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        "GET, HEAD, POST, PUT, PATCH, DELETE",
+    );
     set(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        "authorization, content-type, idempotency-key, last-event-id",
+        "authorization, content-type, idempotency-key, if-match, if-none-match, if-range, \
+         last-event-id, range",
     );
     set(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        "location, retry-after",
+        "accept-ranges, content-disposition, content-range, etag, location, retry-after",
     );
     set(header::ACCESS_CONTROL_MAX_AGE, "600");
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -120,6 +128,9 @@ fn dressed(mut response: Response, origin: Option<HeaderValue>) -> Response {
 
 /// The longest request that makes sense has hundreds of zones.
 const LONGEST_BODY: usize = 65_536;
+
+/// Over a slow network, and longer than the daemon takes to decode it.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(90);
 
 /// Longer than the daemon is waited for.
 const LONGEST: Duration = Duration::from_secs(10);

@@ -11,12 +11,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::app::App;
-use super::ask::Answer;
+use super::ask::{Answer, done, refused};
 use super::desk::{Chosen, Drive, Format, LineNow, Stream, choose};
 use super::door::Who;
 use super::extract::{Asked, Body};
 use super::problem::Problem;
-use super::routes::{done, refused};
 use crate::control::{Denied, Role};
 
 /// Which line is meant.

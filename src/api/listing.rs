@@ -45,17 +45,26 @@ pub(super) fn cut<T>(
     id: impl Fn(&T) -> &str,
     window: &Window,
 ) -> Result<(Vec<T>, Option<String>), Problem> {
-    let limit = window.limit.unwrap_or(USUAL);
+    let limit = limit(window.limit)?;
+    let after = window.after.as_deref().map(place).transpose()?;
+    let is_later = |it: &T| after.is_none_or(|after| place(id(it)).is_ok_and(|at| at > after));
+    let mut later = items.into_iter().filter(is_later);
+    let cut: Vec<T> = later.by_ref().take(limit).collect();
+    let next = later.next().and(cut.last()).map(|last| id(last).to_owned());
+    Ok((cut, next))
+}
+
+/// How many to answer.
+///
+/// # Errors
+/// None, or more than anybody reads at once.
+pub(super) fn limit(asked: Option<u32>) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(USUAL);
     if !(1..=MOST).contains(&limit) {
         let detail = format!("limit is not from 1 to {MOST}; write e.g. limit={USUAL}");
         return Err(Problem::plain(StatusCode::BAD_REQUEST, detail));
     }
-    let after = window.after.as_deref().map(place).transpose()?;
-    let is_later = |it: &T| after.is_none_or(|after| place(id(it)).is_ok_and(|at| at > after));
-    let mut later = items.into_iter().filter(is_later);
-    let cut: Vec<T> = later.by_ref().take(limit as usize).collect();
-    let next = later.next().and(cut.last()).map(|last| id(last).to_owned());
-    Ok((cut, next))
+    Ok(limit as usize)
 }
 
 /// The run and the number that an id is made of.

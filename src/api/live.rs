@@ -26,10 +26,9 @@ use tokio::time::{interval, timeout};
 use utoipa::ToSchema;
 
 use super::app::App;
-use super::ask::{Answer, Question};
+use super::ask::{Answer, Question, refused};
 use super::door::Who;
 use super::problem::Problem;
-use super::routes::refused;
 use super::site::{Busy, Page};
 use super::stream::{no_upgrade, send};
 use crate::base::{SampleRate, TalkRx, TalkTx, talk};
@@ -186,15 +185,11 @@ async fn begin(
     };
     let question = Question::Speak { who, wanted, line };
     let answer = app.ask(question).await;
-    Some(answer.and_then(|answer| match answer {
-        Answer::Started(page) => Ok((page, Speaker::new(talk, hints, rate))),
-        other @ (Answer::Site(_)
-        | Answer::Done
-        | Answer::Attached(_)
-        | Answer::Line(_)
-        | Answer::Stream(_)
-        | Answer::Denied(..)
-        | Answer::Unknown(_)) => Err(refused(other)),
+    Some(answer.and_then(|answer| {
+        let Answer::Started(page) = answer else {
+            return Err(refused(answer));
+        };
+        Ok((page, Speaker::new(talk, hints, rate)))
     }))
 }
 

@@ -17,28 +17,37 @@ mod ask;
 mod desk;
 mod door;
 mod news;
+mod schedules;
 mod settings;
 mod site;
+mod sounds;
 mod time;
 
 mod app;
 mod bulletin;
 mod disk;
 mod extract;
+mod history;
 mod keys;
 mod limits;
 mod line_socket;
 mod lines;
 mod listing;
 mod live;
+mod mark;
 mod metrics;
+mod music;
+mod once;
+mod pour;
 mod problem;
+mod recordings;
 mod relay;
 mod relay_words;
 mod routes;
 mod session;
 mod sessions;
 mod stream;
+mod tags;
 mod web;
 
 mod connection;
@@ -52,12 +61,19 @@ mod tests;
 pub use ask::{Answer, Ask, Question, Unknown};
 pub use desk::{CallTold, Drive, Ear, Format, Happening, LineNow, Mouth, Stream, Told, Wire};
 pub use door::Who;
+pub use history::{HistoryEntry, Past};
 pub use live::{Hint, Line, LiveWanted};
+pub use music::{
+    ByHand, Music, MusicWanted, OfMusic, Source, SourceKind, SourceState, Usual, ZoneMusic,
+};
 pub use news::{Event, Level, News, changes, over};
+pub use recordings::{OfRecordings, Recording, RecordingsWanted, Track};
+pub use schedules::{BellChange, Day, Days, DaysWanted, OfBells, Ring, RingState, Schedule};
 pub use server::{Server, StartError, Unlucky};
 pub use settings::{Settings, User};
 pub use site::{
     Busy, Call, CallState, Condition, Figures, Heard, Outcome, Page, PageState, PageWanted, Part,
     Site, Spread, Zone,
 };
+pub use sounds::{OfSounds, Sound, Unfit, is_name as is_sound_name};
 pub use time::written;

@@ -3,13 +3,17 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::history::HistoryEntry;
+use super::music::ZoneMusic;
+use super::schedules::Schedule;
 use super::site::{Call, CallState, Heard, Outcome, Page, PageState, Part, Site, Zone};
 
 /// One thing that happened, as subscribers get it.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Event {
-    /// Rises from event to event; for `Last-Event-ID` and `after`.
-    #[schema(examples("1763730000000017"))]
+    /// For `Last-Event-ID` and `after`: the number of an entry of the history, or `4711-17` for
+    /// what passes after that.
+    #[schema(examples("4711", "4711-17"))]
     pub id: String,
     /// When (RFC 3339, UTC).
     #[schema(format = DateTime)]
@@ -34,6 +38,12 @@ pub enum News {
     },
     /// A part works again, or no longer.
     Health { part: Part },
+    /// A bell rings otherwise from now on.
+    Schedule { schedule: Schedule },
+    /// The music of a zone is another one, or as loud as it was not.
+    Music { zone: ZoneMusic },
+    /// Something is in the history from now on.
+    History { entry: HistoryEntry },
     /// A line of the log about calls and pages.
     Note { level: Level, text: String },
 }
@@ -55,6 +65,9 @@ impl News {
             Self::Page { .. } => "page",
             Self::Zone { .. } => "zone",
             Self::Health { .. } => "health",
+            Self::Schedule { .. } => "schedule",
+            Self::Music { .. } => "music",
+            Self::History { .. } => "history",
             Self::Note { .. } => "note",
         }
     }

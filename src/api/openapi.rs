@@ -14,7 +14,10 @@ use super::app::App;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::relay_words::RelayForm;
 use super::site::{Busy, PageWanted};
-use super::{line_socket, lines, live, relay, routes as all, session, stream, web};
+use super::{
+    history, line_socket, lines, live, music, recordings, relay, routes as all, schedules, session,
+    sounds, stream, web,
+};
 
 #[derive(Describe)]
 #[openapi(
@@ -40,6 +43,11 @@ use super::{line_socket, lines, live, relay, routes as all, session, stream, web
         (name = "pages", description = "Announcements"),
         (name = "calls", description = "Calls from phones"),
         (name = "zones", description = "Loudspeakers that are spoken to together"),
+        (name = "schedules", description = "Bells, and when they ring"),
+        (name = "music", description = "What plays in which zone, and how loud"),
+        (name = "recordings", description = "What was recorded"),
+        (name = "sounds", description = "What pages can play"),
+        (name = "history", description = "What has happened"),
         (name = "events", description = "What happens, as it happens"),
         (name = "session", description = "Who asks, and how browsers sign in"),
         (name = "programs", description = "Calls that programs talk with"),
@@ -65,6 +73,22 @@ pub(super) fn routes() -> (Router<Arc<App>>, OpenApi) {
             session::sign_in,
             session::sign_out
         ))
+        .routes(routes!(schedules::schedules))
+        .routes(routes!(schedules::schedule, schedules::change))
+        .routes(routes!(schedules::ring))
+        .routes(routes!(schedules::skip, schedules::restore))
+        .routes(routes!(schedules::rings))
+        .routes(routes!(music::music))
+        .routes(routes!(music::zone, music::change_zone, music::reset))
+        .routes(routes!(music::next_in))
+        .routes(routes!(music::change_source))
+        .routes(routes!(music::next))
+        .routes(routes!(recordings::recordings))
+        .routes(routes!(recordings::recording, recordings::delete))
+        .routes(routes!(sounds::sounds))
+        .routes(routes!(sounds::sound, sounds::put, sounds::delete))
+        .routes(routes!(history::history))
+        .routes(routes!(history::table))
         .routes(routes!(stream::events))
         .routes(routes!(relay::relay))
         .routes(routes!(lines::status))
@@ -107,14 +131,17 @@ impl Modify for Common {
         ]);
         for item in document.paths.paths.values_mut() {
             let operations = [
-                &mut item.get,
-                &mut item.put,
-                &mut item.post,
-                &mut item.delete,
+                (false, &mut item.get),
+                (true, &mut item.put),
+                (true, &mut item.post),
+                (true, &mut item.patch),
+                (true, &mut item.delete),
             ];
-            for operation in operations.into_iter().flatten() {
+            for (is_change, operation) in operations {
+                let Some(operation) = operation else {
+                    continue;
+                };
                 let has_body = operation.request_body.is_some();
-                let is_change = operation.responses.responses.contains_key("204") || has_body;
                 let responses = &mut operation.responses.responses;
                 let mut add = |status: &str, why: &str| {
                     let response = RefOr::T(problem(why));

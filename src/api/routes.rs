@@ -1,7 +1,6 @@
 //! Which request asks for what?
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -9,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::app::{App, lock};
-use super::ask::{Answer, Question, Unknown};
+use super::app::App;
+use super::ask::{Question, done};
 use super::door::Who;
 use super::extract::{Asked, Body};
-use super::keys::{self, Seen};
 use super::listing::{Calls, Pages, Window, cut};
 use super::metrics;
+use super::once;
 use super::problem::Problem;
 use super::site::{Condition, Page, PageWanted, Part, Zone};
 use crate::control::Role;
@@ -146,58 +145,9 @@ pub(super) async fn start(
     who.needs(Role::Operator)?;
     let Body { value, bytes } = body?;
     check(&value)?;
-    let Some(key) = idempotency_key(&headers)? else {
-        return Ok(created(&begin(&app, who, value).await?));
-    };
     let user = who.name.clone();
-    match lock(&app.keys).begin(&user, &key, &bytes, Instant::now()) {
-        Seen::New => {}
-        Seen::Done(answer) => return Ok(created(&answer)),
-        Seen::Running => {
-            return Err(Problem::named(
-                StatusCode::CONFLICT,
-                "running",
-                "Asked just now",
-                "the same request is being served; ask again in a moment",
-            ));
-        }
-        Seen::Other => {
-            return Err(Problem::named(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "other-request",
-                "Key used before",
-                "another request had this Idempotency-Key; use a new one",
-            ));
-        }
-    }
-    let began = begin(&app, who, value).await;
-    let answer = began.as_ref().ok().cloned();
-    lock(&app.keys).finish(&user, &key, answer);
-    began.map(|answer| created(&answer))
-}
-
-async fn begin(app: &App, who: Who, wanted: PageWanted) -> Result<keys::Answer, Problem> {
-    match app.ask(Question::Start { who, wanted }).await? {
-        Answer::Started(page) => Ok(keys::Answer {
-            location: format!("/v1/pages/{}", page.id),
-            body: serde_json::to_vec(&page).unwrap_or_default(),
-        }),
-        other @ (Answer::Site(_)
-        | Answer::Done
-        | Answer::Attached(_)
-        | Answer::Line(_)
-        | Answer::Stream(_)
-        | Answer::Denied(..)
-        | Answer::Unknown(_)) => Err(refused(other)),
-    }
-}
-
-fn created(answer: &keys::Answer) -> Response {
-    let headers = [
-        (header::LOCATION, answer.location.clone()),
-        (header::CONTENT_TYPE, "application/json".to_owned()),
-    ];
-    (StatusCode::CREATED, headers, answer.body.clone()).into_response()
+    let question = Question::Start { who, wanted: value };
+    once::begin(&app, &headers, (&user, &bytes), question).await
 }
 
 /// What the types of the body cannot say.
@@ -222,18 +172,6 @@ fn check(wanted: &PageWanted) -> Result<(), Problem> {
     Ok(())
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let text = key.to_str().unwrap_or_default();
-    if text.is_empty() || text.len() > 255 || !text.bytes().all(|it| it.is_ascii_graphic()) {
-        let detail = "Idempotency-Key is not of 1 to 255 plain characters; write e.g. a UUID";
-        return Err(Problem::plain(StatusCode::BAD_REQUEST, detail));
-    }
-    Ok(Some(text.to_owned()))
-}
-
 /// Ends a page at once, whoever speaks; takes the role operator.
 #[utoipa::path(delete, path = "/v1/pages/{id}", tag = "pages",
     params(("id" = String, Path, description = "The page", max_length = 64)), responses(
@@ -256,44 +194,4 @@ pub(super) async fn stop(
 ))]
 pub(super) async fn zones(State(app): State<Arc<App>>) -> Result<axum::Json<Vec<Zone>>, Problem> {
     Ok(axum::Json(app.look().await?.zones))
-}
-
-pub(super) fn done(answer: Answer) -> Result<StatusCode, Problem> {
-    match answer {
-        Answer::Done => Ok(StatusCode::NO_CONTENT),
-        other @ (Answer::Site(_)
-        | Answer::Started(_)
-        | Answer::Attached(_)
-        | Answer::Line(_)
-        | Answer::Stream(_)
-        | Answer::Denied(..)
-        | Answer::Unknown(_)) => Err(refused(other)),
-    }
-}
-
-pub(super) fn refused(answer: Answer) -> Problem {
-    match answer {
-        Answer::Denied(denied, zones) => Problem::denied(&denied, &zones),
-        Answer::Unknown(Unknown::Zone { name, known }) => {
-            unknown("no-such-zone", "No such zone", &name, &known)
-        }
-        Answer::Unknown(Unknown::Sound { name, known }) => {
-            unknown("no-such-sound", "No such sound", &name, &known)
-        }
-        Answer::Unknown(Unknown::Page { name, known }) => {
-            unknown("no-such-page", "No such page", &name, &known)
-        }
-        Answer::Site(_)
-        | Answer::Started(_)
-        | Answer::Attached(_)
-        | Answer::Line(_)
-        | Answer::Stream(_)
-        | Answer::Done => Problem::unavailable("the daemon answers something else; try again"),
-    }
-}
-
-fn unknown(kind: &str, title: &str, name: &str, known: &[String]) -> Problem {
-    let few: Vec<&str> = known.iter().take(20).map(String::as_str).collect();
-    let detail = format!("{name:?} is not there; there is {}", few.join(", "));
-    Problem::named(StatusCode::NOT_FOUND, kind, title, detail)
 }

@@ -102,6 +102,7 @@ mod tests {
             relays: Vec::new(),
             lines: Vec::new(),
             state_dir: None,
+            past: None,
         }
     }
 

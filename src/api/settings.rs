@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::history::Past;
 use crate::config::{Config, TokenHash};
 use crate::control::Role;
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub lines: Vec<String>,
     /// The folder whose disk is watched.
     pub state_dir: Option<PathBuf>,
+    /// The history, if one is kept.
+    pub past: Option<Past>,
 }
 
 /// One who has a token.
@@ -36,7 +39,7 @@ pub struct User {
 
 impl Settings {
     /// What the configuration says; `state_dir` is where the daemon keeps its files.
-    pub fn new(config: &Config, state_dir: Option<PathBuf>) -> Self {
+    pub fn new(config: &Config, state_dir: Option<PathBuf>, past: Option<Past>) -> Self {
         let http = &config.http;
         let user = |user: &crate::config::User| {
             Some(User {
@@ -54,6 +57,7 @@ impl Settings {
             relays: config.relays.iter().map(|it| it.name.clone()).collect(),
             lines: config.lines.iter().map(|it| it.name.clone()).collect(),
             state_dir,
+            past,
         }
     }
 

@@ -20,8 +20,11 @@ use utoipa::ToSchema;
 use super::app::{App, count};
 use super::bulletin::{Missed, Told};
 use super::extract::Asked;
+use super::history::{self, HistoryEntry};
+use super::mark::Mark;
 use super::news::Event;
 use super::problem::Problem;
+use crate::store::Kept;
 
 /// From where on.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -30,8 +33,8 @@ use super::problem::Problem;
 pub(super) struct Since {
     /// The id of the last event that is known; otherwise only what happens from now on is told.
     #[serde(default)]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    after: Option<u64>,
+    #[param(max_length = 37, pattern = "^[0-9]{1,18}(-[0-9]{1,18})?$")]
+    after: Option<String>,
 }
 
 /// Events that were remembered.
@@ -39,9 +42,9 @@ pub(super) struct Since {
 pub(super) struct Events {
     items: Vec<Event>,
     /// For `after`: the last of the items, or the newest event.
-    #[schema(examples("1763730000000017"))]
+    #[schema(examples("4711-17"))]
     last: String,
-    /// Events before the first of the items were forgotten.
+    /// Events before the last of the items were forgotten, but for those of the history.
     missed: bool,
 }
 
@@ -49,11 +52,13 @@ pub(super) struct Events {
 ///
 /// A request for an upgrade gets a WebSocket, on which each message is an event. `Accept:
 /// application/json` gets a list. All others get server-sent events. To go on after a break, send
-/// the last id in the header `Last-Event-ID` or as `after`. The first message, `ready`, tells the
-/// newest id; `gap` tells that events were forgotten; `dropped` that the subscriber was too slow.
+/// the last id in the header `Last-Event-ID` or as `after`, also after a restart of the daemon. The
+/// first message, `ready`, tells the newest id; `gap` tells that events were forgotten, of which
+/// those of the history (`history`) follow; `dropped` that the subscriber was too slow.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
-    params(Since, ("Last-Event-ID" = Option<u64>, Header, description = "As after; counts before it",
-        minimum = 0, maximum = 9_007_199_254_740_991_u64)),
+    params(Since, ("Last-Event-ID" = Option<String>, Header,
+        description = "As after; counts before it", max_length = 37,
+        pattern = "^[0-9]{1,18}(-[0-9]{1,18})?$")),
     responses(
     (status = 200, description = "Events", content(
         (Events = "application/json"),
@@ -67,7 +72,7 @@ pub(super) async fn events(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
-    let after = last_event(&headers)?.or(since.after);
+    let after = last_event(&headers, since.after)?;
     if app.counts.subscribers.load(Ordering::Relaxed) >= MOST_SUBSCRIBERS {
         return Err(Problem::unavailable(
             "too many subscribers; end some of them",
@@ -82,21 +87,16 @@ pub(super) async fn events(
             .on_upgrade(move |socket| by_socket(app, socket, after)));
     }
     if wants_list(&headers) {
-        return Ok(axum::Json(list(&app, after)).into_response());
+        return Ok(axum::Json(list(&app, after).await).into_response());
     }
     Ok(by_sse(app, after).into_response())
 }
 
-fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(id) = headers.get("last-event-id") else {
-        return Ok(None);
-    };
-    let id = id.to_str().ok().and_then(|it| it.parse().ok());
-    let told = || {
-        let detail = "Last-Event-ID is no id of an event; send the id that came last";
-        Problem::plain(StatusCode::BAD_REQUEST, detail)
-    };
-    id.map(Some).ok_or_else(told)
+fn last_event(headers: &HeaderMap, after: Option<String>) -> Result<Option<Mark>, Problem> {
+    let of_header = headers.get("last-event-id");
+    let of_header = of_header.map(|id| id.to_str().unwrap_or("?").to_owned());
+    let id = of_header.or(after).map(|id| id.parse()).transpose();
+    id.map_err(|why: String| Problem::plain(StatusCode::BAD_REQUEST, why))
 }
 
 fn wants_list(headers: &HeaderMap) -> bool {
@@ -110,14 +110,20 @@ pub(super) fn no_upgrade(why: WebSocketUpgradeRejection) -> Problem {
     Problem::plain(why.status(), detail)
 }
 
-fn list(app: &App, after: Option<u64>) -> Events {
+async fn list(app: &App, after: Option<Mark>) -> Events {
     let newest = app.bulletin.newest();
-    let after = after.unwrap_or(0);
-    let (told, missed) = match app.bulletin.after(after) {
+    let (told, missed) = match app.bulletin.after(after.unwrap_or_default()) {
         Ok(told) => (told, false),
-        Err(Missed { oldest }) => {
-            let told = app.bulletin.after(oldest.saturating_sub(1));
-            (told.unwrap_or_default(), after > 0)
+        Err(Missed { before }) => {
+            let past = match after {
+                Some(after) => past(app, after, before).await,
+                None => Vec::new(),
+            };
+            let told = match past.is_empty() {
+                true => app.bulletin.after(before).unwrap_or_default(),
+                false => past,
+            };
+            (told, after.is_some())
         }
     };
     Events {
@@ -127,31 +133,44 @@ fn list(app: &App, after: Option<u64>) -> Events {
     }
 }
 
+/// What the history still knows of what came after one event, up to another. A history that cannot
+/// be read was told of.
+async fn past(app: &App, after: Mark, until: Mark) -> Vec<Arc<Told>> {
+    let kept = history::between(app, after.row, until.row).await;
+    let told = |kept: &Kept| {
+        let row = u64::try_from(kept.id).unwrap_or(0);
+        Arc::new(Told::entry(Mark { row, n: 0 }, HistoryEntry::new(kept)))
+    };
+    kept.unwrap_or_default().iter().map(told).collect()
+}
+
 /// One who listens.
 struct Subscriber {
     app: Arc<App>,
-    news: watch::Receiver<u64>,
+    news: watch::Receiver<Mark>,
     ending: watch::Receiver<bool>,
     /// The last that it was told.
-    last: u64,
+    last: Mark,
     waiting: Vec<Arc<Told>>,
     greeting: Option<Step>,
+    /// It gets what the history knows before it gets what is remembered.
+    is_behind: bool,
     is_over: bool,
 }
 
 /// The next thing to tell it.
 enum Step {
     /// The newest id.
-    Ready(u64),
+    Ready(Mark),
     /// Events before this one are forgotten.
-    Gap(u64),
+    Gap(Mark),
     Event(Arc<Told>),
     /// It was too slow, and nothing follows.
     Dropped,
 }
 
 impl Subscriber {
-    fn new(app: Arc<App>, after: Option<u64>) -> Self {
+    fn new(app: Arc<App>, after: Option<Mark>) -> Self {
         let news = app.bulletin.subscribe();
         let ending = app.ending.subscribe();
         count(&app.counts.subscribers);
@@ -160,6 +179,7 @@ impl Subscriber {
             last: after.unwrap_or(newest),
             greeting: Some(Step::Ready(newest)),
             waiting: Vec::new(),
+            is_behind: false,
             is_over: false,
             app,
             news,
@@ -169,15 +189,14 @@ impl Subscriber {
 
     /// `None` when nothing will follow.
     async fn next(&mut self) -> Option<Step> {
-        if let Some(Step::Ready(newest)) = self.greeting.take() {
-            if let Err(Missed { oldest }) = self.app.bulletin.after(self.last) {
-                self.last = oldest.saturating_sub(1);
-                self.greeting = Some(Step::Gap(oldest));
+        if let Some(step) = self.greeting.take() {
+            if let Step::Ready(_) = step
+                && let Err(Missed { before }) = self.app.bulletin.after(self.last)
+            {
+                self.is_behind = true;
+                self.greeting = Some(Step::Gap(before));
             }
-            return Some(Step::Ready(newest));
-        }
-        if let Some(gap) = self.greeting.take() {
-            return Some(gap);
+            return Some(step);
         }
         loop {
             if self.is_over || *self.ending.borrow() {
@@ -189,10 +208,15 @@ impl Subscriber {
             }
             self.news.borrow_and_update();
             match self.app.bulletin.after(self.last) {
-                Ok(told) if told.is_empty() => {}
+                Ok(told) if told.is_empty() => self.is_behind = false,
                 Ok(mut told) => {
+                    self.is_behind = false;
                     told.reverse();
                     self.waiting = told;
+                    continue;
+                }
+                Err(Missed { before }) if self.is_behind => {
+                    self.catch_up(before).await;
                     continue;
                 }
                 Err(_) => {
@@ -208,6 +232,16 @@ impl Subscriber {
             }
         }
     }
+
+    /// Goes on with what the history knows, or, at its end, with what is remembered.
+    async fn catch_up(&mut self, before: Mark) {
+        let mut told = past(&self.app, self.last, before).await;
+        told.reverse();
+        if told.is_empty() {
+            self.last = before;
+        }
+        self.waiting = told;
+    }
 }
 
 impl Drop for Subscriber {
@@ -221,10 +255,10 @@ impl Step {
     fn told(&self) -> (&'static str, String) {
         match self {
             Self::Ready(newest) => ("ready", format!(r#"{{"type":"ready","id":"{newest}"}}"#)),
-            Self::Gap(oldest) => (
+            Self::Gap(before) => (
                 "gap",
                 format!(
-                    r#"{{"type":"gap","oldest":"{oldest}","reason":"events before this one are forgotten; list what is there"}}"#
+                    r#"{{"type":"gap","before":"{before}","reason":"events up to this one are forgotten, but for those of the history; list what is there"}}"#
                 ),
             ),
             Self::Event(told) => (told.event.what.kind(), told.json.clone()),
@@ -236,7 +270,7 @@ impl Step {
     }
 }
 
-fn by_sse(app: Arc<App>, after: Option<u64>) -> impl IntoResponse {
+fn by_sse(app: Arc<App>, after: Option<Mark>) -> impl IntoResponse {
     let subscriber = Subscriber::new(app, after);
     let stream = unfold(subscriber, |mut subscriber| async {
         let step = subscriber.next().await?;
@@ -254,7 +288,7 @@ fn by_sse(app: Arc<App>, after: Option<u64>) -> impl IntoResponse {
     ([("x-accel-buffering", "no")], sse)
 }
 
-async fn by_socket(app: Arc<App>, mut socket: WebSocket, after: Option<u64>) {
+async fn by_socket(app: Arc<App>, mut socket: WebSocket, after: Option<Mark>) {
     let mut subscriber = Subscriber::new(app, after);
     let mut alive = interval_at(Instant::now() + ALIVE, ALIVE);
     let close = loop {

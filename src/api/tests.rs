@@ -1,6 +1,10 @@
 //! Does every request get the answer that it should, whoever asks and however badly?
 
 mod desks;
+mod history;
+mod kept;
+mod music;
+mod schedules;
 
 use std::sync::Arc;
 
@@ -33,6 +37,10 @@ const TOKENS: [&str; 3] = ["viewer", "operator", "admin"];
 
 impl Bench {
     fn new() -> Self {
+        Self::with(None)
+    }
+
+    fn with(past: Option<Past>) -> Self {
         let user = |role: Role| User {
             name: role.name().to_owned(),
             token: TokenHash::of(role.name()),
@@ -47,12 +55,13 @@ impl Bench {
             relays: vec!["office".to_owned()],
             lines: vec!["kitchen".to_owned(), "hall".to_owned()],
             state_dir: None,
+            past,
         };
         let (asks, mut asked) = mpsc::channel::<Ask>(8);
         tokio::spawn(async move {
-            let mut n_pages = 0;
+            let mut daemon = Daemon::new();
             while let Some(ask) = asked.recv().await {
-                ask.answer.send(answer(ask.question, &mut n_pages)).ok();
+                ask.answer.send(daemon.answer(ask.question)).ok();
             }
         });
         let app = Arc::new(App::new(settings, asks, Timestamp::UNIX_EPOCH));
@@ -130,40 +139,65 @@ fn page(number: u64) -> Page {
     }
 }
 
-fn answer(question: Question, n_pages: &mut u64) -> Answer {
-    match question {
-        Question::Look => {
-            let failed = Part {
-                name: "engine".to_owned(),
-                state: Condition::Failed,
-                reason: "no JACK".to_owned(),
-                since: written(Timestamp::UNIX_EPOCH),
-            };
-            Answer::Site(Box::new(Site {
-                pages: (1..=3).map(page).collect(),
-                parts: vec![failed],
-                ..Site::default()
-            }))
+/// One that does as much as can be asked for.
+struct Daemon {
+    n_pages: u64,
+    bells: schedules::Bells,
+    jukebox: music::Jukebox,
+    kept: kept::Kept,
+}
+
+impl Daemon {
+    fn new() -> Self {
+        Self {
+            n_pages: 0,
+            bells: schedules::Bells::new(),
+            jukebox: music::Jukebox::new(),
+            kept: kept::Kept::new(),
         }
-        Question::Start { wanted, .. } if wanted.priority == Some(255) => {
-            Answer::Denied(Denied::Priority(Priority(199)), Vec::new())
+    }
+
+    fn answer(&mut self, question: Question) -> Answer {
+        match question {
+            Question::Look => {
+                let failed = Part {
+                    name: "engine".to_owned(),
+                    state: Condition::Failed,
+                    reason: "no JACK".to_owned(),
+                    since: written(Timestamp::UNIX_EPOCH),
+                };
+                Answer::Site(Box::new(Site {
+                    pages: (1..=3).map(page).collect(),
+                    parts: vec![failed],
+                    ..Site::default()
+                }))
+            }
+            Question::Start { wanted, .. } if wanted.priority == Some(255) => {
+                Answer::Denied(Denied::Priority(Priority(199)), Vec::new())
+            }
+            Question::Start { wanted, .. } if wanted.play == "nothing" => {
+                let known = vec!["klaxon".to_owned()];
+                Answer::Unknown(Unknown::Sound {
+                    name: wanted.play,
+                    known,
+                })
+            }
+            Question::Start { .. } => {
+                self.n_pages += 1;
+                Answer::Started(page(self.n_pages))
+            }
+            Question::Speak { .. } => Answer::Denied(Denied::NoSound, Vec::new()),
+            Question::Stop { page, .. } if page == "p1-1" => Answer::Done,
+            Question::HangUp { call, .. } if call == "c1-1" => Answer::Done,
+            Question::Drive { what, .. } => desks::answer(&what),
+            Question::Bells(asked) => self.bells.answer(asked, &mut self.n_pages),
+            Question::Music(asked) => self.jukebox.answer(asked),
+            Question::Recordings(asked) => self.kept.of_recordings(asked),
+            Question::Sounds(asked) => self.kept.of_sounds(asked),
+            Question::Stop { .. } | Question::HangUp { .. } => {
+                Answer::Denied(Denied::Gone, Vec::new())
+            }
         }
-        Question::Start { wanted, .. } if wanted.play == "nothing" => {
-            let known = vec!["klaxon".to_owned()];
-            Answer::Unknown(Unknown::Sound {
-                name: wanted.play,
-                known,
-            })
-        }
-        Question::Start { .. } => {
-            *n_pages += 1;
-            Answer::Started(page(*n_pages))
-        }
-        Question::Speak { .. } => Answer::Denied(Denied::NoSound, Vec::new()),
-        Question::Stop { page, .. } if page == "p1-1" => Answer::Done,
-        Question::HangUp { call, .. } if call == "c1-1" => Answer::Done,
-        Question::Stop { .. } | Question::HangUp { .. } => Answer::Denied(Denied::Gone, Vec::new()),
-        Question::Drive { what, .. } => desks::answer(&what),
     }
 }
 
@@ -514,16 +548,16 @@ async fn events_are_listed_and_streamed_from_any_id() {
     let all = list("/v1/events").await;
     assert_eq!(
         (all["items"].as_array().unwrap().len(), &all["last"]),
-        (3, &json!("3"))
+        (3, &json!("0-3"))
     );
-    let rest = list("/v1/events?after=2").await;
+    let rest = list("/v1/events?after=0-2").await;
     assert_eq!(
         (&rest["items"][0]["text"], &rest["missed"]),
         (&json!("c"), &json!(false))
     );
     let request = Request::get("/v1/events?after=0")
         .header("authorization", "Bearer viewer")
-        .header("last-event-id", "1");
+        .header("last-event-id", "0-1");
     // The stream ends with the server.
     let app = Arc::clone(&bench.app);
     tokio::spawn(async move {
@@ -537,7 +571,7 @@ async fn events_are_listed_and_streamed_from_any_id() {
         .lines()
         .filter(|it| it.starts_with("id: "))
         .collect();
-    assert_eq!(lines, ["id: 3", "id: 2", "id: 3"], "{}", stream.text);
+    assert_eq!(lines, ["id: 0-3", "id: 0-2", "id: 0-3"], "{}", stream.text);
     assert!(stream.text.starts_with("event: ready\n"));
 }
 
@@ -563,7 +597,7 @@ fn the_document_describes_every_answer() {
     let document = serde_json::to_value(&document).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 16);
+    assert_eq!(paths.len(), 32);
     for (path, item) in paths {
         for (method, operation) in item.as_object().unwrap() {
             let responses = &operation["responses"];

@@ -8,6 +8,7 @@ use crate::base::{Pcm, SoundId};
 use crate::config::{Config, GroupIn, Mistake, Page, Tone};
 use crate::control::{Clip, Sound};
 use crate::daemon::speech::Spoken;
+use crate::daemon::uploads::{self, Held};
 use crate::sounds;
 
 /// Every sound file that pages name, decoded once, and every text that they say. No id is given twice: a page that waits has the
@@ -18,6 +19,8 @@ pub(super) struct Library {
     named: BTreeMap<Origin, SoundId>,
     /// These, and those of the configuration before.
     sounds: BTreeMap<SoundId, Arc<Pcm>>,
+    /// What users have brought, by name.
+    brought: BTreeMap<String, Arc<Pcm>>,
     n_loaded: u32,
 }
 
@@ -26,6 +29,8 @@ pub(super) struct Library {
 enum Origin {
     File(PathBuf),
     Words(String),
+    /// Brought by a user.
+    Brought(String),
 }
 
 impl Library {
@@ -43,15 +48,51 @@ impl Library {
             let pcm = spoken.of(text)?.clone();
             Some((Origin::Words(text.clone()), pcm))
         });
+        let brought = self.brought.iter();
+        let brought = brought.map(|(name, pcm)| (Origin::Brought(name.clone()), pcm.clone()));
+        let all = files.chain(words).chain(brought).collect();
+        self.name(all);
+        Ok(())
+    }
+
+    /// From now on there is this sound of that name, in place of another, or none any more.
+    pub(super) fn bring(&mut self, name: &str, pcm: Option<Arc<Pcm>>) -> Option<SoundId> {
+        let origin = Origin::Brought(name.to_owned());
+        let named = self.named.iter().filter(|(other, _)| **other != origin);
+        let others =
+            named.filter_map(|(other, id)| Some((other.clone(), self.sound(*id)?.clone())));
+        let this = pcm.clone().map(|pcm| (origin.clone(), pcm));
+        let all = others.chain(this).collect();
+        match pcm {
+            Some(pcm) => self.brought.insert(name.to_owned(), pcm),
+            None => self.brought.remove(name),
+        };
+        self.name(all);
+        self.named.get(&origin).copied()
+    }
+
+    /// Whether a user has brought one of that name.
+    pub(super) fn is_brought(&self, name: &str) -> bool {
+        self.brought.contains_key(name)
+    }
+
+    /// Whether one more can be brought, in place of another of that name.
+    pub(super) fn has_room(&self, name: &str, pcm: &Pcm) -> bool {
+        let mut others = self.brought.clone();
+        others.remove(name);
+        uploads::has_room(&others, pcm)
+    }
+
+    /// From now on these are the sounds.
+    fn name(&mut self, all: Vec<(Origin, Arc<Pcm>)>) {
         let old = std::mem::take(&mut self.named);
         self.sounds.retain(|id, _| old.values().any(|it| it == id));
-        for (origin, pcm) in files.chain(words) {
+        for (origin, pcm) in all {
             let known = old.get(&origin).copied();
             let same = known.filter(|id| self.sounds.get(id) == Some(&pcm));
             let id = same.unwrap_or_else(|| self.add(pcm));
             self.named.insert(origin, id);
         }
-        Ok(())
     }
 
     /// The sound of a file that the configuration names.
@@ -81,24 +122,38 @@ impl Library {
         self.named.values().filter_map(|id| self.sounds.get(id))
     }
 
-    /// The sound of a file by its name alone, without the folder.
+    /// The sound of a file by its name alone, without the folder, or one that was brought.
     pub(super) fn named(&self, name: &str) -> Option<Clip> {
-        let mut paths = self.files();
-        let path = paths.find(|path| path.file_name().is_some_and(|it| it == name))?;
-        self.clip(path)
+        let mut origins = self.named.keys();
+        let origin = origins.find(|origin| origin.spoken().as_deref() == Some(name))?;
+        self.clip_of(origin)
     }
 
-    /// The names of all files, each once.
+    /// The names of all files and of what was brought, each once.
     pub(super) fn names(&self) -> BTreeSet<String> {
-        let names = self.files().filter_map(|path| path.file_name());
-        names.map(|it| it.to_string_lossy().into_owned()).collect()
+        self.named.keys().filter_map(Origin::spoken).collect()
     }
 
-    fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.named.keys().filter_map(|origin| match origin {
-            Origin::File(path) => Some(path),
-            Origin::Words(_) => None,
-        })
+    /// Whether the configuration names a file that is called so.
+    pub(super) fn is_configured(&self, name: &str) -> bool {
+        let mut files = self.named.keys().filter(|it| matches!(it, Origin::File(_)));
+        files.any(|it| it.spoken().as_deref() == Some(name))
+    }
+
+    /// What can be played by its name, each name once.
+    pub(super) fn held(&self) -> Vec<Held> {
+        let mut held: BTreeMap<String, Held> = BTreeMap::new();
+        for (origin, id) in &self.named {
+            if let (Some(name), Some(pcm)) = (origin.spoken(), self.sound(*id)) {
+                held.entry(name.clone()).or_insert(Held {
+                    name,
+                    is_uploaded: matches!(origin, Origin::Brought(_)),
+                    id: Some(*id),
+                    pcm: pcm.clone(),
+                });
+            }
+        }
+        held.into_values().collect()
     }
 
     fn add(&mut self, pcm: Arc<Pcm>) -> SoundId {
@@ -106,6 +161,17 @@ impl Library {
         self.n_loaded += 1;
         self.sounds.insert(id, pcm);
         id
+    }
+}
+
+impl Origin {
+    /// As programs name it; they do not name texts.
+    fn spoken(&self) -> Option<String> {
+        match self {
+            Self::File(path) => Some(path.file_name()?.to_string_lossy().into_owned()),
+            Self::Words(_) => None,
+            Self::Brought(name) => Some(name.clone()),
+        }
     }
 }
 
@@ -257,6 +323,28 @@ mod tests {
         );
         assert_eq!(library.clip(&gong), Some(second));
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_user_brings_is_played_by_its_name_until_it_is_taken_away() {
+        let mut library = Library::default();
+        let pcm = |n| Arc::new(Pcm::mono(SampleRate::HZ_48000, vec![0.25; n]));
+        let first = library.bring("gong.wav", Some(pcm(4_800))).unwrap();
+        assert_eq!(library.named("gong.wav").unwrap().duration.as_millis(), 100);
+        library.follow(&config(""), &Spoken::default()).unwrap();
+        assert_eq!(library.bring("gong.wav", Some(pcm(4_800))), Some(first));
+        let second = library.bring("gong.wav", Some(pcm(9_600))).unwrap();
+        assert_ne!(first, second);
+        assert!(library.sound(first).is_some(), "who waits has it still");
+        assert_eq!(library.held().len(), 1);
+        assert!(library.is_brought("gong.wav") && !library.is_configured("gong.wav"));
+        assert_eq!(library.bring("gong.wav", None), None);
+        assert_eq!(
+            (library.named("gong.wav"), library.names().len()),
+            (None, 0)
+        );
+        library.follow(&config(""), &Spoken::default()).unwrap();
+        assert!(library.sound(second).is_none());
     }
 
     #[test]

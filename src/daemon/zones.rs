@@ -61,6 +61,15 @@ impl Zones {
         found.map(|(number, _)| ZoneId(number))
     }
 
+    /// The number of a zone by the name that programs know: `all` is the one without a name.
+    pub(super) fn spoken(&self, name: &str) -> Option<ZoneId> {
+        match (name, self.id(NAMELESS)) {
+            ("", _) => None,
+            ("all", Some(nameless)) => Some(nameless),
+            (name, _) => self.id(name),
+        }
+    }
+
     /// The name of a zone; empty for the one that has none.
     pub(super) fn name(&self, id: ZoneId) -> &str {
         let name = self.names.get(usize::from(id.0)).and_then(Option::as_deref);

@@ -12,10 +12,11 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::files;
-use crate::bells::{Mark, Orders, Silence, Strike, Timetable};
+use super::ringing::ORDERS;
+use crate::bells::{Mark, Occurrence, Orders, Silence, Strike, Timetable};
 use crate::config::{self, Chime, Config};
 use crate::daemon::args::{Args, Bells};
-use crate::daemon::exit;
+use crate::daemon::{exit, settings};
 
 /// Prints what rings, and what does not and why.
 pub(in crate::daemon) fn list(asked: &Bells, args: &Args) -> ExitCode {
@@ -29,12 +30,24 @@ pub(in crate::daemon) fn list(asked: &Bells, args: &Args) -> ExitCode {
         Err(mistakes) => return exit::mistakes(&mistakes),
     };
     let now = Timestamp::now();
-    print!("{}", Listing::new(&config, &timetable).text(asked, now));
+    let orders = kept_orders(&config);
+    print!(
+        "{}",
+        Listing::new(&config, &timetable, orders).text(asked, now)
+    );
     ExitCode::SUCCESS
+}
+
+/// What users have ordered of the running daemon, as far as whoever asks may read it.
+fn kept_orders(config: &Config) -> Orders {
+    let text = std::fs::read_to_string(settings::state_file(config, ORDERS));
+    let orders = text.ok().and_then(|text| Orders::parse(&text).ok());
+    orders.unwrap_or_default()
 }
 
 struct Listing<'a> {
     timetable: &'a Timetable,
+    orders: Orders,
     /// Where a bell is heard and what it plays, by its name.
     about: BTreeMap<&'a str, (String, String)>,
     /// By this clock days begin.
@@ -42,7 +55,7 @@ struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    fn new(config: &'a Config, timetable: &'a Timetable) -> Self {
+    fn new(config: &'a Config, timetable: &'a Timetable, orders: Orders) -> Self {
         let about = config.bells.iter().map(|bell| {
             let zones = match bell.zones.as_slice() {
                 [] => "all".to_owned(),
@@ -55,14 +68,11 @@ impl<'a> Listing<'a> {
             };
             (bell.name.as_str(), (zones, play))
         });
-        // A site has one clock; where it has several, that of the machine is common to all.
-        let mut zones = timetable.bells.iter().map(|bell| &bell.zone);
-        let first = zones.next();
-        let common = first.filter(|first| zones.all(|zone| zone == *first));
         Self {
             timetable,
+            orders,
             about: about.collect(),
-            zone: common.cloned().unwrap_or_else(TimeZone::system),
+            zone: clock_of(timetable),
         }
     }
 
@@ -95,8 +105,9 @@ impl<'a> Listing<'a> {
 
     fn day(&self, day: Date, begin: Timestamp, text: &mut String) {
         let end = self.begins(day.saturating_add(1.day())) - 1.nanosecond();
-        let orders = Orders::default();
-        let strikes = self.timetable.strikes(begin - 1.nanosecond(), end, &orders);
+        let strikes = self
+            .timetable
+            .strikes(begin - 1.nanosecond(), end, &self.orders);
         let is_told = |strike: &Strike<'_>| !matches!(strike.silence, Some(Silence::Plan(_)));
         let rows: Vec<[String; 5]> = strikes
             .iter()
@@ -139,12 +150,7 @@ impl<'a> Listing<'a> {
         if let Some(silence) = &strike.silence {
             parts.push(format!("SILENT: {silence}"));
         }
-        match strike.occurrence.mark {
-            Mark::Plain => {}
-            Mark::JumpedOver => parts.push(format!("the clocks jump over {written}")),
-            Mark::First => parts.push(format!("the first of two {written}")),
-            Mark::Second => parts.push(format!("the second of two {written}")),
-        }
+        parts.extend(oddity(&strike.occurrence));
         if strike.bell.zone != self.zone {
             let clock = strike.bell.zone.iana_name().unwrap_or("this machine");
             parts.push(format!("{written} in {clock}"));
@@ -185,8 +191,33 @@ impl<'a> Listing<'a> {
     }
 
     fn begins(&self, day: Date) -> Timestamp {
-        let begin = day.to_zoned(self.zone.clone());
-        begin.map_or(Timestamp::MAX, |begin| begin.timestamp())
+        midnight(day, &self.zone)
+    }
+}
+
+/// By which clock days begin: a site has one; where it has several, that of the machine is common
+/// to all.
+pub(super) fn clock_of(timetable: &Timetable) -> TimeZone {
+    let mut zones = timetable.bells.iter().map(|bell| &bell.zone);
+    let first = zones.next();
+    let common = first.filter(|first| zones.all(|zone| zone == *first));
+    common.cloned().unwrap_or_else(TimeZone::system)
+}
+
+/// When the day begins by that clock.
+pub(super) fn midnight(day: Date, clock: &TimeZone) -> Timestamp {
+    let begin = day.to_zoned(clock.clone());
+    begin.map_or(Timestamp::MAX, |begin| begin.timestamp())
+}
+
+/// What daylight saving does to a time, in words.
+pub(super) fn oddity(it: &Occurrence) -> Option<String> {
+    let written = it.local.strftime("%H:%M");
+    match it.mark {
+        Mark::Plain => None,
+        Mark::JumpedOver => Some(format!("the clocks jump over {written}")),
+        Mark::First => Some(format!("the first of two {written}")),
+        Mark::Second => Some(format!("the second of two {written}")),
     }
 }
 
@@ -206,7 +237,7 @@ mod tests {
             date: Some(date.parse().unwrap()),
             conf: Vec::new(),
         };
-        Listing::new(&config, &timetable).text(&asked, Timestamp::UNIX_EPOCH)
+        Listing::new(&config, &timetable, Orders::default()).text(&asked, Timestamp::UNIX_EPOCH)
     }
 
     const SCHOOL: &str = "\

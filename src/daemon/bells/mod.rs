@@ -3,6 +3,7 @@
 //! ```text
 //!  config, .ics ─► files ─► Timetable ─┐
 //!  state-dir ◄──► Keeper ──► Memory ───┼─► bells::Diary ─► due bells ─► Service ─► control::Core
+//!            ◄──► Keeper ◄─► Orders ───┤       └─► Shown ─► whoever asks over HTTP
 //!  wall clock, looked at each second ──┘
 //! ```
 //!
@@ -12,7 +13,9 @@
 mod files;
 mod listing;
 mod ringing;
+mod shown;
 
 pub(super) use files::mistakes;
 pub(super) use listing::list;
 pub(super) use ringing::{Due, Ringing};
+pub(super) use shown::Shown;

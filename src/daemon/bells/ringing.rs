@@ -4,14 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 
 use super::files::{self, Chimes};
+use super::shown::Shown;
+use crate::api::BellChange;
 use crate::base::Pcm;
-use crate::bells::{Diary, Event, Mark, Memory, Occurrence};
+use crate::bells::{Diary, Event, Mark, Memory, Occurrence, Orders};
 use crate::config::{Chime, Config, Mistake};
 use crate::daemon::keeper::Keeper;
 use crate::daemon::speech::Spoken;
+use crate::daemon::zones::Zones;
 
 /// The bells of a daemon, and what they sound like.
 pub(in crate::daemon) struct Ringing {
@@ -20,6 +23,11 @@ pub(in crate::daemon) struct Ringing {
     keeper: Option<Keeper>,
     file: PathBuf,
     kept: Memory,
+    /// As `keeper`, of what users have ordered.
+    orders_keeper: Option<Keeper>,
+    kept_orders: Orders,
+    /// None until somebody asks, and after each change.
+    shown: Option<Arc<Shown>>,
     chimes: Chimes,
 }
 
@@ -45,20 +53,26 @@ impl Ringing {
     ) -> Result<Self, Vec<Mistake>> {
         let timetable = files::timetable(config)?;
         let chimes = files::chimes(config, spoken)?;
-        let (keeper, memory) = if config.bells.is_empty() {
-            (None, Memory::default())
-        } else {
-            let (keeper, text) = Keeper::open(file.clone(), WHAT);
-            let memory = text.map_or_else(Memory::default, |text| remembered(&text, &file));
-            (Some(keeper), memory)
-        };
-        let kept = memory.clone();
-        let diary = Diary::new(timetable, memory, now);
+        let (mut keeper, mut memory) = (None, Memory::default());
+        let (mut orders_keeper, mut orders) = (None, Orders::default());
+        if !config.bells.is_empty() {
+            let (opened, text) = Keeper::open(file.clone(), WHAT);
+            keeper = Some(opened);
+            memory = text.map_or(memory, |text| remembered(&text, &file));
+            let (opened, text) = open_orders(&file);
+            orders_keeper = Some(opened);
+            orders = text.map_or(orders, |text| ordered(&text, &file));
+        }
+        let (kept, kept_orders) = (memory.clone(), orders.clone());
+        orders.retain(|name| config.bells.iter().any(|bell| bell.name == name));
         let mut ringing = Self {
-            diary,
+            diary: Diary::going_on(timetable, memory, orders, now),
             keeper,
             file,
             kept,
+            orders_keeper,
+            kept_orders,
+            shown: None,
             chimes,
         };
         ringing.tell_past(now);
@@ -80,8 +94,13 @@ impl Ringing {
         self.chimes = files::chimes(config, spoken)?;
         if self.keeper.is_none() && !config.bells.is_empty() {
             self.keeper = Some(Keeper::open(self.file.clone(), WHAT).0);
+            self.orders_keeper = Some(open_orders(&self.file).0);
         }
+        self.shown = None;
         self.diary.handle_timetable(timetable, now);
+        let mut orders = self.diary.orders().clone();
+        orders.retain(|name| config.bells.iter().any(|bell| bell.name == name));
+        self.diary.handle_orders(orders, now);
         self.tell_past(now);
         self.keep();
         Ok(())
@@ -132,6 +151,44 @@ impl Ringing {
         due
     }
 
+    /// Whether there is such a ring to skip, or such a skip to take back; the others can always be.
+    pub(in crate::daemon) fn can_be(&self, bell: &str, change: BellChange, now: Timestamp) -> bool {
+        let orders = self.diary.orders();
+        match change {
+            BellChange::Enable | BellChange::Disable { .. } => true,
+            BellChange::Restore(at) => orders.skips(bell).any(|skipped| skipped == at),
+            BellChange::Skip(at) => {
+                let mut bells = self.diary.timetable().bells.iter();
+                let bell = bells.find(|it| it.name == bell).filter(|_| at > now);
+                let before = at.checked_sub(1.nanosecond()).unwrap_or(at);
+                bell.is_some_and(|it| !it.when.between(before, at, &it.zone).is_empty())
+            }
+        }
+    }
+
+    /// From now on the bell rings so.
+    pub(in crate::daemon) fn change(&mut self, bell: &str, change: BellChange, now: Timestamp) {
+        let mut orders = self.diary.orders().clone();
+        match change {
+            BellChange::Enable => orders.wake(bell),
+            BellChange::Disable { until } => orders.pause(bell, until),
+            BellChange::Skip(at) => orders.skip(bell, at),
+            BellChange::Restore(at) => orders.restore(bell, at),
+        }
+        self.diary.handle_orders(orders, now);
+        self.keep();
+    }
+
+    /// What programs see of the bells.
+    pub(in crate::daemon) fn shown(&mut self, config: &Config, zones: &Zones) -> Arc<Shown> {
+        let (timetable, orders) = (self.diary.timetable(), self.diary.orders());
+        let shown = self.shown.get_or_insert_with(|| {
+            let shown = Shown::new(config, zones, timetable, orders);
+            Arc::new(shown)
+        });
+        Arc::clone(shown)
+    }
+
     /// The sound of its own that a bell plays.
     pub(in crate::daemon) fn chime(&self, chime: &Chime) -> Option<&Arc<Pcm>> {
         self.chimes.get(chime)
@@ -142,6 +199,15 @@ impl Ringing {
         if let Some(keeper) = self.keeper.as_ref().filter(|_| *memory != self.kept) {
             keeper.keep(memory.to_text());
             self.kept = memory.clone();
+        }
+        let orders = self.diary.orders();
+        if *orders == self.kept_orders {
+            return;
+        }
+        self.shown = None;
+        if let Some(keeper) = &self.orders_keeper {
+            keeper.keep(orders.to_text());
+            self.kept_orders = orders.clone();
         }
     }
 
@@ -165,6 +231,20 @@ fn remembered(text: &str, file: &Path) -> Memory {
     })
 }
 
+/// What users have ordered stands beside the memory.
+fn open_orders(file: &Path) -> (Keeper, Option<String>) {
+    Keeper::open(file.with_file_name(ORDERS), WHAT_ORDERS)
+}
+
+fn ordered(text: &str, file: &Path) -> Orders {
+    Orders::parse(text).unwrap_or_else(|line| {
+        let file = file.with_file_name(ORDERS);
+        let file = file.display();
+        tracing::warn!("{file}: \"{line}\" is no order; all bells ring as configured");
+        Orders::default()
+    })
+}
+
 fn told(it: &Occurrence, late: Duration) -> String {
     let mut text = it.local.strftime("%F %T").to_string();
     match it.mark {
@@ -181,6 +261,11 @@ fn told(it: &Occurrence, late: Duration) -> String {
 
 /// What is kept here.
 const WHAT: &str = "bells are";
+
+const WHAT_ORDERS: &str = "bells that are skipped or disabled are";
+
+/// The file of what users have ordered, in the folder of the state.
+pub(in crate::daemon) const ORDERS: &str = "bells-orders";
 
 /// Below this nobody looks at a clock.
 const WORTH_TELLING: Duration = Duration::from_secs(2);

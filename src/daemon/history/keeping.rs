@@ -1,30 +1,48 @@
 //! Who keeps the history of the running daemon, and for how long?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::entries::{change, entry};
+use crate::api::Past;
 use crate::base::ZoneSet;
 use crate::control::Note;
-use crate::store::{History, State};
+use crate::store::{History, Kept, State};
+use tokio::sync::mpsc::UnboundedSender;
 
 /// The history of the running daemon. Without a file that can be written there is none, which was
 /// told then.
 pub(in crate::daemon) struct Chronicle {
     history: Option<History>,
+    file: PathBuf,
     /// Older entries go; `None` keeps them for ever.
     days: Option<u32>,
     forget_at: Instant,
 }
 
 impl Chronicle {
-    /// Opens the file, or makes it; `None` keeps no history.
-    pub(in crate::daemon) fn open(path: Option<&Path>, days: Option<u32>, now: Instant) -> Self {
+    /// Opens the file, or makes it; `None` keeps no history. What is on the disk is told to `kept`.
+    pub(in crate::daemon) fn open(
+        path: Option<&Path>,
+        days: Option<u32>,
+        kept: UnboundedSender<Kept>,
+        now: Instant,
+    ) -> Self {
         Self {
-            history: path.and_then(open),
+            history: path.and_then(|path| open(path, kept)),
+            file: path.map(Path::to_owned).unwrap_or_default(),
             days,
             forget_at: now,
         }
+    }
+
+    /// Where it can be read.
+    pub(in crate::daemon) fn past(&self) -> Option<Past> {
+        let history = self.history.as_ref()?;
+        Some(Past {
+            file: self.file.clone(),
+            newest: u64::try_from(history.last()).unwrap_or(0),
+        })
     }
 
     /// From now on entries are kept so long.
@@ -65,7 +83,7 @@ impl Chronicle {
     }
 }
 
-fn open(path: &Path) -> Option<History> {
+fn open(path: &Path, kept: UnboundedSender<Kept>) -> Option<History> {
     if let Some(folder) = path.parent()
         && let Err(why) = std::fs::create_dir_all(folder)
     {
@@ -76,7 +94,11 @@ fn open(path: &Path) -> Option<History> {
         );
         return None;
     }
-    match History::open(path, tell) {
+    let told = move |entry| {
+        // A daemon that has ended does not hear it.
+        kept.send(entry).ok();
+    };
+    match History::open_followed(path, tell, told) {
         Ok(history) => Some(history),
         Err(why) => {
             tracing::error!("no history is kept: {why}");

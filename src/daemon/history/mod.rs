@@ -1,7 +1,7 @@
 //! How does what happens get into the history, and before the eyes of people?
 //!
 //! ```text
-//!  control::Note ─► entries ─► Chronicle ─► store::History
+//!  control::Note ─► entries ─► Chronicle ─► store::History ─► events, once it is on the disk
 //!  paging history ─► listing ◄─ moment          └─► store::Archive
 //! ```
 

@@ -1,6 +1,9 @@
 //! What does the daemon know for those who ask over HTTP?
 
+mod errand;
+mod kept;
 mod microphones;
+mod music;
 mod names;
 mod picture;
 mod speech;
@@ -14,7 +17,8 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::{
-    self, Answer, Ask, Condition, News, Outcome, Page, Server, Settings, Site, Unlucky,
+    self, Answer, Ask, Condition, News, Outcome, Page, Past, Server, Settings, Site, Unlucky,
+    ZoneMusic,
 };
 use crate::base::{Db, ZoneId};
 use crate::config::{Config, Mistake};
@@ -22,7 +26,10 @@ use crate::control::{About, Denied, Note, OrderId};
 use crate::daemon::settings;
 use crate::mix::Loudness;
 use crate::page::PageId;
+pub(super) use errand::{Errand, OfFiles};
+pub(super) use kept::{recordings, track};
 pub(super) use microphones::Microphones;
+pub(super) use music::{Concert, level};
 use names::Names;
 pub(super) use picture::{Sight, names_of};
 pub(super) use speech::name_of;
@@ -32,6 +39,7 @@ use tally::Tally;
 /// The server, if one is wanted, and what it is told of.
 pub(super) struct Http {
     server: Option<Server>,
+    past: Option<Past>,
     asks_tx: mpsc::Sender<Ask>,
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) tally: Tally,
@@ -40,8 +48,14 @@ pub(super) struct Http {
     told: Site,
     /// Pages that ended of late, the last one first.
     over: VecDeque<Page>,
+    /// What zones play, as subscribers know it.
+    music: Vec<ZoneMusic>,
+    /// Something else may play since then.
+    pub(super) is_music_stale: bool,
     outcomes: BTreeMap<PageId, Outcome>,
     orders: BTreeMap<OrderId, oneshot::Sender<Answer>>,
+    /// What waits to be allowed.
+    errands: BTreeMap<OrderId, Errand>,
     n_orders: u64,
     /// Orders that were decided; told once everything is settled.
     decided: Vec<Decided>,
@@ -72,19 +86,27 @@ impl Http {
     ///
     /// # Errors
     /// An address in use that somebody has written, a certificate that cannot be used.
-    pub(super) fn start(config: &Config, now: Instant) -> Result<Self, Mistake> {
+    pub(super) fn start(
+        config: &Config,
+        past: Option<Past>,
+        now: Instant,
+    ) -> Result<Self, Mistake> {
         let (asks_tx, asks) = mpsc::channel(MOST_ASKS);
         let wall = Timestamp::now();
         let mut http = Self {
             server: None,
+            past,
             asks_tx,
             asks,
             tally: Tally::new(now),
             names: Names::new(now, wall),
             told: Site::default(),
             over: VecDeque::new(),
+            music: Vec::new(),
+            is_music_stale: true,
             outcomes: BTreeMap::new(),
             orders: BTreeMap::new(),
+            errands: BTreeMap::new(),
             n_orders: 0,
             decided: Vec::new(),
             is_stale: true,
@@ -102,7 +124,8 @@ impl Http {
     }
 
     fn serve(&mut self, config: &Config, unlucky: Unlucky) -> Result<(), Mistake> {
-        let settings = Settings::new(config, Some(settings::state_dir(config)));
+        let folder = settings::state_dir(config);
+        let settings = Settings::new(config, Some(folder), self.past.clone());
         match &self.server {
             Some(server) => server.adapt(settings),
             None if settings.listen.is_empty() => {}
@@ -138,12 +161,31 @@ impl Http {
         }
     }
 
-    /// The answer to this order goes there.
-    pub(super) fn expect(&mut self, answer: oneshot::Sender<Answer>) -> OrderId {
+    /// The answer to this order goes there, after the errand if it has one.
+    pub(super) fn expect(
+        &mut self,
+        answer: oneshot::Sender<Answer>,
+        errand: Option<Errand>,
+    ) -> OrderId {
         self.n_orders += 1;
         let id = OrderId(self.n_orders);
         self.orders.insert(id, answer);
+        self.errands.extend(errand.map(|errand| (id, errand)));
         id
+    }
+
+    /// The errand of an order that was decided, and who waits for its end; without one, `decided`
+    /// has to be told.
+    pub(super) fn errand(&mut self, id: OrderId) -> Option<(Errand, oneshot::Sender<Answer>)> {
+        let errand = self.errands.remove(&id)?;
+        Some((errand, self.orders.remove(&id)?))
+    }
+
+    /// Tells all subscribers.
+    pub(super) fn publish(&self, what: News) {
+        if let Some(server) = &self.server {
+            server.publish(what);
+        }
     }
 
     /// `zones` are the names of those that the answer speaks of.
@@ -166,12 +208,23 @@ impl Http {
             }
             self.tally.page_over(outcome);
         }
-        if let Some(server) = &self.server {
-            server.publish(News::Note {
-                level: picture::level(note.level),
-                text: note.text.clone(),
-            });
+        self.publish(News::Note {
+            level: picture::level(note.level),
+            text: note.text.clone(),
+        });
+    }
+
+    /// Tells subscribers which zones play something else than before.
+    pub(super) fn tell_music(&mut self, zones: Vec<ZoneMusic>) {
+        for zone in &zones {
+            let mut known = self.music.iter();
+            let before = known.find(|it| it.zone == zone.zone);
+            if before.is_some_and(|before| before != zone) {
+                let zone = zone.clone();
+                self.publish(News::Music { zone });
+            }
         }
+        self.music = zones;
     }
 
     /// Whether it is time to read the meters.
@@ -223,9 +276,7 @@ impl Http {
                 self.over.push_front(page.clone());
                 self.over.truncate(MOST_OVER);
             }
-            if let Some(server) = &self.server {
-                server.publish(what);
-            }
+            self.publish(what);
         }
         for decided in std::mem::take(&mut self.decided) {
             self.answer(decided, &site);
@@ -234,6 +285,7 @@ impl Http {
     }
 
     fn answer(&mut self, decided: Decided, site: &Site) {
+        self.errands.remove(&decided.id);
         let Some(answer) = self.orders.remove(&decided.id) else {
             return;
         };

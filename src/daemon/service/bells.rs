@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Service;
 use crate::base::{Pcm, PlayId, SoundId, ZoneSet};
 use crate::bells::Missed;
-use crate::config::Chime;
+use crate::config::{Chime, Schedule};
 use crate::control::{Clip, Input, Sound, Start};
 use crate::daemon::bells::Due;
 use crate::daemon::history::BELL;
@@ -53,19 +53,31 @@ impl Service {
     }
 
     fn ring(&mut self, due: &Due) {
-        let label = format!("bell {} ({})", due.bell, due.told);
         let mut bells = self.config.bells.iter();
-        let Some(bell) = bells.find(|bell| bell.name == due.bell) else {
+        let Some(bell) = bells.find(|bell| bell.name == due.bell).cloned() else {
             return;
         };
+        match self.start_of(&bell, &due.told) {
+            Ok(start) => self.inputs.push_back(Input::Start(start)),
+            Err(why) => tracing::error!("{why}"),
+        }
+    }
+
+    /// The page that a bell is; `told` says in the log why it rings.
+    ///
+    /// # Errors
+    /// Nobody could hear it, in words.
+    pub(super) fn start_of(&mut self, bell: &Schedule, told: &str) -> Result<Start, String> {
+        let label = format!("bell {} ({told})", bell.name);
         let zones = self.zones.named(&bell.zones);
         let pcm = match bell.chime() {
             Chime::Klaxon => self.klaxon.as_ref(),
             own @ (Chime::File(_) | Chime::Words(_)) => self.bells.chime(&own),
         };
         let Some(pcm) = pcm.cloned().filter(|_| !zones.is_empty()) else {
-            tracing::error!("{label} is not heard: its sound or its zones are gone");
-            return;
+            return Err(format!(
+                "{label} is not heard: its sound or its zones are gone"
+            ));
         };
         let patience = match bell.missed {
             Missed::Skip => Duration::ZERO,
@@ -94,7 +106,7 @@ impl Service {
         while self.rung.len() > MOST_RUNG {
             self.rung.pop_first();
         }
-        self.inputs.push_back(Input::Start(start));
+        Ok(start)
     }
 
     /// From here on it counts what comes out of the zones.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::Service;
 use crate::api::{Answer, Ask, Line, LiveWanted, Question, Site, Who};
 use crate::control::{Demand, Denied, Input, Order, OrderId, Speech};
-use crate::daemon::http::{Lexicon, Sight, name_of, names_of};
+use crate::daemon::http::{Errand, Lexicon, Sight, name_of, names_of};
 use crate::page::PageId;
 
 impl Service {
@@ -39,15 +39,25 @@ impl Service {
                 Ok(demand) => (who, demand),
                 Err(reply) => return tell(answer, *reply),
             },
+            Question::Bells(asked) => return self.asked_of_bells(asked, answer),
+            Question::Music(asked) => return self.asked_of_music(asked, answer),
+            Question::Recordings(asked) => return self.asked_of_recordings(asked, answer),
+            Question::Sounds(asked) => return self.asked_of_sounds(asked, answer),
         };
-        let by = self.lexicon().rights(&who);
-        let id = self.http.expect(answer);
-        let order = Order {
-            id,
-            by,
-            what: demand,
-        };
-        self.inputs.push_back(Input::Order(order));
+        self.order(&who, demand, answer, None);
+    }
+
+    /// Lets the core decide; then the errand is run, if there is one, and the answer given.
+    pub(super) fn order(
+        &mut self,
+        who: &Who,
+        what: Demand,
+        answer: oneshot::Sender<Answer>,
+        errand: Option<Errand>,
+    ) {
+        let by = self.lexicon().rights(who);
+        let id = self.http.expect(answer, errand);
+        self.inputs.push_back(Input::Order(Order { id, by, what }));
     }
 
     fn asked_to_speak(
@@ -62,7 +72,7 @@ impl Service {
             Err(unknown) => return tell(answer, Answer::Unknown(unknown)),
         };
         let (call, by) = (self.endpoint.new_call(), self.lexicon().rights(who));
-        let id = self.http.expect(answer);
+        let id = self.http.expect(answer, None);
         if let Err(why) = self.microphones.begin(call, id, line, self.net_tx.clone()) {
             tracing::error!("nobody speaks over HTTP: no thread: {why}");
             return self.http.decided(id, Err(Denied::TooMany), Vec::new());
@@ -79,6 +89,11 @@ impl Service {
 
     /// The core has decided what was asked for.
     pub(super) fn ordered(&mut self, id: OrderId, answer: Result<Option<PageId>, Denied>) {
+        if answer.is_ok()
+            && let Some((errand, told)) = self.http.errand(id)
+        {
+            return self.run_errand(errand, told);
+        }
         let zones = match &answer {
             Err(Denied::Zones(strange)) => names_of(strange, &self.zones),
             Ok(_) | Err(_) => Vec::new(),
@@ -102,6 +117,7 @@ impl Service {
             let site = self.site(now);
             self.http.tell(site);
         }
+        self.tell_music();
     }
 
     fn site(&mut self, now: Instant) -> Site {
@@ -129,6 +145,6 @@ impl Service {
 }
 
 /// Whoever has gone away meanwhile does not hear it.
-fn tell(to: oneshot::Sender<Answer>, answer: Answer) {
+pub(super) fn tell(to: oneshot::Sender<Answer>, answer: Answer) {
     to.send(answer).ok();
 }

@@ -16,9 +16,12 @@ mod bells;
 mod desks;
 mod dictation;
 mod effects;
+mod errands;
 mod events;
 mod groups;
+mod hand;
 mod http;
+mod kept;
 mod music;
 mod recordings;
 mod reload;
@@ -33,7 +36,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::api::Ask;
+use crate::api::{self, Ask, HistoryEntry};
 use crate::base::{CallId, Db, Pcm, PlayId, SoundId, ZoneSet};
 use crate::config::{Config, Mistake};
 use crate::control::{Core, Input, Note, SoundState};
@@ -53,6 +56,7 @@ use crate::daemon::memory::Rest;
 use crate::daemon::notify::{Beats, Notify};
 use crate::daemon::players::{Loaded, News, Players};
 use crate::daemon::speech::Spoken;
+use crate::daemon::uploads::{self, Levels};
 use crate::daemon::zones::{Tuned, Zones};
 use crate::daemon::{klaxon, settings, words};
 use crate::mix::{self, Console, Ears, Listening};
@@ -62,7 +66,9 @@ use crate::output::record::{self, Recorder};
 use crate::output::timer::Tap;
 use crate::output::{self, Supervisor};
 use crate::sip::{self, Endpoint};
+use crate::store::Kept;
 use bells::{Rung, Sounding};
+use kept::Shipment;
 use recordings::Recordings;
 use speech::Rehearsed;
 
@@ -109,6 +115,9 @@ pub(super) struct Service {
     stock: Library,
     /// The texts of pages and bells.
     spoken: Spoken,
+    /// How loud the sounds of pages are.
+    levels: Levels,
+    shipments_tx: UnboundedSender<Shipment>,
     rehearsals: UnboundedSender<Rehearsed>,
     /// Calls whose voice is taken down.
     dictating: BTreeSet<CallId>,
@@ -144,6 +153,8 @@ pub(super) struct Service {
     rehearsed: UnboundedReceiver<Rehearsed>,
     prepared: UnboundedReceiver<Prepared>,
     desk_news: UnboundedReceiver<crate::daemon::desks::News>,
+    shipments: UnboundedReceiver<Shipment>,
+    kept: UnboundedReceiver<Kept>,
     watcher: Option<UnboundedSender<(Instant, Note)>>,
     has_stopped: bool,
 }
@@ -193,6 +204,8 @@ enum Happening {
     Loaded(Loaded),
     Rehearsed(Rehearsed),
     Prepared(Prepared),
+    Shipped(Shipment),
+    Kept(Kept),
     Http(Ask),
     Desk(crate::daemon::desks::News),
     Time,
@@ -212,6 +225,11 @@ impl Service {
         let spoken = speech::beside(&config).await?.map_err(first)?;
         let mut library = Library::default();
         library.follow(&config, &spoken).map_err(first)?;
+        let folder = settings::state_file(&config, kept::SOUNDS);
+        let brought = tokio::task::spawn_blocking(move || uploads::found(&folder)).await;
+        for (name, pcm) in brought.unwrap_or_default() {
+            library.bring(&name, Some(pcm));
+        }
         let file = settings::state_file(&config, "bells");
         let bells = Ringing::start(&config, &spoken, file, Timestamp::now()).map_err(first)?;
         let zones = Zones::new(&config);
@@ -219,7 +237,10 @@ impl Service {
         let (net_tx, net_events) = unbounded_channel();
         let media = Media::spawn(net_tx.clone()).context("the media thread does not start")?;
         let (sip_tx, sip_events) = unbounded_channel();
-        let http = Http::start(&config, now)?;
+        let (kept_tx, kept) = unbounded_channel();
+        let days = config.server.history_days;
+        let chronicle = Chronicle::open(extras.history.as_deref(), days, kept_tx, now);
+        let http = Http::start(&config, chronicle.past(), now)?;
         let endpoint = Endpoint::start(settings::sip(&config), sip_tx).await?;
         let (output_tx, output_events) = unbounded_channel();
         let tap = extras.tap.unwrap_or_else(Tap::none);
@@ -239,6 +260,7 @@ impl Service {
         let (rehearsals, rehearsed) = unbounded_channel();
         let (takes, prepared) = unbounded_channel();
         let (desks, desk_news) = unbounded_channel();
+        let (shipments_tx, shipments) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
         let policy = settings::policy(&config, &zones, duration, &library);
         // From now on only what is measured counts as heard.
@@ -269,13 +291,15 @@ impl Service {
             sounding: BTreeMap::new(),
             rung: BTreeMap::new(),
             n_bells: 0,
-            chronicle: Chronicle::open(extras.history.as_deref(), config.server.history_days, now),
+            chronicle,
             console,
             output,
             recordings: Recordings::new(recorder),
             klaxon,
             stock: library,
             spoken,
+            levels: Levels::default(),
+            shipments_tx,
             rehearsals,
             n_rehearsals: 0,
             dictating: BTreeSet::new(),
@@ -303,6 +327,8 @@ impl Service {
             rehearsed,
             prepared,
             desk_news,
+            shipments,
+            kept,
             watcher: extras.watcher,
             has_stopped: false,
             config,
@@ -360,6 +386,8 @@ impl Service {
             Some(rehearsed) = self.rehearsed.recv() => Happening::Rehearsed(rehearsed),
             Some(prepared) = self.prepared.recv() => Happening::Prepared(prepared),
             Some(news) = self.desk_news.recv() => Happening::Desk(news),
+            Some(kept) = self.kept.recv() => Happening::Kept(kept),
+            Some(shipment) = self.shipments.recv() => Happening::Shipped(shipment),
             Some(ask) = self.http.asks.recv() => Happening::Http(ask),
             () = tokio::time::sleep_until(wake_at) => Happening::Time,
         }
@@ -400,6 +428,10 @@ impl Service {
             Happening::Rehearsed(rehearsed) => self.rehearsed(rehearsed),
             Happening::Prepared(prepared) => self.prepared(prepared),
             Happening::Asked(Request::TurnTrace) => self.trace(!self.is_traced),
+            Happening::Kept(kept) => self.http.publish(api::News::History {
+                entry: HistoryEntry::new(&kept),
+            }),
+            Happening::Shipped(shipment) => self.shipped(shipment),
             Happening::Http(ask) => self.asked(ask, now),
             Happening::Desk(news) => self.desk_news(news),
             Happening::Time => self.inputs.push_back(Input::Tick),

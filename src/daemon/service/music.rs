@@ -21,6 +21,7 @@ impl Service {
         let gone = gone.into_iter().map(|name| Input::MusicGone { name });
         self.inputs.extend(gone);
         self.tell_music_of_jack();
+        self.http.is_music_stale = true;
     }
 
     /// Something else is set by hand, or nothing.
