@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(5);
 const GONG_HZ: f32 = 2_500.0;
+const GONE: &str = "sound brought.wav: is deleted, asked for by eve";
 
 fn pause(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
@@ -150,6 +151,139 @@ fn a_page_asked_for_over_http_is_heard_where_it_should_and_followed() {
         metrics.contains("\npaging_pages_total{outcome=\"heard\"} 1\n"),
         "{metrics}"
     );
+}
+
+/// A site without hardware whose state lies in that folder.
+fn site(folder: &Folder, http: &Http) -> Conf {
+    let gong = folder.join("gong.wav");
+    signal::write_wav(&gong, 48_000, &[&signal::sine(48_000, GONG_HZ, 0.3, 0.3)]);
+    let (gong, state) = (gong.display(), folder.path().display());
+    let user = |name: &str, role: &str| {
+        let hash = TokenHash::of(&format!("token-of-{name}")).written();
+        format!("[user:{name}]\nrole = {role}\ntoken = {hash}\n")
+    };
+    Conf::timer().more(&format!(
+        "state-dir = {state}\n[schedule:lesson]\nwhen = daily 03:00\nplay = {gong}\n\
+         [music:lounge]\npath = {gong}\n[page:talk]\nextensions = 100\nrecord = caller\n\
+         {}{}[http]\nlisten = {}\n",
+        user("bob", "operator"),
+        user("eve", "admin"),
+        http.at,
+    ))
+}
+
+/// Lets somebody speak for a while, and waits for the recording.
+fn recorded(daemon: &Daemon, http: &Http) -> Value {
+    let mut phone = daemon.phone();
+    phone.call("100", SOON);
+    phone
+        .start_talking(signal::speech(8_000, 1.0))
+        .join()
+        .unwrap();
+    phone.hang_up();
+    let until = Instant::now() + SOON * 4;
+    loop {
+        let found = http.get("/v1/recordings?caller=tester").json();
+        if let Some(first) = found["items"].as_array().and_then(|it| it.first()) {
+            return first.clone();
+        }
+        assert!(Instant::now() < until, "no recording: {found}");
+        pause(50);
+    }
+}
+
+#[test]
+fn what_is_changed_over_http_outlives_a_kill_and_is_found_in_the_history() {
+    let folder = Folder::new("things");
+    let http = Http::new(free_address());
+    let conf = site(&folder, &http);
+    let mut daemon = Daemon::start(&conf);
+    let (bob, eve) = (
+        http.with_token("token-of-bob"),
+        http.with_token("token-of-eve"),
+    );
+    let mut events = bob.events("/v1/events");
+    let bytes = std::fs::read(folder.join("gong.wav")).unwrap();
+    assert_eq!(bob.put_sound("/v1/sounds/brought.wav", &bytes).status, 403);
+    let brought = eve.put_sound("/v1/sounds/brought.wav", &bytes);
+    assert_eq!(
+        (brought.status, &brought.json()["seconds"]),
+        (201, &json!(0.3))
+    );
+    assert_eq!(
+        eve.put_sound("/v1/sounds/noise.wav", b"no sound").status,
+        422
+    );
+    let play = json!({"play": "brought.wav"});
+    assert_eq!(bob.post("/v1/pages", &play).status, 201);
+    let rung = bob.ask("POST", "/v1/schedules/lesson/ring", "", "");
+    assert_eq!(rung.status, 201, "{rung:?}");
+    let bell = bob.patch("/v1/schedules/lesson", &json!({"enabled": false}));
+    assert_eq!((bell.status, &bell.json()["next"]), (200, &Value::Null));
+    let music = json!({"source": "lounge", "volume_db": -12});
+    let music = bob.patch("/v1/music/zones/all", &music);
+    assert_eq!(
+        (music.status, &music.json()["source"]),
+        (200, &json!("lounge"))
+    );
+    let is_change =
+        |event: &Value| event["type"] == "history" && event["entry"]["what"] == "schedule lesson";
+    let is_bell = |event: &Value| event["type"] == "history" && event["entry"]["kind"] == "bell";
+    // Whichever comes first.
+    let first = events.wait_for("one of both", |event| is_change(event) || is_bell(event));
+    let second = events.wait_for("the other", |event| is_change(event) || is_bell(event));
+    let (change, bell) = match is_change(&first) {
+        true => (first, second),
+        false => (second, first),
+    };
+    assert_eq!(
+        (&change["entry"]["who"], is_bell(&bell)),
+        (&json!("bob"), true)
+    );
+    assert_eq!(change["id"], change["entry"]["id"]);
+    let recording = recorded(&daemon, &http);
+    assert!(
+        recording["seconds"].as_f64().is_some_and(|it| it > 0.5),
+        "{recording}"
+    );
+    let path = format!("/v1/recordings/{}", recording["id"].as_str().unwrap());
+    let head = bob.ask("GET", &path, "range: bytes=0-3\r\n", "");
+    assert_eq!((head.status, head.body.as_str()), (206, "RIFF"));
+    assert_eq!(bob.delete(&path).status, 403);
+
+    daemon.process.signal("KILL");
+    daemon.process.wait(SOON * 4);
+    let _again = Daemon::start(&conf);
+    let mut events = bob.events(&format!(
+        "/v1/events?after={}",
+        bell["id"].as_str().unwrap()
+    ));
+    assert_eq!(events.next()["type"], "ready");
+    assert_eq!(events.next()["type"], "gap");
+    let is_start = |event: &Value| event["entry"]["text"] == "started";
+    let started = events.wait_for("the second start", is_start);
+    assert!(
+        started["id"].as_str().unwrap().parse::<u64>().is_ok(),
+        "{started}"
+    );
+    assert_eq!(bob.get("/v1/schedules/lesson").json()["enabled"], false);
+    let day = bob.get("/v1/rings?days=1&schedule=lesson").json();
+    assert_eq!(day["days"][0]["rings"][0]["state"], "disabled", "{day}");
+    let yard = bob.get("/v1/music/zones/all").json();
+    assert_eq!(
+        (&yard["source"], &yard["volume_db"]),
+        (&json!("lounge"), &json!(-12.0))
+    );
+    assert_eq!(bob.post("/v1/pages", &play).status, 201);
+    assert_eq!(eve.delete(&path).status, 204);
+    assert_eq!(bob.get(&path).status, 404);
+    assert_eq!(eve.delete("/v1/sounds/brought.wav").status, 204);
+    let is_last = |event: &Value| event["entry"]["text"] == GONE;
+    events.wait_for("the last change is on the disk", is_last);
+    let found = bob.get("/v1/history?words=bob%20lesson&kind=change").json();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
+    let table = bob.get("/v1/history.csv?words=eve").body;
+    assert!(table.contains(GONE), "{table}");
 }
 
 #[test]

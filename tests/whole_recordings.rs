@@ -14,7 +14,7 @@ use common::ports::free_address;
 use common::signal::{sine, write_wav};
 use paging::base::{Encoding, RecordingId, SampleRate, TrackTx};
 use paging::codec::Decoder;
-use paging::output::record::{Event, Format, Limits, Order, Recorder, Settings};
+use paging::output::record::{self, Event, Format, Limits, Order, Recorder, Settings};
 use paging::sounds;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -153,7 +153,10 @@ fn every_format_holds_what_was_played_and_so_does_what_a_crash_leaves_of_it() {
             (length.as_secs_f64() - 3.0).abs() < 0.01,
             "{what}: {length:?}"
         );
-        let (seconds, highest) = heard(&whole.path().join(file));
+        let (path, shelved) = record::find(whole.path(), &file).unwrap();
+        let told = record::seconds(&path, shelved.format).unwrap();
+        assert!((told - 3.0).abs() < 0.05, "{what}: told to be {told} s");
+        let (seconds, highest) = heard(&path);
         assert!((seconds - 3.0).abs() < 0.05, "{what}: {seconds} s");
         assert!((0.4..0.6).contains(&highest), "{what}: {highest}");
         assert_eq!(files(whole.path(), ".part"), Vec::<PathBuf>::new());

@@ -48,6 +48,17 @@ impl Http {
         self.ask("POST", path, "content-type: application/json\r\n", &body)
     }
 
+    pub fn patch(&self, path: &str, body: &Value) -> Reply {
+        let body = body.to_string();
+        self.ask("PATCH", path, "content-type: application/json\r\n", &body)
+    }
+
+    /// Sends a sound file.
+    pub fn put_sound(&self, path: &str, bytes: &[u8]) -> Reply {
+        let headers = "content-type: audio/wav\r\n";
+        self.try_send("PUT", path, headers, bytes).unwrap()
+    }
+
     pub fn delete(&self, path: &str) -> Reply {
         self.ask("DELETE", path, "", "")
     }
@@ -64,15 +75,27 @@ impl Http {
         headers: &str,
         body: &str,
     ) -> std::io::Result<Reply> {
+        self.try_send(method, path, headers, body.as_bytes())
+    }
+
+    fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> std::io::Result<Reply> {
         let mut stream = self.connect()?;
         let length = body.len();
         let head = self.head(method, path, "1.1");
         write!(
             stream,
-            "{head}{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            "{head}{headers}content-length: {length}\r\nconnection: close\r\n\r\n"
         )?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
+        stream.write_all(body)?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
         Ok(Reply {
