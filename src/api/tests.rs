@@ -1,6 +1,7 @@
 //! Does every request get the answer that it should, whoever asks and however badly?
 
 mod desks;
+mod document;
 mod history;
 mod kept;
 mod music;
@@ -589,37 +590,4 @@ async fn a_flood_from_one_address_is_turned_away_and_told_so() {
     let told = told.expect("the flood was served");
     told.is_problem(429);
     assert_eq!(told.headers["retry-after"], "1");
-}
-
-#[test]
-fn the_document_describes_every_answer() {
-    let (_, document) = openapi::routes();
-    let document = serde_json::to_value(&document).unwrap();
-    assert_eq!(document["openapi"], "3.1.0");
-    let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 32);
-    for (path, item) in paths {
-        for (method, operation) in item.as_object().unwrap() {
-            let responses = &operation["responses"];
-            for status in ["400", "401", "429", "503"] {
-                assert!(responses.get(status).is_some(), "{method} {path} {status}");
-            }
-            let sockets = ["/v1/pages/live", "/relay", "/ws"];
-            let is_change = method != "get" || sockets.contains(&path.as_str());
-            assert_eq!(responses.get("403").is_some(), is_change, "{method} {path}");
-        }
-    }
-    let text = document.to_string();
-    let wanted: Vec<&str> = text.split("#/components/schemas/").skip(1).collect();
-    for reference in wanted {
-        let name = reference.split('"').next().unwrap();
-        assert!(
-            document["components"]["schemas"].get(name).is_some(),
-            "{name}"
-        );
-    }
-    assert_eq!(
-        document["components"]["securitySchemes"]["token"]["scheme"],
-        "bearer"
-    );
 }
