@@ -24,7 +24,7 @@ const parts = [
   { refresh: pages.refreshSounds, events: [], is_seldom: true },
   { refresh: music.refresh, events: ["music"] },
   { refresh: bells.refresh, events: ["schedule"] },
-  { refresh: past.refresh, events: ["history"], },
+  { refresh: past.refresh, events: ["history"] },
 ].map((part) => ({ ...part, is_there: true, ask: null }));
 
 let events = null;
@@ -101,6 +101,7 @@ async function begin() {
   the("sign-out").hidden = session.by !== "session";
   the("sign-in").hidden = true;
   the("site").hidden = false;
+  zones.refresh().catch(() => {});
   follow();
 }
 
