@@ -25,6 +25,9 @@
 //! and `net::Hall`, a thread of its own, sends them what [`media::Broadcast`] has encoded once for
 //! all of them. No page, mixer or sound card has part in it.
 //!
+//! Calls that a program holds, those of relays and of analog phones, take a shorter way too:
+//! `net::spoken` sums what programs say, and what the caller says goes to their WebSockets.
+//!
 //! Other outputs of a zone have no clock: [`mix`] lets them be tapped, and `net::Groups`, another
 //! thread, sends them to multicast groups. What it hears in groups reaches [`control::Core`] as a
 //! call that is answered already. So does who speaks over a WebSocket: `api` hands the frames of a
