@@ -419,6 +419,6 @@ fn fifty_callers_talk_at_once_without_an_xrun() {
     assert_eq!(heard_tones, 50, "not everybody is heard");
     assert_eq!((heard.n_xruns, heard.n_skipped), (0, 0), "JACK had xruns");
     println!("50 calls at once: {per_call_kb} kB a call");
-    // 40 kB of it are for the howl guard.
-    assert!(per_call_kb < 190.0, "each call takes {per_call_kb} kB");
+    // What set the calls up is still remembered, too.
+    assert!(per_call_kb < 150.0, "each call takes {per_call_kb} kB");
 }

@@ -110,9 +110,11 @@ pub(super) struct HistoryOf {
     words: Option<String>,
     /// Not before (RFC 3339).
     #[serde(default)]
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Before (RFC 3339).
     #[serde(default)]
+    #[param(format = DateTime)]
     until: Option<String>,
     /// Of these kinds, with commas between them.
     #[serde(default)]
@@ -134,9 +136,11 @@ pub(super) struct TableOf {
     words: Option<String>,
     /// Not before (RFC 3339).
     #[serde(default)]
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Before (RFC 3339).
     #[serde(default)]
+    #[param(format = DateTime)]
     until: Option<String>,
     /// Of these kinds, with commas between them.
     #[serde(default)]

@@ -56,25 +56,23 @@ pub(super) struct RecordingsOf {
     limit: Option<u32>,
     /// Those after this one: `next` of the answer before.
     #[serde(default)]
-    #[param(max_length = 255)]
     after: Option<String>,
     /// Not before (RFC 3339).
     #[serde(default)]
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Before (RFC 3339).
     #[serde(default)]
+    #[param(format = DateTime)]
     until: Option<String>,
     /// Of this page.
     #[serde(default)]
-    #[param(max_length = 255)]
     page: Option<String>,
     /// Of this caller.
     #[serde(default)]
-    #[param(max_length = 255)]
     caller: Option<String>,
     /// Of this zone.
     #[serde(default)]
-    #[param(max_length = 255)]
     zone: Option<String>,
 }
 

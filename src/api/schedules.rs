@@ -136,6 +136,7 @@ pub enum RingState {
 pub(super) struct RingsOf {
     /// The first day; today otherwise.
     #[serde(default)]
+    #[param(format = Date)]
     from: Option<String>,
     /// How many days.
     #[serde(default)]

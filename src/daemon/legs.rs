@@ -550,7 +550,7 @@ const PTIME_MS: u32 = 20;
 /// The receiver holds packets back as soon as the feed reaches as far as it is wanted, half a second
 /// at most, and a packet of 60 ms may go in at once. Whatever is longer is memory of each call, 32 kB
 /// a second.
-const LONGEST_FEED: Duration = Duration::from_millis(640);
+const LONGEST_FEED: Duration = Duration::from_millis(600);
 
 #[cfg(test)]
 #[path = "legs_tests.rs"]

@@ -61,13 +61,13 @@ impl Spectrum {
         let mut span = 1;
         while span < n {
             // Turns are of twice the length.
-            let step = n / span;
-            for start in (0..n).step_by(2 * span) {
-                for i in 0..span {
-                    let turned = times(pairs[start + span + i], self.turns[i * step]);
-                    let (re, im) = pairs[start + i];
-                    pairs[start + i] = (re + turned.0, im + turned.1);
-                    pairs[start + span + i] = (re - turned.0, im - turned.1);
+            let turns = self.turns.iter().step_by(n / span);
+            for block in pairs.chunks_exact_mut(2 * span) {
+                let (low, high) = block.split_at_mut(span);
+                for ((a, b), turn) in low.iter_mut().zip(high).zip(turns.clone()) {
+                    let turned = times(*b, *turn);
+                    *b = (a.0 - turned.0, a.1 - turned.1);
+                    *a = (a.0 + turned.0, a.1 + turned.1);
                 }
             }
             span *= 2;

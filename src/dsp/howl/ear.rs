@@ -10,6 +10,7 @@
 //! A howl is a tone, or two, that grows: each time round it comes back louder. Voices are not pure
 //! for long, nor are instruments; keys and dial tones are pure but do not grow, they begin.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::Howl;
@@ -186,9 +187,22 @@ fn loudness(past: &[u8], row: usize, bin: usize, age: usize) -> u8 {
 
 /// The highest bin, but for those around another.
 fn top(powers: &[f32], lowest: usize, but: Option<usize>) -> Option<usize> {
-    let is_free = |bin: &usize| but.is_none_or(|but| bin.abs_diff(but) > 2 * WIDTH);
-    let bins = (lowest..powers.len() - WIDTH).filter(is_free);
-    bins.max_by(|a, b| powers[*a].total_cmp(&powers[*b]))
+    let end = powers.len() - WIDTH;
+    let highest = |bins: Range<usize>| {
+        let powers = powers.get(bins.clone())?;
+        let most = powers.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let at = powers.iter().rposition(|power| *power == most)?;
+        Some((bins.start + at, most))
+    };
+    let Some(but) = but else {
+        return highest(lowest..end).map(|(bin, _)| bin);
+    };
+    let below = highest(lowest..but.saturating_sub(2 * WIDTH).max(lowest));
+    let above = highest((but + 2 * WIDTH + 1).min(end)..end);
+    match (below, above) {
+        (Some(below), Some(above)) if below.1 > above.1 => Some(below.0),
+        (below, above) => above.or(below).map(|(bin, _)| bin),
+    }
 }
 
 /// The power of a tone, or of some that are so near that they beat.
