@@ -230,6 +230,10 @@ fn check(wanted: &MusicWanted) -> Result<(), Problem> {
     {
         return told("volume_db is not from -100 to 20; write e.g. -6");
     }
+    let source = wanted.source.iter().flatten();
+    if source.map(|name| name.chars().count()).any(|n| n > 255) {
+        return told("no source has so long a name; write one of /v1/music");
+    }
     Ok(())
 }
 
