@@ -47,7 +47,7 @@ impl Lexicon<'_> {
                 known: pages.iter().map(|page| page.name.clone()).collect(),
             });
         };
-        Ok(settings::rule(page, self.zones, self.klaxon, self.library))
+        Ok(settings::rule(page, self.zones, self.klaxon, self.stock))
     }
 
     fn plain(&self, who: &Who) -> Rule {

@@ -17,7 +17,7 @@ use crate::page::{self, Extent, Priority};
 pub(in crate::daemon) struct Lexicon<'a> {
     pub(in crate::daemon) config: &'a Config,
     pub(in crate::daemon) zones: &'a Zones,
-    pub(in crate::daemon) library: &'a Library,
+    pub(in crate::daemon) stock: &'a Library,
     /// How long it is, if there is one.
     pub(in crate::daemon) klaxon: Option<Duration>,
     pub(in crate::daemon) gain: Db,
@@ -67,7 +67,7 @@ impl Lexicon<'_> {
 
     fn message(&self, name: &str) -> Option<Rule> {
         let page = self.config.pages.iter().find(|page| page.name == name)?;
-        let rule = settings::rule(page, self.zones, self.klaxon, self.library);
+        let rule = settings::rule(page, self.zones, self.klaxon, self.stock);
         rule.message.is_some().then_some(rule)
     }
 
@@ -94,7 +94,7 @@ impl Lexicon<'_> {
         let clip = if is_klaxon {
             self.klaxon()
         } else {
-            self.library.named(name)
+            self.stock.named(name)
         };
         let clip = clip.ok_or_else(|| Unknown::Sound {
             name: name.to_owned(),
@@ -130,7 +130,7 @@ impl Lexicon<'_> {
             .filter(|page| page.message.is_some());
         let pages = pages.map(|page| page.name.clone());
         let klaxon = self.klaxon.map(|_| "klaxon".to_owned());
-        pages.chain(klaxon).chain(self.library.names()).collect()
+        pages.chain(klaxon).chain(self.stock.names()).collect()
     }
 
     pub(super) fn zones(&self, names: &[String]) -> Result<ZoneSet, Unknown> {

@@ -137,7 +137,7 @@ impl Service {
         Lexicon {
             config: &self.config,
             zones: &self.zones,
-            library: &self.stock,
+            stock: &self.stock,
             klaxon: self.klaxon.as_ref().map(|pcm| pcm.duration()),
             gain: self.config.audio.volume_klaxon.level(),
         }
