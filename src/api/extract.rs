@@ -41,6 +41,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
         }
         let bytes = Bytes::from_request(request, app).await.map_err(unread)?;
         let value = serde_json::from_slice(&bytes).map_err(|why| not_understood(&why))?;
+        // A list would be taken for the members in their order.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::plain(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "the body is no JSON object; see /openapi.json",
+            ));
+        }
         Ok(Self { value, bytes })
     }
 }

@@ -143,6 +143,7 @@ async fn music_that_makes_no_sense_is_a_problem() {
         ("GET", "/v1/music/zones/hall", "", 404),
         ("PATCH", "/v1/music/zones/hall", r#"{"paused":true}"#, 404),
         ("PATCH", "/v1/music/zones/yard", "{}", 422),
+        ("PATCH", "/v1/music/zones/yard", "[null, -3.0, true]", 422),
         ("PATCH", "/v1/music/zones/yard", r#"{"volume_db":21}"#, 422),
         (
             "PATCH",
