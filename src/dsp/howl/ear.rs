@@ -32,8 +32,8 @@ pub(super) struct Ear {
     hop: usize,
     at: usize,
     spectrum: &'static Spectrum,
-    /// Levels in decibels above the faintest, a row for each look, the oldest overwritten; of two
-    /// bins beside each other the louder.
+    /// Levels in decibels above the faintest, a row for each look, the oldest overwritten; of
+    /// [`TOGETHER`] bins beside each other the loudest.
     past: Vec<u8>,
     row: usize,
     /// Powers of late.
@@ -62,7 +62,7 @@ impl Ear {
             hop: size / 4,
             at: 0,
             spectrum: Spectrum::of(size),
-            past: vec![0; size / 4 * N_ROWS],
+            past: vec![0; size / 2 / TOGETHER * N_ROWS],
             row: 0,
             mean: vec![0.0; size / 2],
             run: Run::default(),
@@ -126,9 +126,10 @@ impl Ear {
         self.spectrum.look(&self.recent, powers);
         let lowest = (LOWEST_HZ / self.rate * (2 * n) as f32) as usize + WIDTH;
         self.row = (self.row + 1) % N_ROWS;
-        let row = &mut self.past[self.row * (n / 2)..][..n / 2];
-        for (level, pair) in row.iter_mut().zip(powers.chunks_exact(2)) {
-            *level = level_of(pair[0].max(pair[1]));
+        let width = n / TOGETHER;
+        let row = &mut self.past[self.row * width..][..width];
+        for (level, bins) in row.iter_mut().zip(powers.chunks_exact(TOGETHER)) {
+            *level = level_of(bins.iter().copied().fold(0.0, f32::max));
         }
         let now: f32 = powers[lowest - WIDTH..].iter().sum();
         self.stuck.follow(now);
@@ -181,7 +182,7 @@ impl Ear {
 fn loudness(past: &[u8], row: usize, bin: usize, age: usize) -> u8 {
     let n = past.len() / N_ROWS;
     let row = (row + N_ROWS - age) % N_ROWS;
-    let around = &past[row * n..][(bin - WIDTH) / 2..=(bin + WIDTH) / 2];
+    let around = &past[row * n..][(bin - WIDTH) / TOGETHER..=(bin + WIDTH) / TOGETHER];
     around.iter().fold(0, |most, &it| most.max(it))
 }
 
@@ -225,15 +226,14 @@ fn are_of_one(a: usize, b: usize) -> bool {
     [2.0, 3.0, 1.5, 4.0 / 3.0].into_iter().any(is_ratio)
 }
 
-/// The lower of the two bins where the most power was of late.
+/// The middle of the bins where the most power was of late.
 fn steadiest(past: &[u8], row: usize, lowest: usize) -> usize {
     let n = past.len() / N_ROWS;
-    let level = |pair: usize, age: usize| u32::from(past[(row + N_ROWS - age) % N_ROWS * n + pair]);
-    let sum = |pair: usize| (0..OF_LATE).map(|age| level(pair, age)).sum::<u32>();
-    let pairs = lowest.div_ceil(2)..n - WIDTH;
-    pairs
-        .max_by_key(|pair| sum(*pair))
-        .map_or(lowest, |pair| 2 * pair)
+    let level = |of: usize, age: usize| u32::from(past[(row + N_ROWS - age) % N_ROWS * n + of]);
+    let sum = |of: usize| (0..OF_LATE).map(|age| level(of, age)).sum::<u32>();
+    let all = lowest.div_ceil(TOGETHER)..n - 1;
+    all.max_by_key(|of| sum(*of))
+        .map_or(lowest, |of| of * TOGETHER + TOGETHER / 2)
 }
 
 /// How far the top of a parabola through three levels lies from the middle one, in bins.
@@ -255,6 +255,8 @@ const LOOK: Duration = Duration::from_millis(64);
 const N_ROWS: usize = 128;
 /// Below, rooms hum.
 const LOWEST_HZ: f32 = 150.0;
+/// Bins of which one level is kept: a peak is as wide.
+const TOGETHER: usize = 4;
 /// Bins on either side that belong to a peak.
 const WIDTH: usize = 2;
 /// The mean is that of the last 200 ms or so: no vowel keeps its pitch for as long.
