@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  20 callers ─────────► Daemon ◄── 500 requests a second, each on a connection of its own
-//!                          └──────► 200 followers of /v1/events
+//!  5 more a second ──────►  └─────► 200 followers of /v1/events
 //! ```
 
 use std::io::{Read, Write};
@@ -26,6 +26,8 @@ const N_CALLERS: usize = 20;
 const N_FOLLOWERS: usize = 200;
 const N_ASKING: u32 = 5;
 const A_SECOND: u32 = 500;
+/// Between two calls that come and go beside.
+const EACH: Duration = Duration::from_millis(200);
 const PATHS: [&str; 5] = ["/v1/zones", "/v1/calls", "/v1/pages", "/health", "/metrics"];
 
 /// How long a request takes at the most, but for one in a hundred.
@@ -37,6 +39,7 @@ pub fn api(effort: Effort, report: &mut Report) {
     let sound: Arc<[f32]> = signal::speech(8_000, 20.0).into();
     let callers: Vec<(Phone, Talking)> = (0..N_CALLERS).map(|_| caller(&daemon, &sound)).collect();
     let crowd = Crowd::follow(at);
+    let restless = Restless::begin(&daemon);
     pause(Duration::from_secs(1));
 
     let used = Span::begin(&[daemon.process.pid()]);
@@ -46,6 +49,7 @@ pub fn api(effort: Effort, report: &mut Report) {
     let asked: Vec<Option<f64>> = asking.into_iter().flat_map(joined).collect();
     let percent = used.percent()[0];
     let n_events = crowd.n_events() - before;
+    let n_calls = restless.end();
     let n_gone = crowd.end();
     drop(callers);
 
@@ -58,7 +62,8 @@ pub fn api(effort: Effort, report: &mut Report) {
         report.below("99 of 100 are answered within", *late, 20.0, "ms", &[]);
     }
     let what = format!("followers of events that were lost, of {N_FOLLOWERS}");
-    report.none(&what, n_gone, "none was slow");
+    report.none(&what, n_gone, "none of them was slow");
+    report.told("calls that came and went", n_calls.into(), "", &[]);
     let each = n_events as f64 / N_FOLLOWERS as f64 / span.as_secs_f64();
     report.told("events to each follower", each, "a second", &[]);
     report.told("all of it, of one core", percent, "%", &[]);
@@ -87,6 +92,36 @@ fn ask(at: SocketAddr, n: u32, began: Instant, span: Duration) -> JoinHandle<Vec
         };
         (0..n_turns as u32).map(one).collect()
     })
+}
+
+/// Somebody who calls and hangs up again and again, so that there is something to follow.
+struct Restless {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<u32>,
+}
+
+impl Restless {
+    fn begin(daemon: &Daemon) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (mut phone, told) = (daemon.phone(), Arc::clone(&is_over));
+        let thread = thread::spawn(move || {
+            let mut n_calls = 0;
+            while !told.load(Ordering::Relaxed) {
+                phone.call("100", SOON);
+                pause(EACH / 2);
+                phone.hang_up();
+                pause(EACH / 2);
+                n_calls += 1;
+            }
+            n_calls
+        });
+        Self { is_over, thread }
+    }
+
+    fn end(self) -> u32 {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap_or(0)
+    }
 }
 
 fn joined<T>(thread: JoinHandle<Vec<T>>) -> Vec<T> {

@@ -1,5 +1,7 @@
 //! How is one connection served, from its first byte to its last?
 
+use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -68,7 +70,7 @@ async fn talk(
     }
 }
 
-async fn answer<S>(app: &App, routes: Router, stream: S, ends: Ends)
+pub(super) async fn answer<S>(app: &App, routes: Router, stream: S, ends: Ends)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -92,9 +94,23 @@ where
             connection.await
         }
     };
-    if let Err(why) = ended {
-        tracing::debug!("http: the connection of {} ended: {why}", ends.peer);
+    match ended {
+        Err(why) if took_nothing(&why) => {
+            count(&app.counts.stalled);
+            tracing::warn!(
+                "http: {} read nothing of what it asked for, and is cut off",
+                ends.peer
+            );
+        }
+        Err(why) => tracing::debug!("http: the connection of {} ended: {why}", ends.peer),
+        Ok(()) => {}
     }
+}
+
+/// Whether our patience is what ended it.
+fn took_nothing(why: &hyper::Error) -> bool {
+    let inner = why.source().and_then(|it| it.downcast_ref::<io::Error>());
+    inner.is_some_and(|it| it.kind() == io::ErrorKind::TimedOut)
 }
 
 const HANDSHAKE: Duration = Duration::from_secs(10);

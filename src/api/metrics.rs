@@ -216,6 +216,7 @@ fn http(out: &mut Page, counts: &Counts) {
     let name = "paging_http_rejected_total";
     out.one(name, &[("reason", "too-many")], read(&counts.too_many));
     out.one(name, &[("reason", "no-token")], read(&counts.turned_away));
+    out.one(name, &[("reason", "reads-nothing")], read(&counts.stalled));
     out.gauge(
         "paging_http_subscribers",
         "Who follows events.",

@@ -11,17 +11,25 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream on which no write waits longer than `PATIENCE`.
+/// A stream on which no write waits longer than `longest`.
 pub(super) struct Patient<S> {
     stream: S,
+    longest: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
     pub(super) fn new(stream: S) -> Self {
-        let waiting = None;
-        Self { stream, waiting }
+        Self::within_at_most(stream, PATIENCE)
+    }
+
+    pub(super) fn within_at_most(stream: S, longest: Duration) -> Self {
+        Self {
+            stream,
+            longest,
+            waiting: None,
+        }
     }
 
     fn within<T>(
@@ -33,9 +41,8 @@ impl<S> Patient<S> {
             self.waiting = None;
             return written;
         }
-        let waiting = self
-            .waiting
-            .get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let longest = self.longest;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(longest)));
         ready!(waiting.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
