@@ -153,6 +153,69 @@ fn a_page_asked_for_over_http_is_heard_where_it_should_and_followed() {
     );
 }
 
+/// So long is a pitch heard, in seconds.
+fn sounds_for(sound: &[f32], rate: u32, hz: f32) -> f32 {
+    let levels = measure::level_over_time(sound, rate, hz, 960);
+    levels.iter().filter(|level| **level > 0.02).count() as f32 * 0.02
+}
+
+#[test]
+fn a_text_and_a_tone_are_heard_where_they_should() {
+    const TONE_HZ: f32 = 1_200.0;
+    let jackd = Jackd::start(48_000, 256);
+    let folder = Folder::new("made");
+    let http = Http::new(free_address());
+    let mut conf = conf(&jackd, &folder, &http);
+    // A voice that says the same to everything, but for one word that it does not know.
+    let voice = folder.join("voice.sh");
+    let script = format!(
+        "[ \"$2\" != mumble ] || {{ echo 'no such word' >&2; exit 1; }}\ncp '{}' \"$1\"\n",
+        folder.join("gong.wav").display()
+    );
+    std::fs::write(&voice, script).unwrap();
+    conf.audio += &format!(
+        "\nspeech-command = sh {} {{file}} {{text}}\n",
+        voice.display()
+    );
+    let daemon = Daemon::start(&conf);
+    daemon.process.wait_for("http: answering at", SOON);
+    jackd.wait_until_fed("system:playback_2", "paging:", SOON);
+    let (bob, mut events) = (http.with_token("token-of-bob"), http.events("/v1/events"));
+    let recorder = Recorder::start(&jackd);
+    let text = json!({"say": "The yard is closed.", "zones": ["yard"]});
+    let tone = json!({"tone": {"hz": TONE_HZ, "seconds": 1.0}, "zones": ["hall"]});
+    let mut heard_to_the_end = |who: &Http, wanted: &Value| {
+        let started = who.post("/v1/pages", wanted);
+        assert_eq!(started.status, 201, "{started:?}");
+        let id = started.json()["id"].clone();
+        let over = events.wait_for("the page is over", |event| is_over(event, &id));
+        assert_eq!(over["page"]["outcome"], "heard", "{over}");
+    };
+    heard_to_the_end(&bob, &text);
+    heard_to_the_end(&http, &tone);
+    let heard = recorder.stop();
+    let lasts = |hz: f32| [&heard.left, &heard.right].map(|it| sounds_for(it, heard.rate, hz));
+    let ([text_yard, text_hall], [tone_yard, tone_hall]) = (lasts(GONG_HZ), lasts(TONE_HZ));
+    assert!((0.7..1.0).contains(&text_yard), "{text_yard} s of the text");
+    assert!((0.9..1.2).contains(&tone_hall), "{tone_hall} s of the tone");
+    assert_eq!((text_hall, tone_yard), (0.0, 0.0), "in the wrong zone");
+
+    let mumbled = bob.post("/v1/pages", &json!({"say": "mumble", "zones": ["yard"]}));
+    assert_eq!(mumbled.status, 503, "{mumbled:?}");
+    let why = mumbled.json()["detail"].to_string();
+    assert!(why.contains("no such word"), "{why}");
+    assert_eq!(
+        bob.post("/v1/pages", &tone).status,
+        403,
+        "not in bob's zones"
+    );
+    let log = daemon.process.log();
+    assert!(
+        log.contains("\"The yard is closed.\", asked for over HTTP by bob"),
+        "{log}"
+    );
+}
+
 /// A site without hardware whose state lies in that folder.
 fn site(folder: &Folder, http: &Http) -> Conf {
     let gong = folder.join("gong.wav");

@@ -36,7 +36,7 @@ pub(super) struct App {
     pub(super) changes: tokio::sync::Mutex<()>,
     /// Requests that read the history at the same time.
     pub(super) readers: Semaphore,
-    /// Sounds that come in at the same time.
+    /// Sounds that come in, or are made, at the same time.
     pub(super) uploads: Semaphore,
     /// Requests that are served at the same time.
     pub(super) running: Semaphore,
@@ -59,6 +59,8 @@ pub(super) struct Counts {
     pub(super) turned_away: AtomicU64,
     pub(super) subscribers: AtomicU64,
     pub(super) dropped: AtomicU64,
+    /// Connections whose other end read nothing.
+    pub(super) stalled: AtomicU64,
 }
 
 impl App {

@@ -10,8 +10,9 @@ use super::music::{Music, OfMusic};
 use super::problem::Problem;
 use super::recordings::{OfRecordings, Recording, Track};
 use super::schedules::{Days, OfBells, Schedule};
-use super::site::{Page, PageWanted, Site};
+use super::site::{Page, Site};
 use super::sounds::{OfSounds, Sound, Unfit};
+use super::wanted::PageWanted;
 use crate::control::{Denied, DriverId};
 
 /// A question on its way; whoever takes it answers, or drops it.
@@ -72,6 +73,8 @@ pub enum Answer {
     Placed(Sound),
     /// A sound that was not.
     Unfit(Unfit),
+    /// A text that nothing speaks, and why.
+    Unspoken(String),
     /// Not done; the names are of the zones that it speaks of.
     Denied(Denied, Vec<String>),
     /// A name that stands for nothing.
@@ -141,6 +144,12 @@ pub(super) fn refused(answer: Answer) -> Problem {
             format!("nothing sounds in {zone} that has a next piece; choose a source first"),
         ),
         Answer::Unfit(unfit) => unfit.problem(),
+        Answer::Unspoken(why) => Problem::named(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-spoken",
+            "Not spoken",
+            why,
+        ),
         Answer::Site(_)
         | Answer::Started(_)
         | Answer::Attached(_)

@@ -29,8 +29,9 @@ use super::app::App;
 use super::ask::{Answer, Question, refused};
 use super::door::Who;
 use super::problem::Problem;
-use super::site::{Busy, Page};
+use super::site::Page;
 use super::stream::{no_upgrade, send};
+use super::wanted::Busy;
 use crate::base::{SampleRate, TalkRx, TalkTx, talk};
 use crate::control::Role;
 

@@ -48,6 +48,7 @@ mod session;
 mod sessions;
 mod stream;
 mod tags;
+mod wanted;
 mod web;
 
 mod connection;
@@ -72,8 +73,8 @@ pub use schedules::{BellChange, Day, Days, DaysWanted, OfBells, Ring, RingState,
 pub use server::{Server, StartError, Unlucky};
 pub use settings::{Settings, User};
 pub use site::{
-    Busy, Call, CallState, Condition, Figures, Heard, Outcome, Page, PageState, PageWanted, Part,
-    Site, Spread, Zone,
+    Call, CallState, Condition, Figures, Heard, Outcome, Page, PageState, Part, Site, Spread, Zone,
 };
 pub use sounds::{OfSounds, Sound, Unfit, is_name as is_sound_name};
 pub use time::written;
+pub use wanted::{Busy, Content, PageWanted, ToneWanted};

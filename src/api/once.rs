@@ -56,7 +56,13 @@ pub(super) async fn begin(
 }
 
 async fn ask(app: &App, question: Question) -> Result<keys::Answer, Problem> {
-    let answer = app.ask(question).await?;
+    let is_slow = matches!(&question, Question::Start { wanted, .. } if wanted.has_to_be_made());
+    let answer = if is_slow {
+        let _room = app.uploads.acquire().await;
+        app.ask_long(question).await?
+    } else {
+        app.ask(question).await?
+    };
     let Answer::Started(page) = answer else {
         return Err(refused(answer));
     };

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::relay_words::RelayForm;
-use super::site::{Busy, PageWanted};
+use super::wanted::{Busy, PageWanted, ToneWanted};
 use super::{
     history, line_socket, lines, live, music, recordings, relay, routes as all, schedules, session,
     sounds, stream, web,
@@ -29,6 +29,7 @@ use super::{
     components(schemas(
         Problem,
         PageWanted,
+        ToneWanted,
         Busy,
         super::news::Event,
         stream::Events,

@@ -16,7 +16,8 @@ use super::listing::{Calls, Pages, Window, cut};
 use super::metrics;
 use super::once;
 use super::problem::Problem;
-use super::site::{Condition, Page, PageWanted, Part, Zone};
+use super::site::{Condition, Page, Part, Zone};
+use super::wanted::PageWanted;
 use crate::control::Role;
 
 /// Whether everything works.
@@ -120,7 +121,8 @@ pub(super) async fn page(
     Ok(axum::Json(page))
 }
 
-/// Begins a page that plays a message or a sound; takes the role operator.
+/// Begins a page that plays a message or a sound, speaks a text or sounds a tone; takes the role
+/// operator.
 ///
 /// With an `Idempotency-Key`, the same request sent again within a day gets the first answer, and
 /// nothing sounds twice.
@@ -144,32 +146,10 @@ pub(super) async fn start(
 ) -> Result<Response, Problem> {
     who.needs(Role::Operator)?;
     let Body { value, bytes } = body?;
-    check(&value)?;
+    value.check()?;
     let user = who.name.clone();
     let question = Question::Start { who, wanted: value };
     once::begin(&app, &headers, (&user, &bytes), question).await
-}
-
-/// What the types of the body cannot say.
-fn check(wanted: &PageWanted) -> Result<(), Problem> {
-    let told = |detail| Err(Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, detail));
-    if wanted.play.is_empty() || wanted.play.chars().count() > 255 {
-        return told("play is empty or too long; name a page with a message, a sound, or klaxon");
-    }
-    if wanted
-        .times
-        .is_some_and(|times| !(1..=100).contains(&times))
-    {
-        return told("times is not from 1 to 100; write e.g. 2, or leave it out");
-    }
-    if wanted
-        .zones
-        .as_ref()
-        .is_some_and(|zones| zones.is_empty() || zones.len() > 512)
-    {
-        return told("zones is empty or too long; name zones, or leave it out");
-    }
-    Ok(())
 }
 
 /// Ends a page at once, whoever speaks; takes the role operator.

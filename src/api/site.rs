@@ -3,7 +3,7 @@
 //! Names are those of the configuration. Ids are texts that mean nothing to others and are never
 //! given twice, not even by the next run of the program.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The whole site at one moment.
@@ -237,46 +237,4 @@ impl Spread {
             }
         }
     }
-}
-
-/// What to page.
-#[derive(Clone, Debug, PartialEq, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PageWanted {
-    /// NAME of a `[page:NAME]` that has a message, `klaxon`, or the file name of a sound that some
-    /// page of the configuration names.
-    #[schema(min_length = 1, max_length = 255, examples("klaxon"))]
-    pub play: String,
-    /// Zones by name; otherwise those of the page that is played, or all.
-    #[schema(min_items = 1, max_items = 512)]
-    #[serde(default)]
-    pub zones: Option<Vec<String>>,
-    /// 200 and above is an emergency, which takes the role admin; otherwise that of the page that
-    /// is played, or 100.
-    #[serde(default)]
-    #[schema(minimum = 0, maximum = 255)]
-    pub priority: Option<u8>,
-    /// Whether the klaxon sounds before; otherwise as the page that is played has it, or not.
-    #[serde(default)]
-    pub klaxon: Option<bool>,
-    /// How often; otherwise as the page that is played has it, or once.
-    #[serde(default)]
-    #[schema(minimum = 1, maximum = 100)]
-    pub times: Option<u32>,
-    /// What it does when others are heard in its zones; otherwise as the page that is played has
-    /// it, or it waits.
-    #[serde(default)]
-    pub busy: Option<Busy>,
-}
-
-/// What a page does when others are heard in its zones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Busy {
-    /// Waits its turn.
-    Queue,
-    /// Sounds beside them.
-    Mix,
-    /// Gives up at once.
-    Reject,
 }

@@ -7,6 +7,7 @@ mod history;
 mod kept;
 mod music;
 mod schedules;
+mod stream;
 
 use std::sync::Arc;
 
@@ -176,12 +177,12 @@ impl Daemon {
             Question::Start { wanted, .. } if wanted.priority == Some(255) => {
                 Answer::Denied(Denied::Priority(Priority(199)), Vec::new())
             }
-            Question::Start { wanted, .. } if wanted.play == "nothing" => {
-                let known = vec!["klaxon".to_owned()];
-                Answer::Unknown(Unknown::Sound {
-                    name: wanted.play,
-                    known,
-                })
+            Question::Start { wanted, .. } if wanted.play.as_deref() == Some("nothing") => {
+                let (name, known) = ("nothing".to_owned(), vec!["klaxon".to_owned()]);
+                Answer::Unknown(Unknown::Sound { name, known })
+            }
+            Question::Start { wanted, .. } if wanted.say.as_deref() == Some("unspeakable") => {
+                Answer::Unspoken("nothing speaks; write speech-command = PROGRAM".to_owned())
             }
             Question::Start { .. } => {
                 self.n_pages += 1;
@@ -245,6 +246,13 @@ async fn a_viewer_looks_and_only_others_change_something() {
     let bench = Bench::new();
     let changes = [
         ("POST", "/v1/pages", r#"{"play":"klaxon"}"#, 201),
+        ("POST", "/v1/pages", r#"{"say":"The gate is open."}"#, 201),
+        (
+            "POST",
+            "/v1/pages",
+            r#"{"tone":{"hz":1000,"seconds":2}}"#,
+            201,
+        ),
         ("DELETE", "/v1/pages/p1-1", "", 204),
         ("POST", "/v1/calls/c1-1/hangup", "", 204),
     ];
@@ -288,6 +296,14 @@ async fn what_is_wrong_with_a_request_is_a_problem_with_a_remedy() {
         (r#"{"play":"klaxon","priority":256}"#, 422),
         (r#"{"play":"klaxon","zones":[]}"#, 422),
         (r#"{"play":""}"#, 422),
+        (r#"{"play":"klaxon","say":"Hello."}"#, 422),
+        (r#"{"say":" "}"#, 422),
+        (r#"{"say":"a\nb"}"#, 422),
+        (r#"{"tone":{"hz":1000}}"#, 422),
+        (r#"{"tone":{"hz":10,"seconds":1}}"#, 422),
+        (r#"{"tone":{"hz":1000,"seconds":61}}"#, 422),
+        (r#"{"tone":{"hz":1000,"seconds":1,"level_dbfs":1}}"#, 422),
+        (r#"{"say":"unspeakable"}"#, 503),
         (r#"{"play":"nothing"}"#, 404),
         (r#"{"play":"klaxon","priority":255}"#, 403),
     ];

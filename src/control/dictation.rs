@@ -21,7 +21,7 @@ use super::{Clip, Core, Cue, Effect, Level, Refusal, Rule, Sound};
 use crate::base::CallId;
 use crate::page::{Hearing, PageId};
 
-/// Those who speak, and what has been spoken.
+/// Those who speak, and what has been spoken or made for a page.
 #[derive(Debug, Default)]
 pub(super) struct Dictations {
     of_calls: BTreeMap<CallId, Dictation>,
@@ -224,6 +224,16 @@ impl Core {
         }
     }
 
+    /// Whether one more sound that is nobody else's may be in memory.
+    pub(super) fn has_room_for(&self, clip: Clip) -> bool {
+        self.dictations.held() + clip.duration <= MOST_HELD
+    }
+
+    /// The sound goes with the page, which is not over.
+    pub(super) fn hold(&mut self, page: PageId, clip: Clip) {
+        self.dictations.sent.insert(page, clip);
+    }
+
     /// What is not played any more needs no memory.
     pub(super) fn forget_sent(&mut self, page: PageId) {
         if let Some(clip) = self.dictations.sent.remove(&page) {
@@ -311,7 +321,7 @@ impl Core {
         }
     }
 
-    fn forget(&mut self, clip: Clip) {
+    pub(super) fn forget(&mut self, clip: Clip) {
         if let Sound::Stored(sound) = clip.sound {
             self.effects.push_back(Effect::Forget { sound });
         }

@@ -29,6 +29,8 @@ pub struct OrderId(pub u64);
 pub enum Demand {
     /// Play a sound as a page of its own.
     Page(Box<Start>),
+    /// The same with a sound that was made for it alone, and is forgotten with it.
+    PageOnce(Box<Start>),
     /// Speak a page.
     Speak(Box<Speech>),
     /// End a page at once, whoever speaks.
@@ -63,6 +65,7 @@ impl Core {
     pub(super) fn order(&mut self, order: Order, now: Instant) {
         let answer = match order.what {
             Demand::Page(start) => self.order_page(*start, &order.by, now),
+            Demand::PageOnce(start) => self.order_page_once(*start, &order.by, now),
             Demand::Speak(speech) => self.order_speech(*speech, &order.by, now),
             Demand::Stop(page) => self.order_stop(page, &order.by, now),
             Demand::HangUp(call) => self.order_hang_up(call, &order.by, now),
@@ -100,6 +103,25 @@ impl Core {
             return Err(Denied::Busy);
         }
         Ok(Some(page))
+    }
+
+    fn order_page_once(
+        &mut self,
+        start: Start,
+        by: &Rights,
+        now: Instant,
+    ) -> Result<Option<PageId>, Denied> {
+        let clip = start.clip;
+        if !self.has_room_for(clip) {
+            self.forget(clip);
+            return Err(Denied::TooMany);
+        }
+        let answer = self.order_page(start, by, now);
+        match answer {
+            Ok(Some(page)) => self.hold(page, clip),
+            Ok(None) | Err(_) => self.forget(clip),
+        }
+        answer
     }
 
     /// Whether one more page could be heard.

@@ -62,6 +62,20 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     said(config, Keep::No).err().unwrap_or_default()
 }
 
+/// Speaks a text that is said once. Blocks, for 8 s at most.
+///
+/// # Errors
+/// Why it cannot be spoken, with a remedy.
+pub(super) fn once(command: &config::Command, text: &str) -> Result<Pcm, String> {
+    let speaker = Speaker {
+        command,
+        folder: PathBuf::new(),
+        keep: Keep::No,
+        patience: SHORT_PATIENCE,
+    };
+    speaker.say(text).map_err(|fault| fault.to_string())
+}
+
 fn said(config: &Config, keep: Keep) -> Result<Spoken, Vec<Mistake>> {
     let mut spoken = BTreeMap::new();
     let mut mistakes = Vec::new();
@@ -395,6 +409,8 @@ const TEXT: &str = "{text}";
 
 /// A slow voice on a small board speaks a minute of text within this.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Somebody waits for it.
+const SHORT_PATIENCE: Duration = Duration::from_secs(8);
 /// How often to look whether a program has ended.
 const LOOK: Duration = Duration::from_millis(5);
 /// Half an hour at 48 kHz; no text that anybody listens to is as long.

@@ -76,6 +76,11 @@ pub fn note(hz: f64, rate: SampleRate, span: Duration) -> Vec<f32> {
     finished(sine(hz, rate, span), SOFT, rate)
 }
 
+/// A sine, as long as `span`, with its peaks at `level` of full scale.
+pub fn tone(hz: f64, level: Db, rate: SampleRate, span: Duration) -> Vec<f32> {
+    finished(sine(hz, rate, span), level, rate)
+}
+
 /// The telephone engineer's reference, 1004 Hz at 0 dBm0, as long as `span`.
 pub fn milliwatt(rate: SampleRate, span: Duration) -> Vec<f32> {
     finished(sine(MILLIWATT_HZ, rate, span), MILLIWATT, rate)

@@ -1,6 +1,6 @@
 //! Is what users ask for done exactly as far as they may?
 
-use super::ranks::start;
+use super::ranks::{clip, start};
 use super::site::{Site, ms, policy, without_klaxon};
 use crate::base::{CallId, ZoneId, ZoneSet};
 use crate::control::{Demand, Input, Order, OrderId, Policy, Rights, Role, Start};
@@ -127,4 +127,38 @@ fn calls_and_pages_are_ended_by_who_may() {
     let page = site.core.snapshot().pages[0].page;
     assert_eq!(site.ordered(operator, Demand::Stop(page)), "Ok(None)");
     assert!(site.core.snapshot().pages.is_empty());
+}
+
+#[test]
+fn a_sound_that_was_made_for_one_page_goes_with_it() {
+    let mut site = site();
+    let once = |length: u32, zones: &[u16], busy: Busy| {
+        let clip = clip(length);
+        Demand::PageOnce(Box::new(Start {
+            busy,
+            clip,
+            ..start("text", zones, 1)
+        }))
+    };
+    let is_forgotten = |site: &Site, length: u32| {
+        let line = format!("forget {length}");
+        site.timeline.iter().any(|it| it.ends_with(&line))
+    };
+    let began = site.ordered(Rights::ALL, once(2_000, &[0], Busy::Queue));
+    assert!(began.starts_with("Ok(Some("), "{began}");
+    site.pass(ms(1_500));
+    assert!(!is_forgotten(&site, 2_000), "{:?}", site.timeline);
+    site.pass(ms(5_000));
+    assert!(is_forgotten(&site, 2_000), "{:?}", site.timeline);
+
+    site.ordered(Rights::ALL, once(2_001, &[0], Busy::Queue));
+    let viewer = rights(Role::Viewer, &[0]);
+    for (by, length, busy, answer) in [
+        (Rights::ALL, 2_002, Busy::Reject, "Err(Busy)"),
+        (viewer, 2_003, Busy::Queue, "Err(Role(Operator))"),
+        (Rights::ALL, 21 * 60_000, Busy::Mix, "Err(TooMany)"),
+    ] {
+        assert_eq!(site.ordered(by, once(length, &[0], busy)), answer);
+        assert!(is_forgotten(&site, length), "{answer}: {:?}", site.timeline);
+    }
 }

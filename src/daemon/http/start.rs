@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::picture::spoken;
 use super::speech::{busy, name_of};
-use crate::api::{PageWanted, Unknown, Who};
+use crate::api::{Content, PageWanted, Unknown, Who};
 use crate::base::{Db, ZoneSet};
 use crate::config::Config;
 use crate::control::{Clip, Rights, Rule, Sound, Start};
@@ -24,27 +24,46 @@ pub(in crate::daemon) struct Lexicon<'a> {
 }
 
 impl Lexicon<'_> {
-    /// The page that is wanted, whether or not it may be.
+    /// The page that plays what has that name, whether or not it may be.
     ///
     /// # Errors
     /// Names that stand for nothing.
-    pub(in crate::daemon) fn start(
+    pub(in crate::daemon) fn named(
         &self,
         who: &Who,
         wanted: &PageWanted,
+        name: &str,
     ) -> Result<Start, Unknown> {
-        let usual = match self.message(&wanted.play) {
+        let usual = match self.message(name) {
             Some(rule) => self.of_rule(&rule),
-            None => self.of_sound(&wanted.play, who)?,
+            None => self.of_sound(name, who)?,
         };
+        self.fitted(who, wanted, usual)
+    }
+
+    /// The page that plays a sound that was made for it, whether or not it may be.
+    ///
+    /// # Errors
+    /// Names that stand for nothing.
+    pub(in crate::daemon) fn made(
+        &self,
+        who: &Who,
+        wanted: &PageWanted,
+        clip: Clip,
+    ) -> Result<Start, Unknown> {
+        self.fitted(who, wanted, self.of_clip(clip, who))
+    }
+
+    /// As `usual`, but for what is wanted otherwise.
+    fn fitted(&self, who: &Who, wanted: &PageWanted, usual: Start) -> Result<Start, Unknown> {
         let klaxon = match wanted.klaxon {
             Some(true) => usual.klaxon.or_else(|| self.klaxon()),
             Some(false) => None,
             None => usual.klaxon,
         };
-        let by = name_of(who);
+        let (what, by) = (in_words(wanted), name_of(who));
         Ok(Start {
-            name: format!("\"{}\", asked for over HTTP by {by}", wanted.play),
+            name: format!("{what}, asked for over HTTP by {by}"),
             zones: match &wanted.zones {
                 Some(names) => self.zones(names)?,
                 None => usual.zones,
@@ -100,7 +119,11 @@ impl Lexicon<'_> {
             name: name.to_owned(),
             known: self.sounds(),
         })?;
-        Ok(Start {
+        Ok(self.of_clip(clip, who))
+    }
+
+    fn of_clip(&self, clip: Clip, who: &Who) -> Start {
+        Start {
             name: String::new(),
             zones: self.zones.named(&who.zones),
             priority: Priority::default(),
@@ -113,7 +136,7 @@ impl Lexicon<'_> {
             klaxon: None,
             end_tone: None,
             queue_timeout: None,
-        })
+        }
     }
 
     pub(super) fn klaxon(&self) -> Option<Clip> {
@@ -155,6 +178,23 @@ impl Lexicon<'_> {
         Ok(zones)
     }
 }
+
+/// What is wanted, as log lines name it.
+fn in_words(wanted: &PageWanted) -> String {
+    match wanted.content() {
+        Some(Content::Play(name)) => format!("\"{name}\""),
+        Some(Content::Say(text)) if text.chars().count() > FEW => {
+            let first: String = text.chars().take(FEW).collect();
+            format!("\"{first}…\"")
+        }
+        Some(Content::Say(text)) => format!("\"{text}\""),
+        Some(Content::Tone(tone)) => format!("a tone of {} Hz", tone.hz),
+        None => "nothing".to_owned(),
+    }
+}
+
+/// Characters of a text that tell which it is.
+const FEW: usize = 60;
 
 /// Stands where a rule has no message; such a rule is not played.
 const NOTHING: Clip = Clip {

@@ -20,10 +20,7 @@ impl Service {
                 answer.send(Answer::Site(Box::new(site))).ok();
                 return;
             }
-            Question::Start { who, wanted } => match self.lexicon().start(&who, &wanted) {
-                Ok(start) => (who, Demand::Page(Box::new(start))),
-                Err(unknown) => return tell(answer, Answer::Unknown(unknown)),
-            },
+            Question::Start { who, wanted } => return self.asked_to_start(who, wanted, answer),
             Question::Speak { who, wanted, line } => {
                 return self.asked_to_speak(&who, &wanted, line, answer);
             }
@@ -133,7 +130,7 @@ impl Service {
         self.http.look(&sight, now)
     }
 
-    fn lexicon(&self) -> Lexicon<'_> {
+    pub(super) fn lexicon(&self) -> Lexicon<'_> {
         Lexicon {
             config: &self.config,
             zones: &self.zones,

@@ -10,8 +10,9 @@ use tokio::task::spawn_blocking;
 
 use super::Service;
 use super::http::tell;
+use super::made::Asked;
 use crate::api::{Answer, OfRecordings, OfSounds, Unfit, Who};
-use crate::base::ZoneSet;
+use crate::base::{Pcm, ZoneSet};
 use crate::control::{Change, Demand, Denied, Role};
 use crate::daemon::http::{Errand, OfFiles, name_of, recordings, track};
 use crate::daemon::settings;
@@ -19,13 +20,26 @@ use crate::daemon::uploads::{self, Brought, Held};
 use crate::output::record;
 use crate::page::Priority;
 
-/// What became of a sound on the disk.
+/// What became of a sound on the disk, or of one that was to be made.
 pub(super) struct Shipment {
     step: Step,
     answer: oneshot::Sender<Answer>,
 }
 
+impl Shipment {
+    pub(super) fn made(
+        asked: Asked,
+        sound: Result<Pcm, String>,
+        answer: oneshot::Sender<Answer>,
+    ) -> Self {
+        let step = Step::Made(Box::new(asked), sound);
+        Self { step, answer }
+    }
+}
+
 enum Step {
+    /// A sound for one page, or why there is none.
+    Made(Box<Asked>, Result<Pcm, String>),
     Decoded(Who, Brought),
     Placed(Brought),
     Removed(String),
@@ -97,6 +111,7 @@ impl Service {
         let Shipment { step, answer } = shipment;
         match step {
             Step::Failed(unfit) => tell(answer, Answer::Unfit(unfit)),
+            Step::Made(asked, sound) => self.made(*asked, sound, answer),
             Step::Decoded(_, brought) if !self.stock.has_room(&brought.name, &brought.pcm) => {
                 tell(answer, Answer::Unfit(Unfit::Full));
             }

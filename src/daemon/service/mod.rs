@@ -22,6 +22,7 @@ mod groups;
 mod hand;
 mod http;
 mod kept;
+mod made;
 mod music;
 mod recordings;
 mod reload;
