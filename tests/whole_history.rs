@@ -64,6 +64,12 @@ fn pages_calls_and_changes_are_printed_the_newest_first() {
     assert_eq!(rows.len(), 3, "{csv}");
     assert!(rows[0].starts_with("id,at,kind,who,what,zones"), "{csv}");
     assert!(csv.contains(",answered,,"), "{csv}");
+    // It said nothing.
+    let reason = "not heard: the caller sent no sound";
+    assert!(
+        csv.contains(",not-heard,,") && csv.contains(reason),
+        "{csv}"
+    );
     let (code, wrong) = history(&folder, &["--since", "noon"]);
     assert_eq!(code, Some(2), "{wrong}");
     assert!(wrong.contains("write 2026-11-21"), "{wrong}");

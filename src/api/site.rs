@@ -120,6 +120,8 @@ pub enum Outcome {
     Heard,
     /// It was live, but not everywhere all the time.
     PartlyHeard,
+    /// It was live, and nothing of it was heard anywhere: its caller sent no sound, say.
+    NotHeard,
     /// It was given up before its first word.
     Cancelled,
     /// Its zones did not become free in time.

@@ -12,6 +12,7 @@ use super::held::Held;
 use super::lockout::Lockouts;
 use super::pages::Record;
 use super::recordings::Recordings;
+use super::verdict::Voice;
 use super::{CallStatus, Effect, Fate, Input, Level, PageStatus, Policy, Refusal, Snapshot, Who};
 use crate::base::CallId;
 use crate::music::Hand;
@@ -312,6 +313,7 @@ impl Core {
         if let Some(call) = self.calls.get_mut(&id) {
             call.heard = true;
         }
+        self.voice_came(id, Voice::Silent);
     }
 
     fn call_ended(&mut self, id: CallId, how: &str, now: Instant) {

@@ -41,6 +41,7 @@ mod speech;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod verdict;
 mod words;
 
 pub use self::core::Core;

@@ -3,13 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Stage, after};
-use super::health::seconds;
 use super::recordings::Taping;
+use super::verdict::Voice;
 use super::words::Start;
-use super::{
-    About, Clip, Core, Cue, Cues, Effect, Level, Note, PageEnd, PageStatus, Refusal, Rule, Sound,
-    Volume,
-};
+use super::{Clip, Core, Cue, Cues, Effect, Level, PageStatus, Refusal, Rule, Sound, Volume};
 use crate::base::{CallId, Db, PlayId, ZoneSet};
 use crate::page::{Ask, Hearing, Machine, Outcome, Over, PageId, Phase, Priority, Source, Tone};
 
@@ -21,20 +18,21 @@ pub(super) struct Record {
     /// Of the `[page:NAME]`, or of what was started; empty for that of every caller.
     pub(super) name: String,
     /// Who called for it; empty if nobody did.
-    caller: String,
+    pub(super) caller: String,
     /// Who speaks.
     pub(super) call: Option<CallId>,
     pub(super) priority: Priority,
     pub(super) cues: Cues,
     sounds: Sounds,
-    asked_at: Instant,
+    pub(super) asked_at: Instant,
     /// The first word.
-    live_at: Option<Instant>,
+    pub(super) live_at: Option<Instant>,
     /// What it comes to, whatever is heard.
-    verdict: Option<Outcome>,
+    pub(super) verdict: Option<Outcome>,
     /// It was not said to its end.
     pub(super) is_cut: bool,
-    measured: ZoneSet,
+    pub(super) measured: ZoneSet,
+    pub(super) voice: Voice,
     pub(super) taping: Taping,
 }
 
@@ -80,6 +78,7 @@ impl Record {
             verdict: None,
             is_cut: false,
             measured: ZoneSet::EMPTY,
+            voice: Voice::Unknown,
             taping: Taping::of_call(call, rule),
         };
         record.revise(rule);
@@ -107,6 +106,7 @@ impl Record {
             verdict: None,
             is_cut: false,
             measured: ZoneSet::EMPTY,
+            voice: Voice::Unknown,
             taping: Taping::of_start(start),
         }
     }
@@ -213,7 +213,8 @@ impl Core {
     fn voice_called(&mut self, id: CallId, now: Instant) {
         let call = &self.calls[&id];
         let rule = self.policy.rule(&call.wish).ok().flatten();
-        let record = Record::of_call(id, call, rule, now);
+        let mut record = Record::of_call(id, call, rule, now);
+        record.voice = Voice::of_caller(call.heard);
         let (page, ask) = (call.page, self.policy.ask(rule, call, now));
         self.records.insert(page, record);
         self.pages.handle_ask(page, ask, now);
@@ -436,83 +437,6 @@ impl Core {
         self.forget_sent(page);
         if let (Some((_, reason)), Some(id)) = (turned, call) {
             self.turn_away(id, Refusal::Busy, reason, now);
-        }
-    }
-
-    /// One line that says what became of the page, where, and how long it was.
-    pub(super) fn tell_outcome(
-        &mut self,
-        page: PageId,
-        record: &Record,
-        hearing: Hearing,
-        now: Instant,
-    ) {
-        let hearing = self.as_measured(hearing, record);
-        let outcome = match (record.verdict, hearing.outcome()) {
-            (Some(outcome), _) if !hearing.was_live() => outcome,
-            (_, Outcome::Heard) if record.is_cut => Outcome::PartlyHeard,
-            (_, outcome) => outcome,
-        };
-        let n = hearing.zones.len();
-        let since = record.live_at.unwrap_or(record.asked_at);
-        let span = now.saturating_duration_since(since);
-        let lasted = seconds(span);
-        let text = match outcome {
-            Outcome::Heard => format!(
-                "{outcome} in {}, {lasted}",
-                self.policy.names(&hearing.zones)
-            ),
-            Outcome::PartlyHeard if hearing.missed.is_empty() => {
-                format!(
-                    "{outcome}, cut after {lasted} in {}",
-                    self.policy.names(&hearing.zones)
-                )
-            }
-            Outcome::PartlyHeard => format!(
-                "{outcome}, in {} of {n} zones, not all the time in {}, {lasted}",
-                hearing.reached.len(),
-                self.policy.names(&hearing.missed),
-            ),
-            Outcome::Cancelled | Outcome::Expired | Outcome::Refused => {
-                let names = self.policy.names(&hearing.zones);
-                format!("{outcome} after {lasted}, not heard in {names}")
-            }
-        };
-        let level = match outcome {
-            Outcome::Heard | Outcome::Cancelled => Level::Info,
-            Outcome::PartlyHeard | Outcome::Expired | Outcome::Refused => Level::Warn,
-        };
-        let recorded = self.told_recording(&record.taping);
-        let text = format!("{}: {text}{recorded}", record.label);
-        let note = Note::new(record.call, level, &text);
-        let end = PageEnd {
-            page,
-            name: record.name.clone(),
-            caller: record.caller.clone(),
-            zones: hearing.zones,
-            missed: if hearing.was_live() {
-                hearing.missed
-            } else {
-                hearing.zones
-            },
-            outcome,
-            span,
-            files: self.files_of(&record.taping),
-        };
-        self.log(Some(note.about(About::Page(end))));
-    }
-
-    /// Where nothing was measured, nothing was heard.
-    fn as_measured(&self, hearing: Hearing, record: &Record) -> Hearing {
-        if !self.is_measured || !hearing.was_live() {
-            return hearing;
-        }
-        Hearing {
-            zones: hearing.zones,
-            reached: hearing.reached.intersection(&record.measured),
-            missed: hearing
-                .missed
-                .union(&hearing.zones.difference(&record.measured)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::call::{Due, after};
 use super::groups::Kind;
 use super::health::seconds;
+use super::verdict::Voice;
 use super::{Core, Cue, Effect, Level};
 use crate::base::{CallId, ZoneSet};
 
@@ -50,6 +51,7 @@ impl Core {
 
     /// The caller says something.
     pub(super) fn call_sounded(&mut self, id: CallId, now: Instant) {
+        self.voice_came(id, Voice::Sounds);
         let call = self.calls.get_mut(&id);
         if let Some(quiet) = call.and_then(|call| call.quiet.as_mut()) {
             quiet.since = now;

@@ -11,6 +11,8 @@ pub enum Outcome {
     Heard,
     /// It was live, but not everywhere all the time.
     PartlyHeard,
+    /// It was live, and nothing of it was heard anywhere.
+    NotHeard,
     /// Whoever asked for it gave up before the first word.
     Cancelled,
     /// Its zones did not become free in time.
@@ -25,6 +27,7 @@ impl fmt::Display for Outcome {
         f.write_str(match self {
             Self::Heard => "heard",
             Self::PartlyHeard => "partly heard",
+            Self::NotHeard => "not heard",
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
             Self::Refused => "refused",
@@ -56,6 +59,9 @@ impl Hearing {
         }
         if self.missed.is_empty() {
             return Outcome::Heard;
+        }
+        if self.reached.is_empty() {
+            return Outcome::NotHeard;
         }
         Outcome::PartlyHeard
     }

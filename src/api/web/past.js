@@ -4,8 +4,12 @@ import { look } from "./ask.js";
 import { button, fill, listed, make, moment, span, the } from "./show.js";
 
 const KINDS = { page: "page", call: "call", bell: "bell", failure: "failure", change: "change" };
+/// Of these the whole text says why.
+const UNDONE = ["partly-heard", "not-heard", "expired", "refused"];
 let entries = [];
 let next = null;
+/// Recordings that somebody listens to, or has, by their ids.
+const players = new Map();
 
 export function start() {
   the("search").addEventListener("submit", (event) => {
@@ -36,21 +40,27 @@ function words() {
 function show() {
   the("history-part").hidden = false;
   the("history-more").hidden = next === null;
-  const open = the("history").querySelector("audio");
   // Whoever listens goes on listening.
-  if (!open || open.paused) {
+  if ([...players.values()].every((it) => it.querySelector("audio").paused)) {
     fill(the("history"), entries.map(entry), "Nothing is remembered.");
   }
 }
 
 function entry(it) {
-  const parts = [it.who, it.what, listed(it.zones), span(it.seconds), it.outcome].filter((part) => part);
+  const outcome = it.outcome.replaceAll("-", " ");
+  const parts = [it.who, it.what, listed(it.zones), span(it.seconds), outcome].filter((part) => part);
   const item = make("li", {}, moment(it.at), make("span", { class: "quiet" }, KINDS[it.kind] ?? it.kind),
-    make("span", { class: "grow", title: it.text }, parts.length > 0 ? parts.join(" · ") : it.text));
+    make("span", { class: "grow", title: it.text }, parts.length > 0 ? parts.join(" · ") : it.text,
+      UNDONE.includes(it.outcome) ? make("span", { class: "why" }, it.text) : null));
   for (const id of it.recordings) {
+    if (players.has(id)) {
+      item.append(players.get(id));
+      continue;
+    }
     const listen = (event) => {
+      players.set(id, sound(id));
       event.target.remove();
-      item.append(sound(id));
+      item.append(players.get(id));
     };
     item.append(button("Listen", `listen ${id}`, listen, { "aria-label": `Listen to ${it.what || "the call"}` }));
   }

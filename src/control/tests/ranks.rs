@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::plan::rule;
 use super::site::{Site, ms, policy, without_klaxon};
 use crate::base::{CallId, SoundId, ZoneId, ZoneSet};
-use crate::control::{Alert, Clip, Cue, Cues, Input, Policy, Rule, Sound, Start};
+use crate::control::{
+    About, Alert, Clip, Cue, Cues, Input, Level, Note, Policy, Rule, Sound, Start,
+};
 use crate::page::{Busy, Extent, Outcome, PageId, Priority};
 
 pub(super) fn clip(span: u32) -> Clip {
@@ -290,9 +292,10 @@ fn only_what_was_measured_counts_as_heard() {
     for (call, heard, want) in [
         (1, &[0, 1][..], Outcome::Heard),
         (2, &[0, 2], Outcome::PartlyHeard),
-        (3, &[], Outcome::PartlyHeard),
+        (3, &[], Outcome::NotHeard),
     ] {
         site.dials(call, "700");
+        site.feed(Input::CallSounds { call: CallId(call) });
         site.pass(ms(500));
         site.feed(measured(heard));
         site.pass(ms(500));
@@ -304,6 +307,57 @@ fn only_what_was_measured_counts_as_heard() {
         "page \"all\" of call #2 from alice <sip:2@pbx> to 700: partly heard, in 1 of 2 zones, \
          not all the time in yard, 1.0 s"
     );
+    assert_eq!(
+        site.fates()[2],
+        "page \"all\" of call #3 from alice <sip:3@pbx> to 700: not heard: nothing came out of its \
+         zones, 1.0 s"
+    );
+}
+
+#[test]
+fn a_caller_who_sends_no_sound_or_only_silence_is_not_heard_whatever_the_klaxon_says() {
+    let klaxon = Some(clip(2_000));
+    let all = urgent("all", "700", &[0, 1], 100);
+    let mut site = site(vec![Rule { klaxon, ..all }]);
+    let zones = ZoneSet::first(2);
+    site.feed(Input::Measured {
+        zones: ZoneSet::EMPTY,
+    });
+    for call in 1..=3 {
+        site.dials(call, "700");
+        site.pass(ms(1_000));
+        site.feed(Input::Measured { zones });
+        site.pass(ms(1_000));
+        let id = CallId(call);
+        if call > 1 {
+            site.feed(Input::CallHeard { call: id });
+        }
+        if call > 2 {
+            site.feed(Input::CallSounds { call: id });
+        }
+        site.pass(ms(4_000));
+        site.ends(call, "caller hung up");
+    }
+    let end = |fate: &str| fate.split_once(" to 700: ").unwrap().1.to_owned();
+    let fates: Vec<String> = site.fates().into_iter().map(end).collect();
+    assert_eq!(
+        fates,
+        [
+            "not heard: the caller sent no sound, 4.0 s",
+            "not heard: the caller sent only silence, 4.0 s",
+            "heard in hall, yard, 4.0 s",
+        ]
+    );
+    let warned = |note: &Note| note.level == Level::Warn;
+    assert_eq!(site.endings.iter().filter(|it| warned(it)).count(), 2);
+    let missed = |note: &Note| {
+        let About::Page(end) = &note.about else {
+            panic!("{note:?}");
+        };
+        end.missed
+    };
+    let all: Vec<ZoneSet> = site.endings.iter().map(missed).collect();
+    assert_eq!(all, [zones, zones, ZoneSet::EMPTY]);
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Heard => "heard",
         Outcome::PartlyHeard => "partly-heard",
+        Outcome::NotHeard => "not-heard",
         Outcome::Cancelled => "cancelled",
         Outcome::Expired => "expired",
         Outcome::Refused => "refused",

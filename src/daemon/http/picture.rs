@@ -259,6 +259,7 @@ pub(super) fn outcome(outcome: page::Outcome) -> Outcome {
     match outcome {
         page::Outcome::Heard => Outcome::Heard,
         page::Outcome::PartlyHeard => Outcome::PartlyHeard,
+        page::Outcome::NotHeard => Outcome::NotHeard,
         page::Outcome::Cancelled => Outcome::Cancelled,
         page::Outcome::Expired => Outcome::Expired,
         page::Outcome::Refused => Outcome::Refused,

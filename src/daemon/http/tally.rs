@@ -94,9 +94,10 @@ impl Tally {
         let name = match outcome {
             Outcome::Heard => PAGES[0],
             Outcome::PartlyHeard => PAGES[1],
-            Outcome::Cancelled => PAGES[2],
-            Outcome::Expired => PAGES[3],
-            Outcome::Refused => PAGES[4],
+            Outcome::NotHeard => PAGES[2],
+            Outcome::Cancelled => PAGES[3],
+            Outcome::Expired => PAGES[4],
+            Outcome::Refused => PAGES[5],
         };
         *self.pages.entry(name).or_default() += 1;
     }
@@ -138,7 +139,14 @@ const NOT_FOUND: &str = "not-found";
 const UNAVAILABLE: &str = "unavailable";
 
 const CALLS: [&str; 6] = [ANSWERED, GIVEN_UP, BUSY, FORBIDDEN, NOT_FOUND, UNAVAILABLE];
-const PAGES: [&str; 5] = ["heard", "partly-heard", "cancelled", "expired", "refused"];
+const PAGES: [&str; 6] = [
+    "heard",
+    "partly-heard",
+    "not-heard",
+    "cancelled",
+    "expired",
+    "refused",
+];
 
 #[cfg(test)]
 mod tests {
