@@ -14,7 +14,7 @@ use crate::hold;
 use crate::meter::{Memory, Span};
 use crate::peers::{Baresip, IdleClient};
 use crate::report::{Peer, Report};
-use crate::{api, codecs, crowds, drift, voice};
+use crate::{api, codecs, crowds, drift, history, voice};
 
 /// How long to look.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Effort {
 type Take = fn(Effort, &mut Report);
 
 /// In the order of the table, by the words that choose one.
-pub const ALL: [(&str, Take); 12] = [
+pub const ALL: [(&str, Take); 13] = [
     ("start", start),
     ("answer", answer),
     ("idle", idle),
@@ -49,6 +49,7 @@ pub const ALL: [(&str, Take); 12] = [
     ("loss", voice::loss),
     ("codecs", codecs::codecs),
     ("api", api::api),
+    ("history", history::history),
 ];
 
 /// Those that take longer than all the others together.

@@ -23,6 +23,7 @@ mod common;
 mod crowds;
 mod drift;
 mod figures;
+mod history;
 mod hold;
 mod meter;
 mod peers;

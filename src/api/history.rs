@@ -96,40 +96,14 @@ pub(super) struct History {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HistoryOf {
-    /// How many at most.
+    /// How many at most: 100 unless said, in a file all of them.
     #[serde(default)]
-    #[param(minimum = 1, maximum = 500, default = 100)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// Those after this one: `next` of the answer before.
     #[serde(default)]
     #[param(max_length = 18, pattern = "^[0-9]{1,18}$")]
     after: Option<String>,
-    /// Words, or their beginnings, that all stand in it; case and accents do not matter.
-    #[serde(default)]
-    #[param(max_length = 500)]
-    words: Option<String>,
-    /// Not before (RFC 3339).
-    #[serde(default)]
-    #[param(format = DateTime)]
-    since: Option<String>,
-    /// Before (RFC 3339).
-    #[serde(default)]
-    #[param(format = DateTime)]
-    until: Option<String>,
-    /// Of these kinds, with commas between them.
-    #[serde(default)]
-    #[param(
-        max_length = 100,
-        pattern = "^(page|call|bell|failure|change)(,(page|call|bell|failure|change)){0,4}$"
-    )]
-    kind: Option<String>,
-}
-
-/// As `HistoryOf`, for a whole file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TableOf {
     /// Words, or their beginnings, that all stand in it; case and accents do not matter.
     #[serde(default)]
     #[param(max_length = 500)]
@@ -210,7 +184,7 @@ pub(super) async fn history(
 ///
 /// Comma-separated values (RFC 4180) with a line of headings: id, at, kind, who, what, zones,
 /// missed, seconds, outcome, recording, text.
-#[utoipa::path(get, path = "/v1/history.csv", tag = "history", params(TableOf), responses(
+#[utoipa::path(get, path = "/v1/history.csv", tag = "history", params(HistoryOf), responses(
     (status = 200, description = "What is found", body = String,
      content_type = "text/csv; charset=utf-8; header=present"),
     (status = 404, description = "No history is kept", body = Problem,
@@ -218,24 +192,13 @@ pub(super) async fn history(
 ))]
 pub(super) async fn table(
     State(app): State<Arc<App>>,
-    Asked(of): Asked<TableOf>,
+    Asked(of): Asked<HistoryOf>,
 ) -> Result<Response, Problem> {
-    let TableOf {
-        words,
-        since,
-        until,
-        kind,
-    } = of;
-    let of = HistoryOf {
-        limit: None,
-        after: None,
-        words,
-        since,
-        until,
-        kind,
-    };
+    let is_whole = of.limit.is_none();
     let mut query = of.query()?;
-    query.limit = LOT;
+    if is_whole {
+        query.limit = LOT;
+    }
     let first = find(&app, query.clone()).await?;
     let headers = [
         (
@@ -265,7 +228,7 @@ fn lines(app: Arc<App>, query: Query, first: Vec<Kept>) -> Body {
         };
         text.extend(found.iter().map(|kept| written_as_csv(Some(kept))));
         query.before = found.last().map(|kept| kept.id);
-        let is_over = found.len() < query.limit;
+        let is_over = found.len() < LOT;
         let rest = (!is_over).then(|| (app, query, None, String::new()));
         Some((Ok::<_, Infallible>(text), rest))
     });
@@ -311,7 +274,7 @@ async fn read(
     })
 }
 
-/// What is read at once.
+/// What is read at once; more than anybody may ask for.
 const LOT: usize = 1_000;
 const LOT_OF_EVENTS: usize = 200;
 

@@ -122,8 +122,15 @@ async fn a_spreadsheet_gets_all_of_it() {
     let some = "/v1/history.csv?kind=page&words=partly&until=2025-11-21T13:10:00Z";
     let some = bench.as_role("viewer", "GET", some, "").await;
     assert_eq!(some.text.lines().count(), 3);
+    let part = "/v1/history.csv?limit=2&after=2345";
+    let part = bench.as_role("viewer", "GET", part, "").await;
+    let lines: Vec<&str> = part.text.lines().collect();
+    assert!(
+        lines.len() == 3 && lines[1].starts_with("2344,"),
+        "{lines:?}"
+    );
     bench
-        .as_role("viewer", "GET", "/v1/history.csv?limit=1", "")
+        .as_role("viewer", "GET", "/v1/history.csv?limit=501", "")
         .await
         .is_problem(400);
 }
