@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::recordings::{OfRecordings, Recording, Track};
 use super::schedules::{Days, OfBells, Schedule};
 use super::site::{Page, Site};
-use super::sounds::{OfSounds, Sound, Unfit};
+use super::sounds::{OfSounds, Sound, Sounds, Unfit};
 use super::wanted::PageWanted;
 use crate::control::{Denied, DriverId};
 
@@ -68,7 +68,7 @@ pub enum Answer {
     Recordings(Vec<Recording>),
     /// A recording's file.
     Track(Track),
-    Sounds(Vec<Sound>),
+    Sounds(Sounds),
     /// The sound that was taken in.
     Placed(Sound),
     /// A sound that was not.

@@ -75,6 +75,6 @@ pub use settings::{Settings, User};
 pub use site::{
     Call, CallState, Condition, Figures, Heard, Outcome, Page, PageState, Part, Site, Spread, Zone,
 };
-pub use sounds::{OfSounds, Sound, Unfit, is_name as is_sound_name};
+pub use sounds::{Message, OfSounds, Sound, Sounds, Unfit, is_name as is_sound_name};
 pub use time::written;
 pub use wanted::{Busy, Content, PageWanted, ToneWanted};

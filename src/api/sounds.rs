@@ -34,10 +34,24 @@ pub struct Sound {
     pub loudness_lufs: Option<f32>,
 }
 
-/// All of them by name.
+/// A page that says something by itself.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub(super) struct Sounds {
-    items: Vec<Sound>,
+pub struct Message {
+    /// NAME of `[page:NAME]`, as `play` of a page names it.
+    #[schema(examples("fire-drill"))]
+    pub name: String,
+    /// Where it is heard unless said otherwise.
+    pub zones: Vec<String>,
+    /// How long it is, said once.
+    pub seconds: f64,
+}
+
+/// All that can be played, by name.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Sounds {
+    pub items: Vec<Sound>,
+    /// Pages that have a message.
+    pub messages: Vec<Message>,
 }
 
 /// What is asked about sounds.
@@ -99,9 +113,9 @@ impl Unfit {
     }
 }
 
-/// All sounds that a page can play.
+/// All sounds and messages that a page can play.
 #[utoipa::path(get, path = "/v1/sounds", tag = "sounds", responses(
-    (status = 200, description = "The sounds", body = Sounds,
+    (status = 200, description = "The sounds and messages", body = Sounds,
      headers(("ETag" = String, description = "For If-None-Match"))),
     (status = 304, description = "As it was known"),
 ))]
@@ -109,8 +123,7 @@ pub(super) async fn sounds(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let items = all(&app).await?;
-    Ok(tagged(&headers, &Sounds { items }))
+    Ok(tagged(&headers, &all(&app).await?))
 }
 
 /// One sound.
@@ -127,7 +140,7 @@ pub(super) async fn sound(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let sounds = all(&app).await?;
+    let sounds = all(&app).await?.items;
     let found = sounds.iter().find(|it| it.name == name);
     let found = found.ok_or_else(|| missing(&name, &sounds))?;
     Ok(tagged(&headers, found))
@@ -182,7 +195,7 @@ pub(super) async fn put(
         Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, detail)
     })?;
     let _alone = app.changes.lock().await;
-    let sounds = all(&app).await?;
+    let sounds = all(&app).await?.items;
     let before = sounds.into_iter().find(|it| it.name == name);
     may_replace(&headers, before.as_ref())?;
     let asked = OfSounds::Put { who, name, bytes };
@@ -219,7 +232,7 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     who.needs(Role::Admin)?;
     let _alone = app.changes.lock().await;
-    let sounds = all(&app).await?;
+    let sounds = all(&app).await?.items;
     let found = sounds.iter().find(|it| it.name == name);
     still(&headers, found.ok_or_else(|| missing(&name, &sounds))?)?;
     let asked = OfSounds::Delete { who, name };
@@ -268,7 +281,7 @@ fn missing(name: &str, known: &[Sound]) -> Problem {
     }))
 }
 
-async fn all(app: &App) -> Result<Vec<Sound>, Problem> {
+async fn all(app: &App) -> Result<Sounds, Problem> {
     let answer = app.ask(Question::Sounds(OfSounds::All)).await?;
     let Answer::Sounds(sounds) = answer else {
         return Err(refused(answer));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::api::{OfRecordings, OfSounds, Recording, Sound, Track, Unfit};
+use crate::api::{Message, OfRecordings, OfSounds, Recording, Sound, Sounds, Track, Unfit};
 
 /// A site with three recordings of ten bytes, and a sound.
 #[derive(Debug)]
@@ -61,7 +61,10 @@ impl Kept {
 
     pub(super) fn of_sounds(&mut self, asked: OfSounds) -> Answer {
         match asked {
-            OfSounds::All => Answer::Sounds(self.sounds.clone()),
+            OfSounds::All => Answer::Sounds(Sounds {
+                items: self.sounds.clone(),
+                messages: vec![drill()],
+            }),
             OfSounds::Put { name, .. } | OfSounds::Delete { name, .. } if name == "gong.wav" => {
                 Answer::Unfit(Unfit::Configured)
             }
@@ -107,6 +110,14 @@ fn sound(name: &str, uploaded: bool) -> Sound {
         rate_hz: 48_000,
         peak_dbfs: Some(-3.0),
         loudness_lufs: Some(-18.0),
+    }
+}
+
+fn drill() -> Message {
+    Message {
+        name: "drill".to_owned(),
+        zones: vec!["yard".to_owned()],
+        seconds: 2.5,
     }
 }
 
@@ -246,6 +257,10 @@ async fn sounds_are_taken_in_from_admins_and_only_such_that_can_be_played() {
     put("admin", "bell.wav", &wav, &long).await.is_problem(413);
     let list = bench.as_role("viewer", "GET", "/v1/sounds", "").await;
     assert_eq!(list.body["items"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        list.body["messages"],
+        json!([{"name": "drill", "zones": ["yard"], "seconds": 2.5}])
+    );
     let bell = "/v1/sounds/bell.wav";
     let shown = bench.as_role("viewer", "GET", bell, "").await;
     assert_eq!(shown.headers["etag"], again.headers["etag"]);

@@ -2,7 +2,7 @@
 
 import { ask, key, look } from "./ask.js";
 import { chosen } from "./zones.js";
-import { button, doing, fill, listed, make, moment, the } from "./show.js";
+import { button, doing, fill, listed, make, moment, span, the } from "./show.js";
 
 let mayOperate = false;
 
@@ -27,11 +27,21 @@ export function allow(session) {
   mayOperate = session.role !== "viewer";
 }
 
-/// The sounds that can be played, where the daemon lists them.
+/// The messages and the sounds that can be played.
 export async function refreshSounds() {
-  const { items } = await look("/v1/sounds");
-  const names = ["klaxon", ...items.map((it) => it.name)];
-  the("play-known").replaceChildren(...names.map((value) => make("option", { value })));
+  const { items, messages } = await look("/v1/sounds");
+  const list = the("play-what");
+  const before = list.value;
+  const groups = [
+    ["Messages", messages.map((it) => [it.name, `${it.name}, in ${listed(it.zones)}, ${span(it.seconds)}`])],
+    ["Sounds", items.map((it) => [it.name, `${it.name}, ${span(it.seconds)}`])],
+  ].filter(([, rows]) => rows.length > 0);
+  list.replaceChildren(...groups.map(([label, rows]) => make("optgroup", { label },
+    ...rows.map(([value, words]) => make("option", { value }, words)))));
+  if ([...list.options].some((it) => it.value === before)) {
+    list.value = before;
+  }
+  the("play-now").disabled = groups.length === 0;
 }
 
 export async function refreshPages() {

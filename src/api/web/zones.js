@@ -24,7 +24,11 @@ export async function refresh() {
   show(await look("/v1/zones"));
 }
 
-function show(zones) {
+/// Shows them, unless they could not be asked for.
+export function show(zones) {
+  if (!zones) {
+    return;
+  }
   const names = zones.map((zone) => zone.name);
   if (names.join("\n") !== [...cards.keys()].join("\n")) {
     const ticked = new Set(chosen() ?? []);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::picture::spoken;
+use super::picture::{names_of, spoken};
 use super::speech::{busy, name_of};
-use crate::api::{Content, PageWanted, Unknown, Who};
+use crate::api::{Content, Message, PageWanted, Unknown, Who};
 use crate::base::{Db, ZoneSet};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::control::{Clip, Rights, Rule, Sound, Start};
 use crate::daemon::library::Library;
 use crate::daemon::settings;
@@ -144,14 +144,23 @@ impl Lexicon<'_> {
         self.klaxon.map(|duration| Clip { sound, duration })
     }
 
+    /// The pages that say something by themselves.
+    pub(in crate::daemon) fn messages(&self) -> Vec<Message> {
+        let message = |page: &config::Page| {
+            let rule = self.message(&page.name)?;
+            let (clip, _) = rule.message?;
+            Some(Message {
+                name: page.name.clone(),
+                zones: names_of(&rule.zones, self.zones),
+                seconds: clip.duration.as_secs_f64(),
+            })
+        };
+        self.config.pages.iter().filter_map(message).collect()
+    }
+
     /// Everything that can be played, by name.
     fn sounds(&self) -> Vec<String> {
-        let pages = self
-            .config
-            .pages
-            .iter()
-            .filter(|page| page.message.is_some());
-        let pages = pages.map(|page| page.name.clone());
+        let pages = self.messages().into_iter().map(|it| it.name);
         let klaxon = self.klaxon.map(|_| "klaxon".to_owned());
         pages.chain(klaxon).chain(self.stock.names()).collect()
     }

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::Service;
 use super::http::tell;
 use super::made::Asked;
-use crate::api::{Answer, OfRecordings, OfSounds, Unfit, Who};
+use crate::api::{Answer, OfRecordings, OfSounds, Sounds, Unfit, Who};
 use crate::base::{Pcm, ZoneSet};
 use crate::control::{Change, Demand, Denied, Role};
 use crate::daemon::http::{Errand, OfFiles, name_of, recordings, track};
@@ -77,7 +77,11 @@ impl Service {
         match asked {
             OfSounds::All => {
                 let (levels, held) = (self.levels.clone(), self.sounds());
-                spawn_blocking(move || tell(answer, Answer::Sounds(levels.shown(held))));
+                let messages = self.lexicon().messages();
+                spawn_blocking(move || {
+                    let items = levels.shown(held);
+                    tell(answer, Answer::Sounds(Sounds { items, messages }));
+                });
             }
             OfSounds::Put { name, .. } if self.is_configured(&name) => {
                 tell(answer, Answer::Unfit(Unfit::Configured));
