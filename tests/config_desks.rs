@@ -1,11 +1,11 @@
-//! Do `[relay:NAME]` and `[line:NAME]` become what programs talk with, and does every mistake in them
-//! tell its line and remedy?
+//! Do `[relay:NAME]`, `[line:NAME]` and `[test:NAME]` become what is called, and does every mistake in
+//! them tell its line and remedy?
 #![allow(clippy::unwrap_used)]
 
 #[path = "config/written.rs"]
 mod written;
 
-use paging::config::{Part, Secrets, Title, diff, dump};
+use paging::config::{Part, Secrets, TestKind, Title, diff, dump};
 use written::{good, says};
 
 const SITE: &str = "\
@@ -28,6 +28,9 @@ trunk = 192.0.2.1:5060
 [line:kitchen]
 ring-pattern = Bellcore-dr2
 extensions = 9
+[test:tone]
+extensions = 7197
+kind = milliwatt
 ";
 
 #[test]
@@ -52,6 +55,13 @@ fn relays_and_lines_are_what_is_written() {
         ("kitchen", "line:kitchen")
     );
     assert_eq!(kitchen.ring_pattern.as_deref(), Some("Bellcore-dr2"));
+    let [tone] = &config.tests[..] else {
+        panic!("one test");
+    };
+    assert_eq!(
+        (tone.section().as_str(), tone.kind),
+        ("test:tone", TestKind::Milliwatt)
+    );
 }
 
 #[test]
@@ -91,6 +101,19 @@ fn every_mistake_tells_its_line_and_remedy() {
         (
             "[relay:a]\nrtp-ports = 31000-31010\nrtp-spacing = 3\n",
             "paging.conf:3: [relay:a] rtp-spacing = 3: not even; write e.g. 4",
+        ),
+        (
+            "[test:a]\nkind = echo\n",
+            "paging.conf:1: [test:a]: has no number to call it by; write e.g. extensions = 9196",
+        ),
+        (
+            "[test:a]\nextensions = 1\nkind = noise\n",
+            "paging.conf:3: [test:a] kind = noise: no such test; write echo or milliwatt",
+        ),
+        (
+            "[page:a]\nextensions = 500\n[test:b]\nextensions = 500\n",
+            "paging.conf:4: [test:b] extensions = 500: 500 is a number of [page:a] too, as 500 \
+             (paging.conf:2); a call can be for one only",
         ),
         (
             "[relay:a]\nanswer = never\n",
@@ -135,4 +158,7 @@ fn a_change_concerns_those_who_hold_calls_and_ports_and_passwords() {
     let changes = changed("extensions = 9", "extensions = 8");
     assert_eq!(changes.keys, ["[line:kitchen]"]);
     assert!(changes.concern(Part::Callers));
+    let changes = changed("milliwatt", "echo");
+    assert_eq!(changes.keys, ["[test:tone]"]);
+    assert!(changes.concern(Part::Policy));
 }

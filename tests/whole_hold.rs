@@ -1,5 +1,5 @@
-//! Do callers hear music on hold, and messages, from the whole program?
-#![allow(clippy::unwrap_used)]
+//! Do callers hear music on hold, messages, and what tries a telephone, from the whole program?
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use common::daemon::{Conf, Daemon};
 use common::folder::Folder;
+use common::measure;
 use common::phone::Phone;
-use common::signal::{from_ulaw, write_wav};
+use common::signal::{from_ulaw, sine, write_wav};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -269,4 +270,65 @@ fn a_sound_that_is_not_there_is_told_and_its_callers_are_refused() {
     let mut phone = daemon.phone();
     phone.invite("100");
     assert_eq!(phone.expect_final(SOON).status(), 503);
+}
+
+/// Hertz, by the first and the last time that it rises through zero.
+fn pitch(sound: &[f32]) -> f64 {
+    let rises = (1..sound.len()).filter(|&n| sound[n - 1] < 0.0 && sound[n] >= 0.0);
+    let at = |n: usize| n as f64 - f64::from(sound[n] / (sound[n] - sound[n - 1]));
+    let rises: Vec<f64> = rises.map(at).collect();
+    let span = rises[rises.len() - 1] - rises[0];
+    (rises.len() - 1) as f64 * 8_000.0 / span
+}
+
+/// What a phone hears, until so much of it is loud.
+fn loud(phone: &Phone, frames: usize) -> Vec<f32> {
+    let until = Instant::now() + SOON;
+    let mut heard = Vec::new();
+    let n_loud = |heard: &[f32]| {
+        let blocks = heard.chunks(160).filter(|it| measure::rms(it) > 0.05);
+        blocks.count() * 160
+    };
+    while n_loud(&heard) < frames {
+        assert!(Instant::now() < until, "{} of {frames}", n_loud(&heard));
+        std::thread::sleep(Duration::from_millis(2));
+        heard.extend(phone.heard_sound());
+    }
+    heard
+}
+
+#[test]
+fn a_telephone_is_tried_by_a_milliwatt_and_by_its_own_voice() {
+    let section = "[page:talk]\nextensions = 100\n[test:echo]\nextensions = 9196\n\
+                   [test:tone]\nextensions = 9197\nkind = milliwatt\n";
+    let mut daemon = Daemon::start(&Conf::timer().more(section));
+    let mut phone = daemon.phone();
+    phone.call("9197", SOON);
+    let tone = loud(&phone, 16_000);
+    let first = tone.iter().position(|it| it.abs() > 0.1).unwrap();
+    let tone = &tone[first..first + 12_000];
+    let hertz = pitch(tone);
+    assert!((hertz - 1_004.0).abs() < 0.2, "{hertz} Hz");
+    // The digital milliwatt of ITU-T G.711, table 6, decoded as every phone does.
+    let milliwatt = [0x1e, 0x0b, 0x0b, 0x1e, 0x9e, 0x8b, 0x8b, 0x9e].map(from_ulaw);
+    let level = measure::db(measure::rms(tone) / measure::rms(&milliwatt));
+    assert!(level.abs() < 0.1, "{level} dBm0");
+    phone.hang_up();
+
+    let mut phone = daemon.phone();
+    phone.call("9196", SOON);
+    let said = sine(8_000, 440.0, 0.4, 1.0);
+    let talking = phone.start_talking(said);
+    let mut heard = loud(&phone, 160);
+    let came = Instant::now();
+    let began = talking.join().unwrap();
+    heard.extend(loud(&phone, 6_400));
+    let delay = came.duration_since(began);
+    println!("the echo comes back after {delay:?}, {level:.3} dBm0 at {hertz:.2} Hz");
+    assert!(delay < Duration::from_millis(500), "{delay:?}");
+    let loudest = measure::level_over_time(&heard, 8_000, 440.0, 800);
+    let loudest = loudest.into_iter().fold(0.0, f32::max);
+    assert!(measure::db(loudest / 0.4).abs() < 0.5, "{loudest}");
+    phone.hang_up();
+    assert_eq!(daemon.stop().0, Some(0));
 }

@@ -1,4 +1,4 @@
-//! Do programs that others write talk with callers by the text protocol of relays?
+//! Do programs that others write talk with callers by the text protocol of relays, and over HTTP?
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
@@ -6,15 +6,17 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use common::adapter::Adapter;
 use common::daemon::{Conf, Daemon};
 use common::folder::{Folder, in_repository};
-use common::http::Http;
+use common::http::{Events, Http};
 use common::phone::Phone;
 use common::ports::{free_address, free_block};
 use common::process::Process;
 use common::program::Program;
 use common::{measure, signal};
 use paging::config::TokenHash;
+use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(10);
 const GREETING_HZ: f32 = 1_000.0;
@@ -192,4 +194,84 @@ fn a_program_calls_numbers_through_a_trunk_and_is_told_what_came_of_it() {
     assert_eq!(ended.and_then(|it| it.code()), Some(0), "{}", trunk.log());
     let log = daemon.process.log();
     assert!(log.contains("from relay:office to 0912341234: talks with relay:office"));
+}
+
+/// Waits until that call is so.
+fn becomes(events: &mut Events, id: &str, state: &str) -> Value {
+    let is_it = |it: &Value| it["call"]["id"] == id && it["call"]["state"] == state;
+    events.wait_for(state, is_it)["call"].clone()
+}
+
+#[test]
+fn over_http_alone_a_program_answers_and_calls_talks_and_presses_keys() {
+    let http = Http::new(free_address());
+    let daemon = start(
+        &http,
+        "extensions = 501\nanswer = by-program\n[user:kitchen]\npass = secret\n",
+    );
+    let mut phone = Adapter::start(daemon.sip, "kitchen", "secret");
+    daemon.process.wait_for("user kitchen has registered", SOON);
+    let mut events = http.socket("/v1/events");
+
+    phone.dial("501");
+    let rings = |it: &Value| it["call"]["state"] == "ringing";
+    let call = events.wait_for("a call", rings)["call"].clone();
+    let told = (&call["desk"], &call["direction"]);
+    assert_eq!(told, (&json!("relay:office"), &json!("in")));
+    let id = call["id"].as_str().unwrap().to_owned();
+    let path = |what: &str| format!("/v1/calls/{id}/{what}");
+    let keys = |digits: &str| {
+        http.post(&path("dtmf"), &json!({ "digits": digits }))
+            .status
+    };
+    let answer = |http: &Http| http.ask("POST", &path("answer"), "", "").status;
+    assert_eq!(
+        (keys("1"), answer(&http.with_token("token-of-ann"))),
+        (409, 403)
+    );
+    let mut program = Program::start("phone.py", http.at, &path("audio?format=pcmu"));
+    assert_eq!(answer(&http), 204);
+    program.told("{\"type\":\"audio_start\",\"format\":\"pcmu\"", 1);
+    assert_eq!(becomes(&mut events, &id, "held")["reason"], Value::Null);
+    // What the telephone hears it says.
+    program.say(&format!("tone - {GREETING_HZ} 1.2"));
+    program.say(&format!("heard {GREETING_HZ}"));
+    let heard = program.told(&format!("heard {GREETING_HZ} Hz for "), 1);
+    let n: usize = heard.split(' ').next().unwrap().parse().unwrap();
+    assert!(n >= 25, "the program has heard {n} blocks");
+    phone.press('5');
+    let key = events.wait_for("a key", |it| it["type"] == "dtmf");
+    assert_eq!((&key["call"], &key["digit"]), (&json!(id), &json!("5")));
+    program.told("{\"type\":\"dtmf\",\"digit\":\"5\"", 1);
+    assert_eq!(keys("42#"), 204);
+    phone.wait_for_keys("42#");
+    phone.put_down();
+    program.told("{\"type\":\"audio_stop\",\"reason\":\"caller hung up\"", 1);
+    assert_eq!(
+        becomes(&mut events, &id, "ended")["reason"],
+        "caller hung up"
+    );
+
+    // The same request calls once.
+    let dial = |number: &str| {
+        let body = json!({ "number": number }).to_string();
+        let headers = format!("content-type: application/json\r\nidempotency-key: {number}\r\n");
+        http.ask("POST", "/v1/calls", &headers, &body)
+    };
+    let (first, again) = (dial("kitchen"), dial("kitchen"));
+    assert_eq!((first.status, &first.body), (201, &again.body));
+    assert_eq!(first.json()["direction"], "out");
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    becomes(&mut events, &id, "held");
+    let hang_up = format!("/v1/calls/{id}/hangup");
+    assert_eq!(http.ask("POST", &hang_up, "", "").status, 204);
+    let over = becomes(&mut events, &id, "ended");
+    assert_eq!(over["reason"], "ended by a user with the role admin");
+    assert_eq!(http.get(&format!("/v1/calls/{id}")).json(), over);
+    // Nobody listens there.
+    let closed = format!("sip:bob@{};transport=tcp", free_address());
+    let id = dial(&closed).json()["id"].as_str().unwrap().to_owned();
+    let over = becomes(&mut events, &id, "ended");
+    let reason = over["reason"].as_str().unwrap();
+    assert!(reason.starts_with("503 "), "{over}");
 }

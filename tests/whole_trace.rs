@@ -10,8 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::daemon::{Conf, Daemon, run};
 use common::folder::Folder;
+use common::http::Http;
 use common::ports::free_address;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -180,7 +182,10 @@ fn every_message_of_every_transport_is_dissected_as_sip() {
 
 #[test]
 fn the_trace_is_turned_on_and_off_while_the_daemon_runs() {
-    let mut daemon = Daemon::start(&Conf::timer());
+    let http = Http::new(free_address());
+    let conf = || Conf::timer().more(&format!("[http]\nlisten = {}\n", http.at));
+    let mut daemon = Daemon::start(&conf());
+    daemon.process.wait_for("http: answering at", SOON);
     let file = daemon.folder.join("sip-trace.pcap");
     let has = |n: usize| {
         let n_options = || {
@@ -201,7 +206,7 @@ fn the_trace_is_turned_on_and_off_while_the_daemon_runs() {
     ask();
     has(1);
     // By the configuration too; what was there is kept as .old.
-    daemon.write_conf(&Conf::timer().sip("trace = yes"));
+    daemon.write_conf(&conf().sip("trace = yes"));
     daemon.reload();
     daemon.process.wait_for("reloading: [sip] trace", SOON);
     wait_until("a new file", || {
@@ -211,6 +216,37 @@ fn the_trace_is_turned_on_and_off_while_the_daemon_runs() {
     has(1);
     ask();
     has(2);
-    daemon.process.signal("USR1");
+    // By a request, for a while; what the configuration wants has no end.
+    let turn = |wanted: Value| {
+        let headers = "content-type: application/json\r\n";
+        let reply = http.ask("PUT", "/v1/trace", headers, &wanted.to_string());
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()
+    };
+    assert_eq!(turn(json!({"on": true}))["until"], Value::Null);
+    daemon.write_conf(&conf());
+    daemon.reload();
+    wait_until("the end", || http.get("/v1/trace").json()["on"] == false);
+    let on = turn(json!({"on": true, "minutes": 5}));
+    assert!(on["until"].is_string() && on["size_bytes"] == 24, "{on}");
+    ask();
+    has(1);
+    turn(json!({"on": true, "minutes": 10}));
+    ask();
+    has(2);
+    let size = http.get("/v1/trace").json()["size_bytes"].as_u64();
+    assert!(size > Some(500), "{size:?}");
+    turn(json!({"on": true, "minutes": 0.02}));
+    wait_until("its own end", || {
+        http.get("/v1/trace").json()["on"] == false
+    });
+    ask();
+    has(2);
+    assert_eq!(turn(json!({"on": false}))["until"], Value::Null);
+    let log = daemon.process.log();
+    assert!(
+        log.contains("sip trace: on for 5 min, asked for by"),
+        "{log}"
+    );
     assert_eq!(daemon.stop().0, Some(0));
 }

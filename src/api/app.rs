@@ -142,14 +142,20 @@ impl App {
         let Answer::Site(mut site) = answer else {
             return Err(refused(answer));
         };
-        site.parts.extend(self.parts().await);
+        let (parts, disk_free) = self.parts().await;
+        site.parts.extend(parts);
+        site.figures.disk_free = disk_free;
         Ok(*site)
     }
 
-    async fn parts(&self) -> Vec<Part> {
+    /// With the bytes that are free on the disk.
+    async fn parts(&self) -> (Vec<Part>, Option<u64>) {
         let mut parts: Vec<Part> = Vec::new();
+        let mut disk_free = None;
         if let Some(folder) = &self.settings().state_dir {
-            parts.push(self.disk.part(folder).await);
+            let (part, free) = self.disk.part(folder).await;
+            parts.push(part);
+            disk_free = free;
         }
         let troubles = lock(&self.troubles);
         parts.extend(troubles.iter().map(|(address, (reason, since))| Part {
@@ -158,7 +164,7 @@ impl App {
             reason: reason.clone(),
             since: time::written(*since),
         }));
-        parts
+        (parts, disk_free)
     }
 
     /// Whether this is news.

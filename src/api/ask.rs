@@ -3,15 +3,16 @@
 use axum::http::StatusCode;
 use tokio::sync::oneshot;
 
-use super::desk::{Drive, LineNow, Stream};
+use super::desk::{Drive, Ear, Format, Joined, LineNow, Stream};
 use super::door::Who;
 use super::live::{Line, LiveWanted};
 use super::music::{Music, OfMusic};
 use super::problem::Problem;
 use super::recordings::{OfRecordings, Recording, Track};
 use super::schedules::{Days, OfBells, Schedule};
-use super::site::{Page, Site};
+use super::site::{Call, Page, Site};
 use super::sounds::{OfSounds, Sound, Sounds, Unfit};
+use super::trace::{OfTrace, Trace};
 use super::wanted::PageWanted;
 use crate::control::{Denied, DriverId};
 
@@ -39,8 +40,18 @@ pub enum Question {
     Stop { who: Who, page: String },
     /// End a call.
     HangUp { who: Who, call: String },
+    /// Hear a call that programs hold and of what happens to it, until the other end of the ear is
+    /// dropped, and speak to it.
+    Join {
+        who: Who,
+        call: String,
+        format: Format,
+        ear: Ear,
+    },
     /// Something that programs at a desk want.
     Drive { who: Who, what: Drive },
+    /// About the trace of SIP messages.
+    Trace(OfTrace),
     /// About bells.
     Bells(OfBells),
     /// About music.
@@ -57,11 +68,17 @@ pub enum Answer {
     Site(Box<Site>),
     /// The page that has begun.
     Started(Page),
+    /// The call that has begun.
+    Called(Call),
     Done,
     /// As whom the program is known.
     Attached(DriverId),
+    Joined(Joined),
     Line(Box<LineNow>),
     Stream(Stream),
+    Trace(Trace),
+    /// Messages cannot be written down, and why.
+    Untraced(String),
     Schedules(Vec<Schedule>),
     Rings(Days),
     Music(Music),
@@ -152,10 +169,14 @@ pub(super) fn refused(answer: Answer) -> Problem {
         ),
         Answer::Site(_)
         | Answer::Started(_)
+        | Answer::Called(_)
+        | Answer::Joined(_)
         | Answer::Attached(_)
         | Answer::Line(_)
         | Answer::Stream(_)
         | Answer::Done
+        | Answer::Trace(_)
+        | Answer::Untraced(_)
         | Answer::Schedules(_)
         | Answer::Rings(_)
         | Answer::Music(_)

@@ -25,8 +25,10 @@ pub enum Drive {
     /// Hear of the calls of a desk, such as `relay:office`, until the other end of the ear is
     /// dropped.
     Attach { desk: String, ear: Ear },
-    /// Call a number.
+    /// Call a number, for that program.
     Dial { driver: DriverId, number: String },
+    /// Call a number by the trunk of a relay, for whoever joins the call.
+    Call { desk: String, number: String },
     /// Answer a call.
     Answer { call: String },
     /// Press keys at the other side of a call.
@@ -78,6 +80,14 @@ pub struct Stream {
     /// Of sound in a message.
     pub chunk: Duration,
     pub mouth: Mouth,
+}
+
+/// How a program that has joined a call hears it and speaks to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    pub wire: Wire,
+    /// Of a call that is answered; otherwise it comes with the answer.
+    pub mouth: Option<Mouth>,
 }
 
 /// How samples of 8 kHz are written into messages.

@@ -18,25 +18,31 @@ use super::time;
 pub(super) struct Disk(Mutex<Option<(Condition, Timestamp)>>);
 
 impl Disk {
-    /// Looks at the disk of a folder; one that does not answer holds nobody up.
-    pub(super) async fn part(&self, folder: &Path) -> Part {
+    /// Looks at the disk of a folder, and how many bytes are free; one that does not answer holds
+    /// nobody up.
+    pub(super) async fn part(&self, folder: &Path) -> (Part, Option<u64>) {
         let place = folder.to_owned();
         let looked = timeout(PATIENCE, spawn_blocking(|| look(&existing(place)))).await;
-        let (state, reason) = match looked {
-            Ok(Ok(found)) => found,
-            Ok(Err(_)) | Err(_) => (Condition::Degraded, "it does not answer".to_owned()),
+        let free = match looked {
+            Ok(Ok(looked)) => looked,
+            Ok(Err(_)) | Err(_) => Err("it does not answer".to_owned()),
+        };
+        let (state, reason) = match &free {
+            Ok(free) => judge(*free),
+            Err(why) => (Condition::Degraded, why.clone()),
         };
         let mut known = lock(&self.0);
         let since = match *known {
             Some((before, since)) if before == state => since,
             Some(_) | None => known.insert((state, Timestamp::now())).1,
         };
-        Part {
+        let part = Part {
             name: "disk".to_owned(),
             state,
             reason: format!("{}: {reason}", folder.display()),
             since: time::written(since),
-        }
+        };
+        (part, free.ok())
     }
 }
 
@@ -46,13 +52,10 @@ fn existing(folder: PathBuf) -> PathBuf {
     there.next().map(Path::to_owned).unwrap_or(folder)
 }
 
-fn look(place: &Path) -> (Condition, String) {
+fn look(place: &Path) -> Result<u64, String> {
     match statvfs(place) {
-        Ok(figures) => {
-            let free = figures.blocks_available() * figures.fragment_size();
-            judge(free)
-        }
-        Err(why) => (Condition::Degraded, format!("cannot be looked at: {why}")),
+        Ok(figures) => Ok(figures.blocks_available() * figures.fragment_size()),
+        Err(why) => Err(format!("cannot be looked at: {why}")),
     }
 }
 
@@ -82,6 +85,7 @@ mod tests {
         assert_eq!(judge(7_000_000).0, Condition::Degraded);
         let there = existing("/proc/self/no/such".into());
         assert_eq!(there, Path::new("/proc/self"));
-        assert_eq!(look(Path::new("/no/such")).0, Condition::Degraded);
+        assert!(look(Path::new("/no/such")).is_err());
+        assert!(look(Path::new("/")).is_ok());
     }
 }

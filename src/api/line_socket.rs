@@ -10,11 +10,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -28,6 +27,7 @@ use super::door::Who;
 use super::extract::Asked;
 use super::lines::{name, stream_shown};
 use super::problem::Problem;
+use super::socket::{ALIVE, FRAMES_A_MS, TOO_SLOW, close, wrong};
 use super::stream::{no_upgrade, send};
 use crate::control::{Parting, Role, Way};
 
@@ -143,15 +143,6 @@ pub(super) async fn follow(
         };
         session.run(&app, socket, hears).await;
     }))
-}
-
-async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
-    let reason = reason.into();
-    send(
-        &mut socket,
-        Message::Close(Some(CloseFrame { code, reason })),
-    )
-    .await;
 }
 
 /// One program.
@@ -333,27 +324,16 @@ fn written(event: &LineEvent) -> Message {
     Message::Text(text.into())
 }
 
-fn wrong(detail: &str) -> Message {
-    let text = serde_json::json!({"type": "error", "detail": detail}).to_string();
-    Message::Text(text.into())
-}
-
-const TOO_SLOW: &str = "too slow: what happened was not read in time";
-
-/// Proxies close what is silent for a minute.
-const ALIVE: Duration = Duration::from_secs(15);
-
 /// Half a minute of sound.
 const LONGEST_MESSAGE: usize = 512 << 10;
 
 /// Of a stream, in characters.
 const ID_LENGTH: usize = 12;
 
-/// At 8 kHz.
-const FRAMES_A_MS: usize = 8;
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::api::desk::{Mouth, Wire};
     use crate::base::{FeedRx, SampleRate, feed};

@@ -4,14 +4,14 @@ use std::fmt::{Display, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::app::Counts;
-use super::site::{Site, Spread};
+use super::site::{PageState, Site, Spread};
 
 /// Version 0.0.4 of the text format.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics.
 pub(super) fn text(site: &Site, counts: &Counts) -> String {
-    let mut out = Page::default();
+    let mut out = Sheet::default();
     program(&mut out, site);
     calls(&mut out, site);
     sound(&mut out, site);
@@ -20,7 +20,7 @@ pub(super) fn text(site: &Site, counts: &Counts) -> String {
     out.0
 }
 
-fn program(out: &mut Page, site: &Site) {
+fn program(out: &mut Sheet, site: &Site) {
     let version = env!("CARGO_PKG_VERSION");
     out.family("paging_build_info", "gauge", "Which version runs.");
     out.one("paging_build_info", &[("version", version)], 1);
@@ -29,15 +29,21 @@ fn program(out: &mut Page, site: &Site) {
         "Since the start.",
         site.figures.uptime_s,
     );
+    if let Some(bytes) = site.figures.disk_free {
+        out.gauge("paging_disk_free_bytes", "Where state is kept.", bytes);
+    }
     if let Some(bytes) = resident() {
         out.gauge("process_resident_memory_bytes", "Memory in use.", bytes);
     }
 }
 
-fn calls(out: &mut Page, site: &Site) {
+fn calls(out: &mut Sheet, site: &Site) {
     let figures = &site.figures;
     out.gauge("paging_calls", "Calls of now.", site.calls.len());
     out.gauge("paging_pages", "Pages that are not over.", site.pages.len());
+    let queued = site.pages.iter().filter(|it| it.state == PageState::Queued);
+    let help = "Pages that wait their turn.";
+    out.gauge("paging_pages_queued", help, queued.count());
     let help = "Callers who hear music on hold or a message.";
     out.gauge("paging_listeners", help, figures.n_listeners);
     out.family(
@@ -56,10 +62,17 @@ fn calls(out: &mut Page, site: &Site) {
     for (outcome, n) in &figures.pages {
         out.one("paging_pages_total", &[("outcome", outcome)], n);
     }
+    let name = "paging_bells_total";
+    out.family(name, "counter", "Bells that are over, by outcome.");
+    for (outcome, n) in &figures.bells {
+        out.one(name, &[("outcome", outcome)], n);
+    }
     let help = "From the arrival of a call to its answer.";
     out.histogram("paging_call_setup_seconds", help, &figures.set_up);
     let help = "How long the sound of calls was held back to bridge an uneven network.";
     out.histogram("paging_call_delay_seconds", help, &figures.delay);
+    let help = "How unevenly the packets of calls came (RFC 3550 A.8).";
+    out.histogram("paging_call_jitter_seconds", help, &figures.jitter);
     out.family(
         "paging_call_packets_total",
         "counter",
@@ -70,7 +83,7 @@ fn calls(out: &mut Page, site: &Site) {
     }
 }
 
-fn sound(out: &mut Page, site: &Site) {
+fn sound(out: &mut Sheet, site: &Site) {
     let figures = &site.figures;
     out.gauge(
         "paging_sound_up",
@@ -163,7 +176,7 @@ fn sound(out: &mut Page, site: &Site) {
     }
 }
 
-fn sip(out: &mut Page, site: &Site) {
+fn sip(out: &mut Sheet, site: &Site) {
     let figures = &site.figures;
     out.family(
         "paging_account_registered",
@@ -197,7 +210,7 @@ fn sip(out: &mut Page, site: &Site) {
     }
 }
 
-fn http(out: &mut Page, counts: &Counts) {
+fn http(out: &mut Sheet, counts: &Counts) {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     out.family(
         "paging_http_requests_total",
@@ -229,9 +242,9 @@ fn http(out: &mut Page, counts: &Counts) {
 
 /// What grows line by line.
 #[derive(Default)]
-struct Page(String);
+struct Sheet(String);
 
-impl Page {
+impl Sheet {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# HELP {name} {help}"));
         self.line(format_args!("# TYPE {name} {kind}"));
@@ -287,7 +300,7 @@ fn resident() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::site::{Figures, Zone};
+    use crate::api::site::{Figures, Page, Zone};
     use std::time::Duration;
 
     #[test]
@@ -295,9 +308,12 @@ mod tests {
         let mut figures = Figures {
             calls: vec![("answered".to_owned(), 3)],
             accounts: vec![("a\"b".to_owned(), true)],
+            bells: vec![("heard".to_owned(), 2)],
+            disk_free: Some(5_000),
             ..Figures::default()
         };
         figures.set_up.add(Duration::from_millis(30));
+        figures.jitter.add(Duration::from_micros(1_500));
         let zone = Zone {
             name: "yard".to_owned(),
             peak_dbfs: Some(-12.5),
@@ -306,8 +322,21 @@ mod tests {
             has_output: true,
             heard: Vec::new(),
         };
+        let waiting = Page {
+            id: "p1-1".to_owned(),
+            name: "page".to_owned(),
+            state: PageState::Queued,
+            priority: 100,
+            zones: Vec::new(),
+            heard_in: Vec::new(),
+            call: None,
+            asked_at: String::new(),
+            live_at: None,
+            outcome: None,
+        };
         let site = Site {
             zones: vec![zone],
+            pages: vec![waiting],
             figures,
             ..Site::default()
         };
@@ -321,6 +350,11 @@ mod tests {
             "paging_call_setup_seconds_bucket{le=\"0.05\"} 1",
             "paging_call_setup_seconds_bucket{le=\"+Inf\"} 1",
             "paging_call_setup_seconds_sum 0.03",
+            "paging_call_jitter_seconds_bucket{le=\"0.001\"} 0",
+            "paging_call_jitter_seconds_bucket{le=\"0.002\"} 1",
+            "paging_bells_total{outcome=\"heard\"} 2",
+            "paging_disk_free_bytes 5000",
+            "paging_pages_queued 1",
         ] {
             assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }

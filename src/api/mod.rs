@@ -25,6 +25,8 @@ mod time;
 
 mod app;
 mod bulletin;
+mod call_audio;
+mod calls;
 mod disk;
 mod extract;
 mod history;
@@ -46,8 +48,10 @@ mod relay_words;
 mod routes;
 mod session;
 mod sessions;
+mod socket;
 mod stream;
 mod tags;
+mod trace;
 mod wanted;
 mod web;
 
@@ -60,7 +64,9 @@ mod server;
 mod tests;
 
 pub use ask::{Answer, Ask, Question, Unknown};
-pub use desk::{CallTold, Drive, Ear, Format, Happening, LineNow, Mouth, Stream, Told, Wire};
+pub use desk::{
+    CallTold, Drive, Ear, Format, Happening, Joined, LineNow, Mouth, Stream, Told, Wire,
+};
 pub use door::Who;
 pub use history::{HistoryEntry, Past};
 pub use live::{Hint, Line, LiveWanted};
@@ -73,8 +79,10 @@ pub use schedules::{BellChange, Day, Days, DaysWanted, OfBells, Ring, RingState,
 pub use server::{Server, StartError, Unlucky};
 pub use settings::{Settings, User};
 pub use site::{
-    Call, CallState, Condition, Figures, Heard, Outcome, Page, PageState, Part, Site, Spread, Zone,
+    Call, CallState, Condition, Direction, Figures, Heard, Outcome, Page, PageState, Part, Site,
+    Spread, Zone,
 };
 pub use sounds::{Message, OfSounds, Sound, Sounds, Unfit, is_name as is_sound_name};
 pub use time::written;
+pub use trace::{OfTrace, Trace};
 pub use wanted::{Busy, Content, PageWanted, ToneWanted};

@@ -28,6 +28,15 @@ pub struct Event {
 pub enum News {
     /// A call came, went on, or ended.
     Call { call: Call },
+    /// The other side of a call that programs hold has pressed a key.
+    Dtmf {
+        /// The call.
+        call: String,
+        /// `relay:NAME` or `line:NAME`.
+        desk: String,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: String,
+    },
     /// A page was asked for, went on, or is over.
     Page { page: Page },
     /// The music of a zone went down or up, or others are heard there.
@@ -62,6 +71,7 @@ impl News {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Call { .. } => "call",
+            Self::Dtmf { .. } => "dtmf",
             Self::Page { .. } => "page",
             Self::Zone { .. } => "zone",
             Self::Health { .. } => "health",
@@ -73,8 +83,14 @@ impl News {
     }
 }
 
-/// What is different in `new`; `outcome` knows what became of pages. Levels are no news.
-pub fn changes(old: &Site, new: &Site, outcome: impl Fn(&Page) -> Option<Outcome>) -> Vec<News> {
+/// What is different in `new`; `outcome` knows what became of pages, `reason` why calls ended.
+/// Levels are no news.
+pub fn changes(
+    old: &Site,
+    new: &Site,
+    outcome: impl Fn(&Page) -> Option<Outcome>,
+    reason: impl Fn(&Call) -> Option<String>,
+) -> Vec<News> {
     let mut news = Vec::new();
     for call in &new.calls {
         let before = old.calls.iter().find(|it| it.id == call.id);
@@ -98,7 +114,10 @@ pub fn changes(old: &Site, new: &Site, outcome: impl Fn(&Page) -> Option<Outcome
     }
     for call in &old.calls {
         if new.calls.iter().all(|it| it.id != call.id) {
-            news.push(News::Call { call: ended(call) });
+            let reason = reason(call);
+            news.push(News::Call {
+                call: ended(call, reason),
+            });
         }
     }
     for zone in &new.zones {
@@ -130,9 +149,10 @@ pub fn over(page: &Page, outcome: Option<Outcome>) -> Page {
     }
 }
 
-fn ended(call: &Call) -> Call {
+fn ended(call: &Call, reason: Option<String>) -> Call {
     Call {
         state: CallState::Ended,
+        reason,
         ..call.clone()
     }
 }
@@ -144,15 +164,19 @@ fn differs(old: &Zone, new: &Zone) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::site::Direction;
 
     fn call(id: &str, state: CallState) -> Call {
         Call {
             id: id.to_owned(),
             caller: "sip:7@x".to_owned(),
             dialled: "100".to_owned(),
+            direction: Direction::In,
+            desk: None,
             state,
             since: "2026-11-21T12:00:00.000Z".to_owned(),
             page: None,
+            reason: None,
         }
     }
 
@@ -174,13 +198,14 @@ mod tests {
             zones: vec![zone(false, -3.0)],
             ..Site::default()
         };
-        assert_eq!(changes(&old, &old, |_| None), []);
+        assert_eq!(changes(&old, &old, |_| None, |_| None), []);
         let new = Site {
             calls: vec![call("b", CallState::Live), call("c", CallState::Queued)],
             zones: vec![zone(true, -9.0)],
             ..Site::default()
         };
-        let told: Vec<String> = changes(&old, &new, |_| None)
+        let why = |_: &Call| Some("gone".to_owned());
+        let told: Vec<String> = changes(&old, &new, |_| None, why)
             .iter()
             .map(|it| serde_json::to_string(it).unwrap())
             .collect();
@@ -189,6 +214,7 @@ mod tests {
         assert!(has(0, r#""id":"b""#) && has(0, r#""state":"live""#));
         assert!(has(1, r#""id":"c""#) && has(1, r#""type":"call""#));
         assert!(has(2, r#""id":"a""#) && has(2, r#""state":"ended""#));
+        assert!(has(2, r#""reason":"gone""#) && has(0, r#""reason":null"#));
         assert_eq!(
             told[3],
             r#"{"type":"zone","name":"yard","ducked":true,"heard":[]}"#
@@ -200,6 +226,7 @@ mod tests {
                     zones: vec![zone(false, -60.0)],
                     ..old.clone()
                 },
+                |_| None,
                 |_| None
             ),
             []

@@ -5,22 +5,24 @@ use std::time::Instant;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 
 use super::app::{App, lock};
-use super::ask::{Answer, Question, refused};
+use super::ask::{Answer, Question};
 use super::keys::{self, Seen};
 use super::problem::Problem;
 
-/// Asks for a page, and answers 201 with it; or, if that was asked with this key before, answers
-/// as then. `what` tells one request of a user from another.
+/// Asks for a page or a call, and answers 201 with it; or, if that was asked with this key before,
+/// answers as then. `what` tells one request of a user from another, `why` says why it cannot be.
 pub(super) async fn begin(
     app: &Arc<App>,
     headers: &HeaderMap,
     (user, what): (&str, &[u8]),
     question: Question,
+    why: fn(Answer) -> Problem,
 ) -> Result<Response, Problem> {
     let Some(key) = key(headers)? else {
-        return Ok(created(&ask(app, question).await?));
+        return Ok(created(&ask(app, question, why).await?));
     };
     match lock(&app.keys).begin(user, &key, what, Instant::now()) {
         Seen::New => {}
@@ -45,7 +47,7 @@ pub(super) async fn begin(
     let (app, user) = (Arc::clone(app), user.to_owned());
     // Whoever asked may be gone before the answer is there, and asks again for it.
     let asking = tokio::spawn(async move {
-        let answer = ask(&app, question).await;
+        let answer = ask(&app, question, why).await;
         let done = answer.as_ref().ok().cloned();
         lock(&app.keys).finish(&user, &key, done);
         answer
@@ -55,7 +57,11 @@ pub(super) async fn begin(
     asked.map(|answer| created(&answer))
 }
 
-async fn ask(app: &App, question: Question) -> Result<keys::Answer, Problem> {
+async fn ask(
+    app: &App,
+    question: Question,
+    why: fn(Answer) -> Problem,
+) -> Result<keys::Answer, Problem> {
     let is_slow = matches!(&question, Question::Start { wanted, .. } if wanted.has_to_be_made());
     let answer = if is_slow {
         let _room = app.uploads.acquire().await;
@@ -63,13 +69,18 @@ async fn ask(app: &App, question: Question) -> Result<keys::Answer, Problem> {
     } else {
         app.ask(question).await?
     };
-    let Answer::Started(page) = answer else {
-        return Err(refused(answer));
-    };
-    Ok(keys::Answer {
-        location: format!("/v1/pages/{}", page.id),
-        body: serde_json::to_vec(&page).unwrap_or_default(),
-    })
+    if let Answer::Started(page) = &answer {
+        return Ok(known(format!("/v1/pages/{}", page.id), page));
+    }
+    if let Answer::Called(call) = &answer {
+        return Ok(known(format!("/v1/calls/{}", call.id), call));
+    }
+    Err(why(answer))
+}
+
+fn known(location: String, it: &impl Serialize) -> keys::Answer {
+    let body = serde_json::to_vec(it).unwrap_or_default();
+    keys::Answer { location, body }
 }
 
 fn created(answer: &keys::Answer) -> Response {

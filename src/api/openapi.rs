@@ -15,8 +15,8 @@ use super::problem::{MEDIA_TYPE, Problem};
 use super::relay_words::RelayForm;
 use super::wanted::{Busy, PageWanted, ToneWanted};
 use super::{
-    history, line_socket, lines, live, music, recordings, relay, routes as all, schedules, session,
-    sounds, stream, web,
+    call_audio, calls, history, line_socket, lines, live, music, recordings, relay, routes as all,
+    schedules, session, sounds, stream, trace, web,
 };
 
 #[derive(Describe)]
@@ -37,12 +37,13 @@ use super::{
         live::Began,
         live::Hint,
         line_socket::LineEvent,
+        call_audio::CallEvent,
         RelayForm,
     )),
     modifiers(&Common),
     tags(
         (name = "pages", description = "Announcements"),
-        (name = "calls", description = "Calls from phones"),
+        (name = "calls", description = "Calls from phones, and calls of programs"),
         (name = "zones", description = "Loudspeakers that are spoken to together"),
         (name = "schedules", description = "Bells, and when they ring"),
         (name = "music", description = "What plays in which zone, and how loud"),
@@ -63,9 +64,14 @@ pub(super) fn routes() -> (Router<Arc<App>>, OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(all::health))
         .routes(routes!(all::metrics))
+        .routes(routes!(trace::trace, trace::turn))
         .routes(routes!(all::zones))
-        .routes(routes!(all::calls))
-        .routes(routes!(all::hang_up))
+        .routes(routes!(calls::calls, calls::dial))
+        .routes(routes!(calls::call))
+        .routes(routes!(calls::answer))
+        .routes(routes!(calls::press))
+        .routes(routes!(calls::hang_up))
+        .routes(routes!(call_audio::audio))
         .routes(routes!(all::pages, all::start))
         .routes(routes!(all::page, all::stop))
         .routes(routes!(live::live))

@@ -11,11 +11,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -29,6 +28,7 @@ use super::door::Who;
 use super::extract::Asked;
 use super::problem::Problem;
 use super::relay_words::{Command, RelayForm, Saying, said, sound};
+use super::socket::{ALIVE, TOO_SLOW, close};
 use super::stream::{no_upgrade, send};
 use crate::control::{Denied, DriverId, Role};
 
@@ -99,15 +99,6 @@ pub(super) async fn relay(
         };
         session.run(socket, hears).await;
     }))
-}
-
-async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
-    let reason = reason.into();
-    send(
-        &mut socket,
-        Message::Close(Some(CloseFrame { code, reason })),
-    )
-    .await;
 }
 
 /// One program.
@@ -275,11 +266,6 @@ impl Session {
 fn text(saying: &Saying) -> Message {
     Message::Text(said(saying).into())
 }
-
-const TOO_SLOW: &str = "too slow: what happened was not read in time";
-
-/// Proxies close what is silent for a minute.
-const ALIVE: Duration = Duration::from_secs(15);
 
 /// A minute of sound in base64 or hex.
 const LONGEST_MESSAGE: usize = 2 << 20;

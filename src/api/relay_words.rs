@@ -176,9 +176,7 @@ fn heard(rest: &str) -> Option<Command> {
 /// `ID##12#`.
 fn keys(rest: &str) -> Option<Command> {
     let (id, keys) = rest.split_once(MARK)?;
-    let is_key = |c: char| c.is_ascii_digit() || "*#ABCD".contains(c);
-    let is_fit = (1..=MOST_KEYS).contains(&keys.len()) && keys.chars().all(is_key);
-    (is_fit && is_id(id)).then(|| Command::Press(id.to_owned(), keys.to_owned()))
+    (are_keys(keys) && is_id(id)).then(|| Command::Press(id.to_owned(), keys.to_owned()))
 }
 
 fn of_hex(text: &str) -> Option<Vec<u8>> {
@@ -196,8 +194,14 @@ fn samples(bytes: &[u8]) -> Vec<i16> {
     pairs.map(|it| i16::from_le_bytes([it[0], it[1]])).collect()
 }
 
+/// Keys of a telephone, not too many.
+pub(super) fn are_keys(text: &str) -> bool {
+    let is_key = |c: char| c.is_ascii_digit() || "*#ABCD".contains(c);
+    (1..=MOST_KEYS).contains(&text.len()) && text.chars().all(is_key)
+}
+
 /// A number, or an address as `sip:bob@host`.
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     let is_fit = |c: char| c.is_ascii_graphic() && !"<>\"".contains(c);
     (1..=LONGEST_NUMBER).contains(&text.len()) && text.chars().all(is_fit)
 }

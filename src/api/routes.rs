@@ -9,10 +9,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::app::App;
-use super::ask::{Question, done};
+use super::ask::{Question, done, refused};
 use super::door::Who;
 use super::extract::{Asked, Body};
-use super::listing::{Calls, Pages, Window, cut};
+use super::listing::{Pages, Window, cut};
 use super::metrics;
 use super::once;
 use super::problem::Problem;
@@ -59,35 +59,6 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
     let text = metrics::text(&site, &app.counts);
     let kind = [(header::CONTENT_TYPE, metrics::MEDIA_TYPE)];
     Ok((kind, text).into_response())
-}
-
-/// Calls from phones.
-#[utoipa::path(get, path = "/v1/calls", tag = "calls", params(Window), responses(
-    (status = 200, description = "The calls of now", body = Calls),
-))]
-pub(super) async fn calls(
-    State(app): State<Arc<App>>,
-    Asked(window): Asked<Window>,
-) -> Result<axum::Json<Calls>, Problem> {
-    let calls = app.look().await?.calls;
-    let (items, next) = cut(calls, |it| &it.id, &window)?;
-    Ok(axum::Json(Calls { items, next }))
-}
-
-/// Ends a call; takes the role operator.
-#[utoipa::path(post, path = "/v1/calls/{id}/hangup", tag = "calls",
-    params(("id" = String, Path, description = "The call", max_length = 64)), responses(
-    (status = 204, description = "The call has ended"),
-    (status = 404, description = "There is no such call", body = Problem,
-     content_type = "application/problem+json"),
-))]
-pub(super) async fn hang_up(
-    State(app): State<Arc<App>>,
-    who: Who,
-    Path(call): Path<String>,
-) -> Result<StatusCode, Problem> {
-    who.needs(Role::Operator)?;
-    done(app.ask(Question::HangUp { who, call }).await?)
 }
 
 /// Pages that are not over.
@@ -149,7 +120,7 @@ pub(super) async fn start(
     value.check()?;
     let user = who.name.clone();
     let question = Question::Start { who, wanted: value };
-    once::begin(&app, &headers, (&user, &bytes), question).await
+    once::begin(&app, &headers, (&user, &bytes), question, refused).await
 }
 
 /// Ends a page at once, whoever speaks; takes the role operator.

@@ -294,7 +294,7 @@ pub(super) async fn ring(
     let what = format!("ring {bell}");
     let user = who.name.clone();
     let question = Question::Bells(OfBells::Ring { who, bell });
-    once::begin(&app, &headers, (&user, what.as_bytes()), question).await
+    once::begin(&app, &headers, (&user, what.as_bytes()), question, refused).await
 }
 
 /// Cancels one ring of a bell; takes the role operator.

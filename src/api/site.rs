@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 pub struct Site {
     /// In the order of arrival.
     pub calls: Vec<Call>,
+    /// Calls that ended of late, the last one first.
+    pub ended: Vec<Call>,
     /// Those that are not over, in the order of asking.
     pub pages: Vec<Page>,
     /// Pages that ended of late, the last one first.
@@ -22,7 +24,7 @@ pub struct Site {
     pub figures: Figures,
 }
 
-/// A call from a phone.
+/// A call of somebody who speaks to zones, or with a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Call {
     #[schema(examples("c67412f3a-17"))]
@@ -31,12 +33,28 @@ pub struct Call {
     pub caller: String,
     /// The number that was dialled.
     pub dialled: String,
+    pub direction: Direction,
+    /// Where it is held for programs, `relay:NAME` or `line:NAME`; null of one that is for zones.
+    #[schema(examples("relay:office"))]
+    pub desk: Option<String>,
     pub state: CallState,
     /// When the call entered this state (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub since: String,
     /// The page that it speaks into, or waits for.
     pub page: Option<String>,
+    /// Why it is over, such as `404 Not Found`; of calls that programs hold.
+    pub reason: Option<String>,
+}
+
+/// Who began a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// It came.
+    In,
+    /// It was dialled over HTTP or at a relay.
+    Out,
 }
 
 /// How far a call has come.
@@ -63,7 +81,7 @@ pub enum CallState {
     Ringing,
     /// Talks with a program.
     Held,
-    /// Is over; in events only.
+    /// Is over.
     Ended,
 }
 
@@ -192,12 +210,18 @@ pub struct Figures {
     pub calls: Vec<(String, u64)>,
     /// Pages that are over, by what became of them.
     pub pages: Vec<(String, u64)>,
+    /// Bells that have rung or should have, by what became of them.
+    pub bells: Vec<(String, u64)>,
+    /// Bytes that are free where state is kept, if that is known.
+    pub disk_free: Option<u64>,
     /// Callers who hear music on hold or a message.
     pub n_listeners: u64,
     /// From the call's arrival to its answer.
     pub set_up: Spread,
     /// How long the sound of calls was held back to bridge the network's unevenness.
     pub delay: Spread,
+    /// How unevenly the packets of calls came (RFC 3550 A.8).
+    pub jitter: Spread,
     /// Packets with sound by what became of them.
     pub packets: Vec<(&'static str, u64)>,
     /// Frames of sound that were made up because nothing had come.
@@ -226,8 +250,10 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// In milliseconds: from a fast answer to a klaxon of ten seconds.
-    pub const BOUNDS_MS: [u64; 10] = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+    /// In milliseconds: from the jitter of a good network to a klaxon of ten seconds.
+    pub const BOUNDS_MS: [u64; 13] = [
+        1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
+    ];
 
     /// One more.
     pub fn add(&mut self, span: std::time::Duration) {

@@ -1,6 +1,7 @@
 //! Does every request get the answer that it should, whoever asks and however badly?
 
 mod browser;
+mod calls;
 mod desks;
 mod document;
 mod history;
@@ -8,6 +9,7 @@ mod kept;
 mod music;
 mod schedules;
 mod stream;
+mod trace;
 
 use std::sync::Arc;
 
@@ -169,6 +171,8 @@ impl Daemon {
                     since: written(Timestamp::UNIX_EPOCH),
                 };
                 Answer::Site(Box::new(Site {
+                    calls: vec![calls::call(1)],
+                    ended: vec![calls::ended(9)],
                     pages: (1..=3).map(page).collect(),
                     parts: vec![failed],
                     ..Site::default()
@@ -191,7 +195,9 @@ impl Daemon {
             Question::Speak { .. } => Answer::Denied(Denied::NoSound, Vec::new()),
             Question::Stop { page, .. } if page == "p1-1" => Answer::Done,
             Question::HangUp { call, .. } if call == "c1-1" => Answer::Done,
-            Question::Drive { what, .. } => desks::answer(&what),
+            Question::Drive { what, .. } => calls::answer(&what),
+            Question::Trace(asked) => trace::answer(asked),
+            Question::Join { .. } => Answer::Denied(Denied::Gone, Vec::new()),
             Question::Bells(asked) => self.bells.answer(asked, &mut self.n_pages),
             Question::Music(asked) => self.jukebox.answer(asked),
             Question::Recordings(asked) => self.kept.of_recordings(asked),

@@ -14,6 +14,7 @@ use crate::config::page::PAGE;
 use crate::config::place::{Place, Remark, Warning};
 use crate::config::player::{HOLD, MESSAGE};
 use crate::config::schedule::{PLAN, SCHEDULE};
+use crate::config::test_number::TEST;
 use crate::config::zone::ZONE;
 
 /// What `--check` prints: every mistake and warning on its line, and a last line that sums up.
@@ -130,6 +131,9 @@ fn known_section(section: &str) -> Option<&str> {
     if section.starts_with(RELAY) {
         return Some("relay");
     }
+    if section.starts_with(TEST) {
+        return Some("test");
+    }
     if section.starts_with(ZONE) {
         return Some("zone");
     }
@@ -167,7 +171,8 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
             Some(meant) => format!("unknown section, ignored; did you mean [{meant}]?"),
             None => "unknown section, ignored; there are [sip], [sip:NAME], [user:NAME], \
                      [zone:NAME], [page:NAME], [music:NAME], [moh:NAME], [play:NAME], \
-                     [relay:NAME], [line:NAME], [schedule:NAME], [plan:NAME], [multicast-out:NAME], [multicast-in:NAME], \
+                     [relay:NAME], [line:NAME], [test:NAME], [schedule:NAME], [plan:NAME], \
+                     [multicast-out:NAME], [multicast-in:NAME], \
                      [audio], [calls], [http] and [server]"
                 .to_owned(),
         }

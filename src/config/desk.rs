@@ -9,6 +9,7 @@ use crate::config::load::Loading;
 use crate::config::model::Config;
 use crate::config::near::nearest;
 use crate::config::place::{Mistake, Place, Remark};
+use crate::config::test_number::TEST;
 use crate::page::Extension;
 
 /// Calls that programs make and take by the text protocol of relays.
@@ -90,7 +91,7 @@ pub(super) const LINE: &str = "line:";
 /// What the section of a relay begins with.
 pub(super) const RELAY: &str = "relay:";
 
-/// Reads them all; accounts, users, pages and players have been read before.
+/// Reads them all; accounts, users, pages, players and numbers for tests have been read before.
 pub(super) fn read(loading: &mut Loading, config: &mut Config) {
     lines(loading, config);
     for (section, place) in sections(loading, RELAY) {
@@ -196,7 +197,7 @@ fn relay(loading: &mut Loading, section: &str, config: &mut Config) -> Relay {
 }
 
 /// Programs write it into addresses.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
     !name.is_empty() && name.chars().all(is_fit)
 }
@@ -218,19 +219,21 @@ fn strange(relay: &Relay, config: &Config) -> Option<Mistake> {
     Some(config.mistake(&relay.section(), "trunk", text))
 }
 
-/// A number that leads elsewhere too: told at the relay, with the place of the other.
+/// A number that leads elsewhere too: told at the relay or the test, with the place of the other.
 fn overlaps(config: &Config) -> Vec<Mistake> {
     let of_pages = config.pages.iter().map(|it| (it.section(), &it.extensions));
     let of_players = config.players.iter();
     let of_players = of_players.map(|it| (it.section(), &it.extensions));
     let of_relays = config.relays.iter();
     let of_relays = of_relays.map(|it| (it.section(), &it.extensions));
-    let others = of_pages.chain(of_players).chain(of_relays);
+    let of_tests = config.tests.iter();
+    let of_tests = of_tests.map(|it| (it.section(), &it.extensions));
+    let others = of_pages.chain(of_players).chain(of_tests).chain(of_relays);
     let numbers: Vec<(String, &Extension)> = others
         .flat_map(|(section, all)| all.iter().map(move |number| (section.clone(), number)))
         .collect();
     let of_relay = |(nth, (section, _)): &(usize, &(String, &Extension))| {
-        *nth > 0 && section.starts_with(RELAY)
+        *nth > 0 && (section.starts_with(RELAY) || section.starts_with(TEST))
     };
     let mut mistakes = Vec::new();
     for (nth, (section, number)) in numbers.iter().enumerate().filter(of_relay) {

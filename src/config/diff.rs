@@ -10,6 +10,7 @@ use crate::config::model::{Account, Config, User};
 use crate::config::music::Music;
 use crate::config::page::Page;
 use crate::config::player::Player;
+use crate::config::test_number::TestNumber;
 use crate::config::zone::Zone;
 
 /// The smallest change from one configuration to another.
@@ -69,6 +70,7 @@ impl PartialEq for Config {
             && self.players == other.players
             && self.relays == other.relays
             && self.lines == other.lines
+            && self.tests == other.tests
             && self.groups_out == other.groups_out
             && self.groups_in == other.groups_in
     }
@@ -226,6 +228,11 @@ fn desks(old: &Config, new: &Config, changes: &mut Changes) {
         changes
             .parts
             .extend([Part::Policy, Part::Callers, Part::Http]);
+        changes.keys.push(format!("[{section}]"));
+    }
+    let tests = |config: &Config| by_section(&config.tests, TestNumber::section);
+    for section in differing(&tests(old), &tests(new)) {
+        changes.parts.insert(Part::Policy);
         changes.keys.push(format!("[{section}]"));
     }
 }

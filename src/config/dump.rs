@@ -121,6 +121,11 @@ fn sections(config: &Config, secrets: Secrets) -> Sections {
             add(line.section(), &row.key, row.show(line));
         }
     }
+    for test in &config.tests {
+        for row in keys::of_test() {
+            add(test.section(), &row.key, row.show(test));
+        }
+    }
     for relay in &config.relays {
         for row in keys::of_relay() {
             add(relay.section(), &row.key, row.show(relay));

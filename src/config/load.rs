@@ -17,6 +17,7 @@ use crate::config::page;
 use crate::config::place::{Mistake, Place, Remark, Warning};
 use crate::config::player;
 use crate::config::schedule;
+use crate::config::test_number;
 use crate::config::users;
 use crate::config::zone;
 
@@ -162,6 +163,7 @@ impl Loading {
         music::read(&mut self, &mut config);
         music::check(&mut self, &config);
         player::read(&mut self, &mut config);
+        test_number::read(&mut self, &mut config);
         desk::read(&mut self, &mut config);
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));

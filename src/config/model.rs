@@ -20,6 +20,7 @@ use crate::config::player::Player;
 use crate::config::schedule::{DayPlan, Schedule};
 use crate::config::secret::Secret;
 use crate::config::server::Server;
+use crate::config::test_number::TestNumber;
 use crate::config::token::TokenHash;
 use crate::config::zone::Zone;
 use crate::control::Role;
@@ -49,6 +50,8 @@ pub struct Config {
     pub relays: Vec<Relay>,
     /// Analog phones.
     pub lines: Vec<Line>,
+    /// Numbers by which a line is tried.
+    pub tests: Vec<TestNumber>,
     /// By name, and then those that zones name by their address only.
     pub groups_out: Vec<GroupOut>,
     /// By name.
@@ -448,6 +451,7 @@ impl Config {
             players: Vec::new(),
             relays: Vec::new(),
             lines: Vec::new(),
+            tests: Vec::new(),
             groups_out: Vec::new(),
             groups_in: Vec::new(),
             places: BTreeMap::new(),

@@ -13,7 +13,9 @@ use super::lockout::Lockouts;
 use super::pages::Record;
 use super::recordings::Recordings;
 use super::verdict::Voice;
-use super::{CallStatus, Effect, Fate, Input, Level, PageStatus, Policy, Refusal, Snapshot, Who};
+use super::{
+    CallStatus, Effect, Fate, Input, Level, PageStatus, Policy, Refusal, Snapshot, Way, Who,
+};
 use crate::base::CallId;
 use crate::music::Hand;
 use crate::page::{self, Choice, Machine, PageId};
@@ -159,7 +161,8 @@ impl Core {
                 status,
                 reason,
             } => self.held_refused(call, status, &reason, now),
-            Input::DriverCame { driver, desk } => self.driver_came(driver, desk),
+            Input::DriverCame { driver, desk } => self.driver_came(driver, desk, now),
+            Input::DriverJoined { driver, call } => self.driver_joined(driver, call),
             Input::DriverGone { driver } => self.driver_gone(driver, now),
             Input::PlayerLoaded { player, is_there } => self.audience.loaded(player, is_there),
             Input::Performed { call } => {
@@ -416,6 +419,8 @@ fn status(call: CallId, it: &Call) -> CallStatus {
         call,
         caller: it.who.caller.clone(),
         dialled: it.who.dialled.clone(),
+        way: Way::In,
+        desk: None,
         state: it.state(),
         since: it.stage_since,
     }

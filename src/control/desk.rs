@@ -1,5 +1,8 @@
 //! Which calls does a program talk with, and what is it told of them?
 
+use std::fmt;
+use std::time::Duration;
+
 use super::Clip;
 use crate::base::CallId;
 use crate::page::Entry;
@@ -20,6 +23,8 @@ pub struct Desk {
     pub records: bool,
     /// Further calls are refused as busy.
     pub most: usize,
+    /// They end after so long; `None` is never.
+    pub longest: Option<Duration>,
 }
 
 /// Whose calls they are.
@@ -30,6 +35,8 @@ pub enum DeskKind {
     /// Of an analog phone, which calls in the name of that user: all programs hear of it, and it
     /// is answered though there may be none.
     Line { user: String },
+    /// Of whoever tries a telephone by it: no program is needed.
+    Test,
 }
 
 /// When an incoming call is answered.
@@ -43,6 +50,26 @@ pub enum Answering {
 /// One program that is connected; counted up by whoever lets it in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DriverId(pub u64);
+
+/// Whom a call is for, beside those who have joined it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// All programs of its desk.
+    Desk,
+    /// The program that it ends with.
+    One(DriverId),
+    /// Nobody: it ends after a while in which no program has joined it.
+    Nobody,
+}
+
+/// Who wants a number called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A program at a relay, for itself.
+    Program(DriverId),
+    /// Somebody who is at none, by the trunk of that relay.
+    Desk(String),
+}
 
 /// Who began a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +104,17 @@ pub enum Parting {
     Ignored,
     /// It was dialled, and not answered: SIP status 300 to 699, and the words with it.
     Refused { status: u16, reason: String },
+}
+
+/// The reason in words.
+impl fmt::Display for Parting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HungUp(how) => f.write_str(how),
+            Self::Ignored => f.write_str("not answered"),
+            Self::Refused { status, reason } => write!(f, "{status} {reason}"),
+        }
+    }
 }
 
 /// One held call as programs see it.

@@ -8,16 +8,16 @@
 //! Such calls have nothing to do with pages: no zone hears them, and they need no sound hardware.
 //! Each ends once, with a reason; those of a program that is gone end with it.
 
-use std::collections::BTreeMap;
+mod wanted;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::call::{ACK_PATIENCE, RING_INTERVAL};
-use super::desk::{Answering, Desk, DeskCall, DeskKind, DeskNews, DriverId, Parting, Way};
+use super::call::{ACK_PATIENCE, RING_INTERVAL, after};
+use super::desk::{Answering, Desk, DeskCall, DeskKind, DeskNews, DriverId, Parting, Party, Way};
 use super::health::seconds;
 use super::keys::Keypad;
-use super::{
-    About, CallState, CallStatus, Core, Denied, Effect, Fate, KeyWay, Level, Note, Refusal, Who,
-};
+use super::{About, CallState, CallStatus, Core, Effect, Fate, KeyWay, Level, Note, Refusal, Who};
 use crate::base::{CallId, RecordingId};
 use crate::page::Wish;
 
@@ -33,7 +33,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct Dialling {
     pub(super) desk: Desk,
-    pub(super) driver: Option<DriverId>,
+    pub(super) party: Party,
     pub(super) number: String,
     pub(super) tone: Option<String>,
     /// How long it may ring.
@@ -47,8 +47,11 @@ struct HeldCall {
     desk: Desk,
     /// Of the other side.
     number: String,
-    /// The program that it is for; `None` for all of the desk.
-    driver: Option<DriverId>,
+    party: Party,
+    /// Programs that talk with it beside the party.
+    joined: BTreeSet<DriverId>,
+    /// When a program was there last, or wanted something of it.
+    attended_at: Instant,
     arrived_at: Instant,
     stage: Stage,
     since: Instant,
@@ -83,6 +86,10 @@ enum Due {
     /// The other side has not picked up.
     NoAnswer,
     Unconfirmed,
+    /// No program talks with it.
+    Alone,
+    /// It has lasted as long as it may.
+    TooLong,
     Ring,
 }
 
@@ -92,7 +99,15 @@ impl HeldCall {
             Stage::Waiting { until } => Some((until, Due::Unwanted).min((self.ring_at, Due::Ring))),
             Stage::Dialling { until } => Some((until, Due::NoAnswer)),
             Stage::Answered { at } => Some((at + ACK_PATIENCE, Due::Unconfirmed)),
-            Stage::Talking { .. } => None,
+            Stage::Talking { since } => {
+                let is_alone = self.party == Party::Nobody && self.joined.is_empty();
+                let alone = is_alone.then_some((self.attended_at + ALONE, Due::Alone));
+                let longest = self
+                    .desk
+                    .longest
+                    .map(|span| (after(since, span), Due::TooLong));
+                alone.into_iter().chain(longest).min()
+            }
         }
     }
 
@@ -133,6 +148,8 @@ impl Held {
             Due::Unwanted => "a caller has waited for a program",
             Due::NoAnswer => "nobody picks up",
             Due::Unconfirmed => "an answer was not acknowledged",
+            Due::Alone => "no program talks with a caller",
+            Due::TooLong => "a call has lasted long enough",
             Due::Ring => "a waiting caller needs a sign of life",
         };
         self.next_due().map(|(at, due, _)| (at, why(due)))
@@ -151,6 +168,8 @@ impl Held {
             call: *id,
             caller: call.who.caller.clone(),
             dialled: call.who.dialled.clone(),
+            way: call.way,
+            desk: Some(call.desk.name.clone()),
             state: call.state(),
             since: call.since,
         })
@@ -163,11 +182,21 @@ impl Held {
         calls.map(|(id, call)| (*id, call.is_answered()))
     }
 
+    /// Calls that ring at a relay while no program is there.
+    fn unwanted(&self, desk: &str) -> Vec<CallId> {
+        let is_unwanted = |(_, call): &(&CallId, &HeldCall)| {
+            let waits = matches!(call.stage, Stage::Waiting { .. });
+            waits && call.party == Party::Nobody && call.desk.name == desk
+        };
+        let calls = self.calls.iter().filter(is_unwanted);
+        calls.map(|(id, _)| *id).collect()
+    }
+
     /// The program with the fewest calls; of several the one that came first.
     fn next_driver(&self, desk: &str) -> Option<DriverId> {
         let n_calls = |driver: DriverId| {
             let theirs = self.calls.values();
-            theirs.filter(|it| it.driver == Some(driver)).count()
+            theirs.filter(|it| it.party == Party::One(driver)).count()
         };
         let there = self.drivers.iter().filter(|(_, at)| *at == desk);
         let counted = there.map(|(driver, _)| (n_calls(*driver), *driver));
@@ -177,16 +206,36 @@ impl Held {
 
 /// What happens outside.
 impl Core {
-    /// A program is there from now on.
-    pub(super) fn driver_came(&mut self, driver: DriverId, desk: String) {
+    /// A program is there from now on; what rings there and is for nobody is for it.
+    pub(super) fn driver_came(&mut self, driver: DriverId, desk: String, now: Instant) {
+        for id in self.held.unwanted(&desk) {
+            if let Some(call) = self.held.calls.get_mut(&id) {
+                call.party = Party::One(driver);
+                let until = now + PATIENCE;
+                call.stage = Stage::Waiting { until };
+                self.report(id, DeskNews::Rings);
+            }
+        }
         self.held.drivers.insert(driver, desk);
+    }
+
+    /// A program talks with that call from now on, whoever has it.
+    pub(super) fn driver_joined(&mut self, driver: DriverId, call: CallId) {
+        if let Some(call) = self.held.calls.get_mut(&call) {
+            call.joined.insert(driver);
+        }
     }
 
     /// A program is gone: nobody is there for its calls.
     pub(super) fn driver_gone(&mut self, driver: DriverId, now: Instant) {
         self.held.drivers.remove(&driver);
+        for call in self.held.calls.values_mut() {
+            if call.joined.remove(&driver) {
+                call.attended_at = now;
+            }
+        }
         let theirs = self.held.calls.iter();
-        let theirs = theirs.filter(|(_, call)| call.driver == Some(driver));
+        let theirs = theirs.filter(|(_, call)| call.party == Party::One(driver));
         let theirs: Vec<CallId> = theirs.map(|(id, _)| *id).collect();
         for id in theirs {
             self.part_held(id, "its program is gone", Refusal::Unattended, now);
@@ -207,7 +256,16 @@ impl Core {
         let n = self.held.of_desk(&desk.name).count();
         let driver = self.held.next_driver(&desk.name);
         let is_full = n >= desk.most;
-        let is_unattended = desk.kind == DeskKind::Relay && driver.is_none();
+        let party = match desk.kind {
+            DeskKind::Relay => driver.map_or(Party::Nobody, Party::One),
+            DeskKind::Line { .. } | DeskKind::Test => Party::Desk,
+        };
+        // One that rings may be answered by whoever asks for it.
+        let is_unattended = party == Party::Nobody && desk.answering == Answering::AtOnce;
+        let patience = match party {
+            Party::Nobody => ALONE,
+            Party::One(_) | Party::Desk => PATIENCE,
+        };
         if is_full || is_unattended {
             let (why, reason) = match is_full {
                 true => (
@@ -226,12 +284,14 @@ impl Core {
         let call = HeldCall {
             way: Way::In,
             who: who.clone(),
-            driver: driver.filter(|_| desk.kind == DeskKind::Relay),
+            party,
+            joined: BTreeSet::new(),
+            attended_at: now,
             desk,
             number: wish.caller.clone(),
             arrived_at: now,
             stage: Stage::Waiting {
-                until: now + PATIENCE,
+                until: now + patience,
             },
             since: now,
             // Who is answered at once need not be told that it rings.
@@ -330,106 +390,16 @@ impl Core {
                 Due::Unconfirmed => {
                     self.part_held(id, "answer not acknowledged", Refusal::Unattended, now);
                 }
+                Due::Alone => {
+                    let why = "no program talks with it";
+                    self.part_held(id, why, Refusal::Unattended, now);
+                }
+                Due::TooLong => {
+                    self.part_held(id, "the time limit", Refusal::Unattended, now);
+                }
                 Due::Ring => self.ring_held(id, now),
             }
         }
-    }
-}
-
-/// What programs want.
-impl Core {
-    /// Calls a number for a program.
-    pub(super) fn dial_held(
-        &mut self,
-        id: CallId,
-        driver: DriverId,
-        number: String,
-        now: Instant,
-    ) -> Result<(), Denied> {
-        let desk = self.held.drivers.get(&driver);
-        let desk = desk.and_then(|name| self.policy.desks.iter().find(|it| it.name == *name));
-        let desk = desk.ok_or(Denied::Gone)?.clone();
-        if self.held.of_desk(&desk.name).count() >= desk.most {
-            return Err(Denied::TooMany);
-        }
-        let dialling = Dialling {
-            desk,
-            driver: Some(driver),
-            number,
-            tone: None,
-            patience: PATIENCE,
-        };
-        self.dial_for(id, dialling, now);
-        Ok(())
-    }
-
-    pub(super) fn dial_for(&mut self, id: CallId, dialling: Dialling, now: Instant) {
-        let Dialling {
-            desk,
-            driver,
-            number,
-            tone,
-            patience,
-        } = dialling;
-        let name = desk.name.clone();
-        let call = HeldCall {
-            way: Way::Out,
-            who: Who {
-                caller: name.clone(),
-                dialled: number.clone(),
-            },
-            desk,
-            number: number.clone(),
-            driver,
-            arrived_at: now,
-            stage: Stage::Dialling {
-                until: now + patience,
-            },
-            since: now,
-            ring_at: now,
-            keypad: Keypad::default(),
-            recording: None,
-        };
-        self.held.calls.insert(id, call);
-        self.note_held(id, "dialled");
-        self.effects.push_back(Effect::Dial {
-            call: id,
-            desk: name,
-            number,
-            tone,
-        });
-        self.report(id, DeskNews::Dials);
-    }
-
-    /// Answers a call that waits for it.
-    pub(super) fn take_held(&mut self, id: CallId, now: Instant) -> Result<(), Denied> {
-        let call = self.held.calls.get(&id);
-        match call.map(|call| call.stage) {
-            Some(Stage::Waiting { .. }) => {
-                self.answer_held(id, now);
-                Ok(())
-            }
-            // Asked twice.
-            Some(Stage::Answered { .. } | Stage::Talking { .. }) => Ok(()),
-            Some(Stage::Dialling { .. }) | None => Err(Denied::Gone),
-        }
-    }
-
-    /// Ends a call in whatever state it is; false if there is none.
-    pub(super) fn drop_held(&mut self, id: CallId, why: &str, now: Instant) -> bool {
-        let is_there = self.held.calls.contains_key(&id);
-        self.part_held(id, why, Refusal::Busy, now);
-        is_there
-    }
-
-    /// Presses keys at the other side.
-    pub(super) fn press_held(&mut self, id: CallId, keys: String) -> Result<(), Denied> {
-        let call = self.held.calls.get(&id);
-        if !call.is_some_and(HeldCall::is_answered) {
-            return Err(Denied::Gone);
-        }
-        self.effects.push_back(Effect::Press { call: id, keys });
-        Ok(())
     }
 }
 
@@ -449,6 +419,7 @@ impl Core {
             return;
         };
         call.enter(Stage::Talking { since }, now);
+        call.attended_at = now;
         let (desk, number) = (call.desk.clone(), call.number.clone());
         let label = call.who.label(id);
         self.note_held(id, &format!("talks with {}", desk.name));
@@ -544,7 +515,7 @@ impl Core {
         };
         self.effects.push_back(Effect::Report {
             desk: call.desk.name.clone(),
-            to: call.driver,
+            to: call.party,
             call: DeskCall {
                 call: id,
                 way: call.way,
@@ -564,6 +535,10 @@ impl Core {
 
 /// Longer than proxies let it ring (timer C, RFC 3261 §16.6), so that they may be the ones who say it.
 const PATIENCE: Duration = Duration::from_secs(200);
+
+/// How long a call waits or goes on without any program: one that lost its connection is back by
+/// then, and nobody pays for a call that was forgotten.
+const ALONE: Duration = Duration::from_secs(60);
 
 /// Why a call that was dialled is given up.
 const NOBODY: &str = "nobody picked up";

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::desk::DeskKind;
+use super::desk::{DeskKind, Party};
 use super::held::Dialling;
 use super::rights::{Denied, Rights};
 use super::{Core, Refusal};
@@ -38,7 +38,7 @@ impl Core {
         self.clear_line(&desk.name, now);
         let dialling = Dialling {
             desk,
-            driver: None,
+            party: Party::Desk,
             number,
             tone,
             patience: span,

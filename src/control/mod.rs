@@ -49,7 +49,9 @@ pub use about::{About, CallEnd, Fate, PageEnd, Who};
 pub use audience::Player;
 pub use call::CallState;
 pub use changes::Change;
-pub use desk::{Answering, Desk, DeskCall, DeskKind, DeskNews, DriverId, Parting, Way};
+pub use desk::{
+    Answering, Desk, DeskCall, DeskKind, DeskNews, DriverId, Origin, Parting, Party, Way,
+};
 pub use digits::Digits;
 pub use health::{Part, SoundState};
 pub use music::Music;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::changes::Change;
-use super::desk::DriverId;
+use super::desk::Origin;
 use super::rights::{Denied, Rights};
 use super::speech::Speech;
 use super::words::Start;
@@ -40,13 +40,15 @@ pub enum Demand {
     /// Call a number for a program.
     Dial {
         call: CallId,
-        driver: DriverId,
+        from: Origin,
         number: String,
     },
     /// Answer a call that waits for a program.
     Answer(CallId),
     /// Press keys at the other side of a held call.
     Press(CallId, String),
+    /// Talk with a held call, whoever has it; `Input::DriverJoined` follows if it is allowed.
+    Join(CallId),
     /// Ring the telephone of a line.
     Ring {
         call: CallId,
@@ -61,6 +63,21 @@ pub enum Demand {
     Change(Box<Change>),
 }
 
+impl Demand {
+    /// The call that it begins for whoever asks.
+    pub fn call(&self) -> Option<CallId> {
+        let Self::Dial {
+            call,
+            from: Origin::Desk(_),
+            ..
+        } = self
+        else {
+            return None;
+        };
+        Some(*call)
+    }
+}
+
 impl Core {
     pub(super) fn order(&mut self, order: Order, now: Instant) {
         let answer = match order.what {
@@ -69,13 +86,12 @@ impl Core {
             Demand::Speak(speech) => self.order_speech(*speech, &order.by, now),
             Demand::Stop(page) => self.order_stop(page, &order.by, now),
             Demand::HangUp(call) => self.order_hang_up(call, &order.by, now),
-            Demand::Dial {
-                call,
-                driver,
-                number,
-            } => self.order_dial(call, driver, number, &order.by, now),
+            Demand::Dial { call, from, number } => {
+                self.order_dial(call, from, number, &order.by, now)
+            }
             Demand::Answer(call) => self.order_answer(call, &order.by, now),
-            Demand::Press(call, keys) => self.order_press(call, keys, &order.by),
+            Demand::Press(call, keys) => self.order_press(call, keys, &order.by, now),
+            Demand::Join(call) => self.order_join(call, &order.by),
             Demand::Ring {
                 call,
                 desk,
@@ -180,7 +196,7 @@ impl Core {
     fn order_dial(
         &mut self,
         call: CallId,
-        driver: DriverId,
+        from: Origin,
         number: String,
         by: &Rights,
         now: Instant,
@@ -189,7 +205,7 @@ impl Core {
         if self.stopping {
             return Err(Denied::ShuttingDown);
         }
-        self.dial_held(call, driver, number, now).map(|()| None)
+        self.dial_held(call, from, number, now).map(|()| None)
     }
 
     fn order_answer(
@@ -207,9 +223,15 @@ impl Core {
         call: CallId,
         keys: String,
         by: &Rights,
+        now: Instant,
     ) -> Result<Option<PageId>, Denied> {
         by.allow(Priority::LOWEST, &ZoneSet::EMPTY)?;
-        self.press_held(call, keys).map(|()| None)
+        self.press_held(call, keys, now).map(|()| None)
+    }
+
+    fn order_join(&self, call: CallId, by: &Rights) -> Result<Option<PageId>, Denied> {
+        by.allow(Priority::LOWEST, &ZoneSet::EMPTY)?;
+        self.can_join(call).map(|()| None)
     }
 }
 

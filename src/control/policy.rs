@@ -195,11 +195,14 @@ impl Policy {
                 let has_all = desk.entry.extensions.is_empty();
                 wish.user.as_ref() == Some(user) && (has_all || desk.entry.is_for(wish))
             }
-            DeskKind::Relay => false,
+            DeskKind::Relay | DeskKind::Test => false,
         };
-        let of_relay = |desk: &&Desk| desk.kind == DeskKind::Relay && desk.entry.is_for(wish);
+        let by_number = |desk: &&Desk| match desk.kind {
+            DeskKind::Relay | DeskKind::Test => desk.entry.is_for(wish),
+            DeskKind::Line { .. } => false,
+        };
         let line = self.desks.iter().find(of_line);
-        line.or_else(|| self.desks.iter().find(of_relay))
+        line.or_else(|| self.desks.iter().find(by_number))
     }
 
     /// What the call hears, if it is for something to hear.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::words::one_line;
-use super::{CallState, Music, Part, SoundState};
+use super::{CallState, Music, Part, SoundState, Way};
 use crate::base::{CallId, ZoneSet};
 use crate::page::{PageId, Phase, Priority};
 
@@ -43,6 +43,9 @@ pub struct CallStatus {
     pub call: CallId,
     pub caller: String,
     pub dialled: String,
+    pub way: Way,
+    /// Where it is held for programs, as `relay:NAME`; `None` of one that is for the speakers.
+    pub desk: Option<String>,
     pub state: CallState,
     /// When the call entered this state.
     pub since: Instant,

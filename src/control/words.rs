@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{About, Clip, Denied, DeskCall, DeskNews, DriverId, Mark, Order, OrderId, Policy};
+use super::{
+    About, Clip, Denied, DeskCall, DeskNews, DriverId, Mark, Order, OrderId, Party, Policy,
+};
 use crate::base::{CallId, Db, PlayId, RecordingId, SoundId, ZoneSet};
 use crate::music::{Demand, Hand, Moment};
 use crate::page::{Busy, Extent, PageId, Priority, Wish};
@@ -52,6 +54,8 @@ pub enum Input {
     },
     /// A program is there for the calls of a desk.
     DriverCame { driver: DriverId, desk: String },
+    /// A program talks with a held call of whomever from now on.
+    DriverJoined { driver: DriverId, call: CallId },
     /// A program is gone.
     DriverGone { driver: DriverId },
     /// An answered call has sent no audio for too long.
@@ -183,10 +187,10 @@ pub enum Effect {
         /// How the telephone shall ring, by the name that it knows for it.
         tone: Option<String>,
     },
-    /// Tell the program that the call is for, or all of the desk.
+    /// Tell those that the call is for, and those who have joined it.
     Report {
         desk: String,
-        to: Option<DriverId>,
+        to: Party,
         call: DeskCall,
         news: DeskNews,
     },

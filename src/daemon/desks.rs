@@ -14,11 +14,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use crate::api::{Ear, Mouth};
-use crate::base::{CallId, FeedRx, SampleRate, TrackTx, feed};
+use crate::base::{CallId, FeedRx, FeedTx, SampleRate, TrackTx, feed};
 use crate::config::{self, Config};
-use crate::control::{Answering, Desk, DeskKind, DriverId};
+use crate::control::{Answering, Desk, DeskKind, DriverId, Party};
 use crate::daemon::library::Library;
 use crate::daemon::lines::Lines;
+use crate::daemon::trial;
 use crate::page::Entry;
 use crate::sip;
 
@@ -53,17 +54,25 @@ pub(super) enum News {
 }
 
 struct Driver {
-    desk: String,
+    at: Place,
     ear: Ear,
     /// Tells when it is gone; the ear ends only without it.
     watcher: AbortHandle,
 }
 
+/// What a program hears of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Desk(String),
+    /// That call alone.
+    Call(CallId),
+}
+
 /// A call that a program has, or will have.
 struct Talk {
     desk: String,
-    /// Whom it is for; `None` for all of the desk.
-    to: Option<DriverId>,
+    /// Whom it is for, once it is answered.
+    to: Option<Party>,
     /// `None` of one that came.
     target: Option<Target>,
     /// Where blocks of its sound go.
@@ -72,6 +81,8 @@ struct Talk {
     ears: Shared<Vec<Ear>>,
     /// What it is recorded by.
     track: Shared<Option<TrackTx>>,
+    /// By what its caller hears itself.
+    echo: Shared<Option<FeedTx>>,
 }
 
 type Shared<T> = Arc<Mutex<T>>;
@@ -96,6 +107,24 @@ impl Desks {
 
     /// A program is there from now on.
     pub(super) fn attach(&mut self, desk: String, ear: Ear) -> DriverId {
+        let of_all = |talk: &&mut Talk| talk.desk == desk && talk.to == Some(Party::Desk);
+        for talk in self.calls.values_mut().filter(of_all) {
+            lock(&talk.ears).push(ear.clone());
+        }
+        self.let_in(Place::Desk(desk), ear)
+    }
+
+    /// A program hears of that call from now on, and hears it once it is answered; whether it is.
+    pub(super) fn join(&mut self, call: CallId, ear: Ear) -> (DriverId, bool) {
+        let talk = self.calls.get(&call).filter(|talk| talk.to.is_some());
+        if let Some(talk) = talk {
+            lock(&talk.ears).push(ear.clone());
+        }
+        let is_answered = talk.is_some();
+        (self.let_in(Place::Call(call), ear), is_answered)
+    }
+
+    fn let_in(&mut self, at: Place, ear: Ear) -> DriverId {
         self.n_drivers += 1;
         let driver = DriverId(self.n_drivers);
         let (news, watched) = (self.news.clone(), ear.clone());
@@ -104,12 +133,8 @@ impl Desks {
             // The daemon may have ended meanwhile.
             news.send(News::Gone(driver)).ok();
         });
-        let of_all = |talk: &&mut Talk| talk.desk == desk && talk.to.is_none();
-        for talk in self.calls.values_mut().filter(of_all) {
-            lock(&talk.ears).push(ear.clone());
-        }
         let watcher = watcher.abort_handle();
-        self.drivers.insert(driver, Driver { desk, ear, watcher });
+        self.drivers.insert(driver, Driver { at, ear, watcher });
         driver
     }
 
@@ -123,13 +148,33 @@ impl Desks {
         }
     }
 
-    /// Those that a call of the desk is for.
-    pub(super) fn drivers(&self, desk: &str, to: Option<DriverId>) -> Vec<(DriverId, Ear)> {
-        let is_meant = |(id, driver): &(&DriverId, &Driver)| match to {
-            Some(to) => **id == to,
-            None => driver.desk == desk,
-        };
-        let meant = self.drivers.iter().filter(is_meant);
+    /// The programs of a desk.
+    pub(super) fn of_desk(&self, desk: &str) -> Vec<(DriverId, Ear)> {
+        self.those(|_, at| matches!(at, Place::Desk(at) if at == desk))
+    }
+
+    /// Those that a call of the desk is for, and those who have joined it.
+    pub(super) fn of_call(&self, desk: &str, call: CallId, to: Party) -> Vec<(DriverId, Ear)> {
+        self.those(|driver, at| match at {
+            Place::Call(at) => *at == call,
+            Place::Desk(at) => match to {
+                Party::One(to) => driver == to,
+                Party::Desk => at == desk,
+                Party::Nobody => false,
+            },
+        })
+    }
+
+    /// Whether a program speaks to calls by itself; those of a line open streams for that.
+    pub(super) fn has_voice(&self, driver: DriverId, to: Party) -> bool {
+        let driver = self.drivers.get(&driver);
+        let has_joined = driver.is_some_and(|it| matches!(it.at, Place::Call(_)));
+        has_joined || matches!(to, Party::One(_))
+    }
+
+    fn those(&self, is_meant: impl Fn(DriverId, &Place) -> bool) -> Vec<(DriverId, Ear)> {
+        let all = self.drivers.iter();
+        let meant = all.filter(|(id, driver)| is_meant(**id, &driver.at));
         meant
             .map(|(id, driver)| (*id, driver.ear.clone()))
             .collect()
@@ -144,8 +189,14 @@ impl Desks {
         name: Arc<str>,
     ) {
         let (tap, blocks) = unbounded_channel();
-        let (ears, track) = (Shared::default(), Shared::default());
-        tokio::spawn(pump(blocks, name, Arc::clone(&ears), Arc::clone(&track)));
+        let (ears, track, echo) = (Shared::default(), Shared::default(), Shared::default());
+        let pump = Pump {
+            call: name,
+            ears: Arc::clone(&ears),
+            track: Arc::clone(&track),
+            echo: Arc::clone(&echo),
+        };
+        tokio::spawn(pump.run(blocks));
         let talk = Talk {
             desk,
             to: None,
@@ -153,18 +204,19 @@ impl Desks {
             tap,
             ears,
             track,
+            echo,
         };
         self.calls.insert(call, talk);
     }
 
     /// From now on it is heard by those that it is for.
-    pub(super) fn open(&mut self, call: CallId, to: Option<DriverId>) {
+    pub(super) fn open(&mut self, call: CallId, to: Party) {
         let Some(desk) = self.calls.get(&call).map(|talk| talk.desk.clone()) else {
             return;
         };
-        let all = self.drivers(&desk, to);
+        let all = self.of_call(&desk, call, to);
         if let Some(talk) = self.calls.get_mut(&call) {
-            talk.to = to;
+            talk.to = Some(to);
             *lock(&talk.ears) = all.into_iter().map(|(_, ear)| ear).collect();
         }
     }
@@ -191,11 +243,19 @@ impl Desks {
         }
     }
 
+    /// Its caller hears itself from now on.
+    pub(super) fn echo(&self, call: CallId, echo: FeedTx) {
+        if let Some(talk) = self.calls.get(&call) {
+            *lock(&talk.echo) = Some(echo);
+        }
+    }
+
     /// It is over.
     pub(super) fn end(&mut self, call: CallId) {
         if let Some(talk) = self.calls.remove(&call) {
             lock(&talk.ears).clear();
             lock(&talk.track).take();
+            lock(&talk.echo).take();
         }
     }
 
@@ -210,25 +270,34 @@ pub(super) fn mouth() -> (Mouth, FeedRx) {
     (Mouth::new(tx), rx)
 }
 
-/// Hands the sound of one call on, until nothing more can come.
-async fn pump(
-    mut blocks: UnboundedReceiver<Vec<f32>>,
+/// Where the sound of one call goes.
+struct Pump {
     call: Arc<str>,
     ears: Shared<Vec<Ear>>,
     track: Shared<Option<TrackTx>>,
-) {
-    while let Some(block) = blocks.recv().await {
-        if let Some(track) = lock(&track).as_mut() {
-            track.push(&block);
-        }
-        let ears = lock(&ears);
-        if ears.is_empty() {
-            continue;
-        }
-        let frames = block.iter().map(|it| (it * FULL).round() as i16);
-        let frames: Arc<[i16]> = frames.collect();
-        for ear in ears.iter() {
-            ear.sound(&call, &frames);
+    echo: Shared<Option<FeedTx>>,
+}
+
+impl Pump {
+    /// Hands it on, until nothing more can come.
+    async fn run(self, mut blocks: UnboundedReceiver<Vec<f32>>) {
+        while let Some(block) = blocks.recv().await {
+            if let Some(track) = lock(&self.track).as_mut() {
+                track.push(&block);
+            }
+            // What finds no room is left out: an echo does not grow.
+            if let Some(echo) = lock(&self.echo).as_mut() {
+                echo.push(&block);
+            }
+            let ears = lock(&self.ears);
+            if ears.is_empty() {
+                continue;
+            }
+            let frames = block.iter().map(|it| (it * FULL).round() as i16);
+            let frames: Arc<[i16]> = frames.collect();
+            for ear in ears.iter() {
+                ear.sound(&self.call, &frames);
+            }
         }
     }
 }
@@ -250,6 +319,7 @@ pub(super) fn of(config: &Config, library: &Library) -> Vec<Desk> {
         greeting: from.greeting.as_deref().and_then(|path| library.clip(path)),
         records: from.record,
         most: from.max_calls,
+        longest: None,
     };
     let line = |from: &config::Line| Desk {
         name: from.section(),
@@ -264,9 +334,12 @@ pub(super) fn of(config: &Config, library: &Library) -> Vec<Desk> {
         greeting: None,
         records: false,
         most: 1,
+        longest: None,
     };
     let lines = config.lines.iter().map(line);
-    config.relays.iter().map(relay).chain(lines).collect()
+    let tests = trial::desks(config);
+    let relays = config.relays.iter().map(relay);
+    relays.chain(lines).chain(tests).collect()
 }
 
 /// Ports that calls of a desk have for themselves, and how far apart they are.

@@ -135,7 +135,7 @@ impl Lines {
 }
 
 /// How samples are written and read.
-fn wire(format: Format) -> Wire {
+pub(super) fn wire(format: Format) -> Wire {
     match format {
         Format::Pcm16 => Wire {
             format,

@@ -34,6 +34,7 @@ mod reports;
 mod settings;
 mod speech;
 mod token;
+mod trial;
 mod uploads;
 mod words;
 mod zones;

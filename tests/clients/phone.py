@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""A program that follows analog phones over /ws, written by the description alone (docs/lines.md).
+"""A program that follows analog phones over /ws, or has one call at /v1/calls/ID/audio, written by
+the descriptions alone (docs/lines.md, docs/relay.md).
 
 What is told it prints. It reads:
   subscribe ID      hears that stream, which is µ-law
-  tone ID HZ S      says a tone into that stream, in real time
+  tone ID HZ S      says a tone into that stream, in real time; of a call, which is µ-law and has
+                    no streams, ID is -
   heard HZ          prints for how many blocks it has heard that tone
 """
 
@@ -37,21 +39,21 @@ def level(frames, hz):
     return 2 * abs(total) / len(frames) / 32768
 
 
-async def hear(socket, blocks):
+async def hear(socket, blocks, head):
     async for message in socket:
         if isinstance(message, str):
             print(message, flush=True)
         else:
-            blocks.append([from_ulaw(byte) for byte in message[12:]])
+            blocks.append([from_ulaw(byte) for byte in message[head:]])
 
 
-async def tone(socket, stream, hz, seconds):
+async def tone(socket, head, hz, seconds):
     loop = asyncio.get_running_loop()
     started = loop.time()
     for block in range(int(seconds * RATE / FRAMES)):
         at = range(block * FRAMES, (block + 1) * FRAMES)
         frames = [to_ulaw(round(9000 * math.sin(2 * math.pi * hz * n / RATE))) for n in at]
-        await socket.send(stream.encode() + bytes(frames))
+        await socket.send(head + bytes(frames))
         due = started + (block + 1) * FRAMES / RATE
         await asyncio.sleep(max(0, due - loop.time()))
 
@@ -59,7 +61,8 @@ async def tone(socket, stream, hz, seconds):
 async def main(url):
     async with websockets.connect(url) as socket:
         blocks = []
-        hearing = asyncio.create_task(hear(socket, blocks))
+        has_streams = "/v1/calls/" not in url
+        hearing = asyncio.create_task(hear(socket, blocks, 12 if has_streams else 0))
         print("connected", flush=True)
         loop = asyncio.get_running_loop()
         while True:
@@ -71,7 +74,8 @@ async def main(url):
                 wish = {"type": "subscribe", "stream_id": words[1]}
                 await socket.send(json.dumps(wish))
             elif words[0] == "tone":
-                await tone(socket, words[1], float(words[2]), float(words[3]))
+                head = words[1].encode() if has_streams else b""
+                await tone(socket, head, float(words[2]), float(words[3]))
             elif words[0] == "heard":
                 loud = [1 for it in blocks if it and level(it, float(words[1])) > 0.1]
                 print(f"heard {words[1]} Hz for {len(loud)} blocks", flush=True)

@@ -1,6 +1,6 @@
 //! How does a telephone behind an adapter that others wrote speak with the daemon? Baresip plays it.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use super::process::Process;
 pub struct Adapter {
     pub process: Process,
     control: TcpStream,
+    /// What came by it.
+    told: Vec<u8>,
     server: SocketAddr,
     _folder: Folder,
 }
@@ -28,7 +30,8 @@ impl Adapter {
              auplay_srate 8000\naudio_level no\nrtp_ports {rtp}-{}\n\
              module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aubridge.so\n\
              module ctrl_tcp.so\nctrl_tcp_listen {control}\nmodule_app account.so\n\
-             module_app menu.so\naudio_buffer 20-160\n",
+             module_app menu.so\naudio_buffer 20-160\n\
+             ringback_disabled yes\n",
             free_address().port(),
             rtp + 15,
         );
@@ -47,6 +50,7 @@ impl Adapter {
         });
         Self {
             control: connect(control),
+            told: Vec::new(),
             process,
             server,
             _folder: folder,
@@ -69,6 +73,30 @@ impl Adapter {
         self.command("hangup", "");
     }
 
+    /// Waits until its other side has pressed these keys, since it was started.
+    pub fn wait_for_keys(&mut self, keys: &str) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.pressed() != keys {
+            assert!(Instant::now() < until, "{keys}: {}", self.pressed());
+            let mut bytes = [0; 4_096];
+            if let Ok(n) = self.control.read(&mut bytes) {
+                self.told.extend(&bytes[..n]);
+            }
+        }
+    }
+
+    /// Its events are netstrings of JSON.
+    fn pressed(&self) -> String {
+        let text = String::from_utf8_lossy(&self.told);
+        let events = text.split("{\"event\":true").skip(1);
+        let key = |event: &str| {
+            let is_key = event.contains("\"CALL_DTMF_START\"");
+            let rest = event.split("\"param\":\"").nth(1).filter(|_| is_key)?;
+            rest.chars().next()
+        };
+        events.filter_map(key).collect()
+    }
+
     /// A netstring of JSON, as the module wants it.
     fn command(&mut self, command: &str, params: &str) {
         let text = serde_json::json!({"command": command, "params": params}).to_string();
@@ -80,7 +108,11 @@ fn connect(address: SocketAddr) -> TcpStream {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         match TcpStream::connect(address) {
-            Ok(stream) => return stream,
+            Ok(stream) => {
+                let patience = Some(Duration::from_millis(100));
+                stream.set_read_timeout(patience).unwrap();
+                return stream;
+            }
             Err(why) => assert!(Instant::now() < until, "baresip: {why}"),
         }
         std::thread::sleep(Duration::from_millis(20));

@@ -21,6 +21,7 @@ pub(super) fn answer(what: &Drive) -> Answer {
         Drive::Silence { .. } => Answer::Done,
         Drive::Attach { .. }
         | Drive::Dial { .. }
+        | Drive::Call { .. }
         | Drive::Answer { .. }
         | Drive::Press { .. }
         | Drive::Ring { .. }

@@ -8,14 +8,14 @@ fn the_document_describes_every_answer() {
     let document = serde_json::to_value(&document).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 32);
+    assert_eq!(paths.len(), 37);
     for (path, item) in paths {
         for (method, operation) in item.as_object().unwrap() {
             let responses = &operation["responses"];
             for status in ["400", "401", "429", "503"] {
                 assert!(responses.get(status).is_some(), "{method} {path} {status}");
             }
-            let sockets = ["/v1/pages/live", "/relay", "/ws"];
+            let sockets = ["/v1/pages/live", "/v1/calls/{id}/audio", "/relay", "/ws"];
             let is_change = method != "get" || sockets.contains(&path.as_str());
             assert_eq!(responses.get("403").is_some(), is_change, "{method} {path}");
         }
@@ -36,7 +36,8 @@ fn the_document_describes_every_answer() {
 }
 
 /// What paths and bodies of requests may name.
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 9] = [
+    ("/calls/{id}", "/calls/c1-1"),
     ("{id}", "p1-1"),
     ("/schedules/{name}", "/schedules/lesson"),
     ("/sources/{name}", "/sources/radio"),
@@ -50,10 +51,13 @@ const NAMES: [(&str, &str); 8] = [
 fn body_of(path: &str, method: &str) -> &'static str {
     match (path, method) {
         ("/v1/pages", "post") => r#"{"play":"klaxon"}"#,
+        ("/v1/calls", "post") => r#"{"number":"101"}"#,
+        ("/v1/calls/{id}/dtmf", "post") => r#"{"digits":"12#"}"#,
         ("/v1/schedules/{name}", "patch") => r#"{"enabled":false}"#,
         ("/v1/music/zones/{zone}", "patch") => r#"{"source":"radio"}"#,
         ("/v1/music/sources/{name}", "patch") => r#"{"paused":true}"#,
         ("/v1/sounds/{name}", "put") => "RIFF",
+        ("/v1/trace", "put") => r#"{"on":true}"#,
         _ => "",
     }
 }
@@ -76,9 +80,9 @@ async fn every_operation_answers_as_the_document_says_to_every_role() {
             let names = NAMES.iter();
             let asked = names.fold(path.clone(), |path, (name, it)| path.replace(name, it));
             for role in ["nobody", "viewer", "operator", "admin"] {
-                let kind = match method.as_str() {
-                    "put" => "audio/wav",
-                    _ => "application/json",
+                let kind = match path.starts_with("/v1/sounds") {
+                    true => "audio/wav",
+                    false => "application/json",
                 };
                 let request = Request::builder()
                     .method(method.to_uppercase().as_str())

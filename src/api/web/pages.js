@@ -9,7 +9,8 @@ let mayOperate = false;
 const STATES = {
   queued: "waits", granted: "begins", klaxon: "klaxon", open: "begins", live: "is heard", ending: "ends",
   answering: "is answered", entering: "enters digits", greeted: "is told of the recording",
-  dictating: "speaks a message", farewell: "is done", ended: "has ended",
+  dictating: "speaks a message", farewell: "is done", ringing: "rings", held: "talks with a program",
+  ended: "has ended",
 };
 
 export function start() {

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::config::form::network::PORTS;
 use crate::config::form::{Form, integer, optional};
+use crate::config::test_number::TestKind;
 
 /// When a call is answered; true is when the program says so.
 pub(in crate::config) const ANSWER: Form<bool> = Form {
@@ -13,6 +14,22 @@ pub(in crate::config) const ANSWER: Form<bool> = Form {
         _ => Err("no such choice; write at-once or by-program".to_owned()),
     },
     show: |&asks| if asks { "by-program" } else { "at-once" }.to_owned(),
+};
+
+/// What is heard at a number for tests.
+pub(in crate::config) const TEST: Form<TestKind> = Form {
+    parse: |text| match text.to_ascii_lowercase().as_str() {
+        "echo" => Ok(TestKind::Echo),
+        "milliwatt" => Ok(TestKind::Milliwatt),
+        _ => Err("no such test; write echo or milliwatt".to_owned()),
+    },
+    show: |kind| {
+        match kind {
+            TestKind::Echo => "echo",
+            TestKind::Milliwatt => "milliwatt",
+        }
+        .to_owned()
+    },
 };
 
 /// How a telephone shall ring; `None` as usual.

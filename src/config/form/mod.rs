@@ -23,7 +23,7 @@ use crate::config::secret::Secret;
 use crate::config::server::LogFormat;
 use crate::page::{Extension, NotAnExtension};
 
-pub(super) use desk::{ANSWER, OPTIONAL_PORTS, RING_PATTERN, SPACING};
+pub(super) use desk::{ANSWER, OPTIONAL_PORTS, RING_PATTERN, SPACING, TEST};
 pub(super) use group::{
     ANY_CHANNEL, CALLER_NAME, CHANNEL, CODEC, FADE, GROUP, GROUP_FORM, INTERFACE, OPTIONAL_CODEC,
     PAYLOAD_TYPE, PTIME, SILENCE, TTL,

@@ -1,12 +1,40 @@
-//! Which keys do `[relay:NAME]` and `[line:NAME]` have?
+//! Which keys do `[relay:NAME]`, `[line:NAME]` and `[test:NAME]` have?
 
 use crate::config::desk::{Line, Relay};
 use crate::config::form;
 use crate::config::keys::{Row, row};
+use crate::config::test_number::TestNumber;
 
 const RELAYS: &str = "Calls that programs talk with";
 
 const LINES: &str = "An analog phone behind an adapter";
+
+const TESTS: &str = "Numbers to try a line by";
+
+/// As below.
+pub(in crate::config) const TEST_KEYS: &[Row<TestNumber>] = &[
+    row!(
+        "test",
+        TESTS,
+        "extensions",
+        Policy,
+        extensions,
+        form::EXTENSIONS,
+        "",
+        "The numbers to call it by: 9196, or patterns as _919X. Any phone may call them; nothing of\n\
+         it is heard on a loudspeaker."
+    ),
+    row!(
+        "test",
+        TESTS,
+        "kind",
+        Policy,
+        kind,
+        form::TEST,
+        "echo",
+        "echo: callers hear themselves. milliwatt: they hear 1004 Hz at 0 dBm0."
+    ),
+];
 
 /// As below.
 pub(in crate::config) const LINE_KEYS: &[Row<Line>] = &[

@@ -24,6 +24,7 @@ use crate::config::music::Music;
 use crate::config::page::Page;
 use crate::config::player::Player;
 use crate::config::schedule::{DayPlan, Schedule};
+use crate::config::test_number::TestNumber;
 use crate::config::zone::Zone;
 
 pub(super) use gone::{gone, gone_section};
@@ -302,6 +303,11 @@ pub(super) fn of_relay() -> &'static [Row<Relay>] {
     desk::RELAY_KEYS
 }
 
+/// The keys of every `[test:NAME]`.
+pub(super) fn of_test() -> &'static [Row<TestNumber>] {
+    desk::TEST_KEYS
+}
+
 /// The keys of every `[multicast-out:NAME]`.
 pub(super) fn of_group_out() -> &'static [Row<GroupOut>] {
     group::OUT_KEYS
@@ -324,6 +330,7 @@ pub(super) fn of_named() -> impl Iterator<Item = &'static Key> {
         .chain(of_players.map(|row| &row.key))
         .chain(of_relay().iter().map(|row| &row.key))
         .chain(of_line().iter().map(|row| &row.key))
+        .chain(of_test().iter().map(|row| &row.key))
         .chain(of_group_out().iter().map(|row| &row.key))
         .chain(of_group_in().iter().map(|row| &row.key))
 }

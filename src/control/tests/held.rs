@@ -6,7 +6,7 @@ use super::site::{Site, ms, policy, wish};
 use crate::base::{CallId, SoundId};
 use crate::control::{
     Answering, CallState, Clip, Demand, Desk, DeskKind, DriverId, Input, KeyWay, Order, OrderId,
-    Policy, Rights, Role, Sound,
+    Origin, Policy, Rights, Role, Sound,
 };
 use crate::page::{Entry, Wish};
 
@@ -22,6 +22,7 @@ fn desk(name: &str, numbers: &[&str], kind: DeskKind) -> Desk {
         greeting: None,
         records: false,
         most: 3,
+        longest: None,
     }
 }
 
@@ -45,11 +46,15 @@ fn desks() -> Vec<Desk> {
             ..desk("relay:night", &["501"], DeskKind::Relay)
         },
         desk("line:kitchen", &["9"], kitchen),
+        Desk {
+            longest: Some(ms(300_000)),
+            ..desk("test:echo", &["9196"], DeskKind::Test)
+        },
     ]
 }
 
 /// Without any loudspeaker, and with no further page let in: neither matters.
-fn site() -> Site {
+pub(super) fn site() -> Site {
     Site::silent(Policy {
         desks: desks().into(),
         max_calls: 0,
@@ -58,14 +63,14 @@ fn site() -> Site {
 }
 
 impl Site {
-    fn comes(&mut self, driver: u64, desk: &str) {
+    pub(super) fn comes(&mut self, driver: u64, desk: &str) {
         self.feed(Input::DriverCame {
             driver: DriverId(driver),
             desk: desk.to_owned(),
         });
     }
 
-    fn wants(&mut self, what: Demand) -> String {
+    pub(super) fn wants(&mut self, what: Demand) -> String {
         let (id, by) = (OrderId(1), Rights::ALL);
         self.feed(Input::Order(Order { id, by, what }));
         let last = self
@@ -78,9 +83,29 @@ impl Site {
     fn calls_out(&mut self, call: u64, driver: u64, number: &str) -> String {
         self.wants(Demand::Dial {
             call: CallId(call),
-            driver: DriverId(driver),
+            from: Origin::Program(DriverId(driver)),
             number: number.to_owned(),
         })
+    }
+
+    /// Somebody dials who is at no relay.
+    pub(super) fn sends_out(&mut self, call: u64, desk: &str) -> String {
+        self.wants(Demand::Dial {
+            call: CallId(call),
+            from: Origin::Desk(desk.to_owned()),
+            number: "0912".to_owned(),
+        })
+    }
+
+    pub(super) fn joins(&mut self, driver: u64, call: u64) {
+        let (driver, call) = (DriverId(driver), CallId(call));
+        self.feed(Input::DriverJoined { driver, call });
+    }
+
+    pub(super) fn goes(&mut self, driver: u64) {
+        self.feed(Input::DriverGone {
+            driver: DriverId(driver),
+        });
     }
 
     /// The telephone dials.
@@ -212,7 +237,9 @@ fn a_number_is_called_for_a_program_and_the_answer_or_the_refusal_is_told() {
     assert_eq!(site.calls_out(4, 7, "0915"), "0.0 order 1 Err(TooMany)");
     assert_eq!(site.calls_out(4, 9, "0915"), "0.0 order 1 Err(Gone)");
     let keys = || Demand::Press(CallId(1), "12#".to_owned());
-    assert_eq!(site.wants(keys()), "0.0 order 1 Err(Gone)");
+    assert_eq!(site.wants(keys()), "0.0 order 1 Err(Busy)");
+    let answer = Demand::Answer(CallId(1));
+    assert_eq!(site.wants(answer), "0.0 order 1 Err(Busy)");
     site.feed(Input::CallAnswered { call: CallId(1) });
     assert_eq!(site.wants(keys()), "0.0 order 1 Ok(None)");
     site.feed(Input::CallRefused {
@@ -395,15 +422,19 @@ fn programs_may_only_do_what_operators_may() {
         zones: None,
     };
     let call = CallId(1);
-    let driver = DriverId(7);
-    let number = "0912".to_owned();
-    let dial = Demand::Dial {
+    let dial = |from| Demand::Dial {
         call: CallId(2),
-        driver,
-        number,
+        from,
+        number: "0912".to_owned(),
     };
-    let press = Demand::Press(call, "1".to_owned());
-    for what in [Demand::Answer(call), Demand::HangUp(call), dial, press] {
+    for what in [
+        Demand::Answer(call),
+        Demand::HangUp(call),
+        dial(Origin::Program(DriverId(7))),
+        dial(Origin::Desk("relay:night".to_owned())),
+        Demand::Press(call, "1".to_owned()),
+        Demand::Join(call),
+    ] {
         let id = OrderId(1);
         site.feed(Input::Order(Order { id, by, what }));
         assert_eq!(
@@ -431,6 +462,8 @@ enum Step {
     Pass(u64),
     Acks(bool),
     Rings,
+    SendsOut(usize),
+    Joins(u64, u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -439,7 +472,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (driver(), 0..3_usize).prop_map(|(driver, desk)| Step::Comes(driver, desk)),
         driver().prop_map(Step::Goes),
-        (0..2_usize).prop_map(Step::Arrives),
+        (0..3_usize).prop_map(Step::Arrives),
         Just(Step::Lifts),
         driver().prop_map(Step::Dials),
         call().prop_map(Step::Answers),
@@ -452,6 +485,10 @@ fn step() -> impl Strategy<Value = Step> {
         (1..300_000_u64).prop_map(Step::Pass),
         any::<bool>().prop_map(Step::Acks),
         Just(Step::Rings),
+        (0..3_usize).prop_map(Step::SendsOut),
+        // Others than those at desks.
+        (4..8_u64, call()).prop_map(|(driver, call)| Step::Joins(driver, call)),
+        (4..8_u64).prop_map(Step::Goes),
     ]
 }
 
@@ -465,10 +502,12 @@ fn take(site: &mut Site, step: Step, n_calls: &mut u64) {
     };
     match step {
         Step::Comes(driver, desk) => site.comes(driver, &desks()[desk].name),
-        Step::Goes(driver) => site.feed(Input::DriverGone {
-            driver: DriverId(driver),
-        }),
-        Step::Arrives(at) => site.dials(next(), ["500", "501"][at]),
+        Step::Goes(driver) => site.goes(driver),
+        Step::SendsOut(desk) => {
+            site.sends_out(next(), &desks()[desk].name);
+        }
+        Step::Joins(driver, i) => site.joins(driver, pick(i).0),
+        Step::Arrives(at) => site.dials(next(), ["500", "501", "9196"][at]),
         Step::Lifts => site.lifts(next(), "9"),
         Step::Dials(driver) => {
             site.calls_out(next(), driver, "0912");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Db, ZoneSet};
-use crate::control::{DeskNews, Effect, Mark, Parting, Way};
+use crate::control::{DeskNews, Effect, Mark, Parting, Party, Way};
 
 /// Seconds since the start and what was ordered, like `2.0 answer #1`.
 pub(super) fn line(effect: &Effect, at: Duration) -> String {
@@ -36,7 +36,11 @@ fn words(effect: &Effect) -> String {
             call,
             news,
         } => {
-            let to = to.map_or_else(|| desk.clone(), |driver| format!("driver {}", driver.0));
+            let to = match to {
+                Party::Desk => desk.clone(),
+                Party::One(driver) => format!("driver {}", driver.0),
+                Party::Nobody => "nobody".to_owned(),
+            };
             let way = match call.way {
                 Way::In => "from",
                 Way::Out => "to",

@@ -7,6 +7,7 @@ mod dictation;
 mod endings;
 mod gate;
 mod held;
+mod held_alone;
 mod lines;
 mod music;
 mod oracle;

@@ -76,6 +76,7 @@ impl World {
             Input::CallConfirmed { .. }
             | Input::CallAnswered { .. }
             | Input::DriverCame { .. }
+            | Input::DriverJoined { .. }
             | Input::DriverGone { .. }
             | Input::CallHeard { .. }
             | Input::Key { .. }

@@ -1,6 +1,9 @@
 //! What is to be done once the core has allowed it?
 
-use crate::api::BellChange;
+use std::time::Duration;
+
+use crate::api::{BellChange, Ear, Format};
+use crate::base::CallId;
 use crate::daemon::uploads::Brought;
 
 /// A change that is made outside of the core.
@@ -10,6 +13,14 @@ pub(in crate::daemon) enum Errand {
     Bell { bell: String, change: BellChange },
     /// Change what is on the disk.
     Files(OfFiles),
+    /// Have SIP messages written down for so long, or not any more.
+    Trace(Option<Duration>),
+    /// Let a program talk with a call.
+    Join {
+        call: CallId,
+        format: Format,
+        ear: Ear,
+    },
 }
 
 /// A change of what is on the disk.

@@ -17,12 +17,13 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::{
-    self, Answer, Ask, Condition, News, Outcome, Page, Past, Server, Settings, Site, Unlucky,
-    ZoneMusic,
+    self, Answer, Ask, Call, CallState, Condition, News, Outcome, Page, Past, Server, Settings,
+    Site, Unlucky, ZoneMusic,
 };
-use crate::base::{Db, ZoneId};
+use crate::base::{CallId, Db, ZoneId};
 use crate::config::{Config, Mistake};
-use crate::control::{About, Denied, Note, OrderId};
+use crate::control::{About, Denied, Note, OrderId, Parting};
+use crate::daemon::history::BELL;
 use crate::daemon::settings;
 use crate::mix::Loudness;
 use crate::page::PageId;
@@ -48,14 +49,20 @@ pub(super) struct Http {
     told: Site,
     /// Pages that ended of late, the last one first.
     over: VecDeque<Page>,
+    /// Calls that ended of late, the last one first.
+    ended: VecDeque<Call>,
     /// What zones play, as subscribers know it.
     music: Vec<ZoneMusic>,
     /// Something else may play since then.
     pub(super) is_music_stale: bool,
     outcomes: BTreeMap<PageId, Outcome>,
+    /// Why calls of programs are over.
+    partings: BTreeMap<String, String>,
     orders: BTreeMap<OrderId, oneshot::Sender<Answer>>,
     /// What waits to be allowed.
     errands: BTreeMap<OrderId, Errand>,
+    /// Calls that begin with an order.
+    dialled: BTreeMap<OrderId, CallId>,
     n_orders: u64,
     /// Orders that were decided; told once everything is settled.
     decided: Vec<Decided>,
@@ -102,11 +109,14 @@ impl Http {
             names: Names::new(now, wall),
             told: Site::default(),
             over: VecDeque::new(),
+            ended: VecDeque::new(),
             music: Vec::new(),
             is_music_stale: true,
             outcomes: BTreeMap::new(),
+            partings: BTreeMap::new(),
             orders: BTreeMap::new(),
             errands: BTreeMap::new(),
+            dialled: BTreeMap::new(),
             n_orders: 0,
             decided: Vec::new(),
             is_stale: true,
@@ -174,6 +184,18 @@ impl Http {
         id
     }
 
+    /// The answer to this order is the call.
+    pub(super) fn expect_call(&mut self, id: OrderId, call: CallId) {
+        self.dialled.insert(id, call);
+    }
+
+    /// A call of programs is over, and why.
+    pub(super) fn parted(&mut self, call: &str, parting: &Parting) {
+        if self.is_on() {
+            self.partings.insert(call.to_owned(), parting.to_string());
+        }
+    }
+
     /// The errand of an order that was decided, and who waits for its end; without one, `decided`
     /// has to be told.
     pub(super) fn errand(&mut self, id: OrderId) -> Option<(Errand, oneshot::Sender<Answer>)> {
@@ -206,7 +228,7 @@ impl Http {
             if self.is_on() {
                 self.outcomes.insert(end.page, outcome);
             }
-            self.tally.page_over(outcome);
+            self.tally.page_over(outcome, end.name.starts_with(BELL));
         }
         self.publish(News::Note {
             level: picture::level(note.level),
@@ -269,12 +291,20 @@ impl Http {
                 .find(|(id, _)| names.page(**id) == page.id)
                 .map(|(_, it)| *it)
         };
-        for what in api::changes(&self.told, &site, outcome) {
+        let partings = std::mem::take(&mut self.partings);
+        let reason = |call: &Call| partings.get(&call.id).cloned();
+        for what in api::changes(&self.told, &site, outcome, reason) {
             if let News::Page { page } = &what
                 && page.outcome.is_some()
             {
                 self.over.push_front(page.clone());
                 self.over.truncate(MOST_OVER);
+            }
+            if let News::Call { call } = &what
+                && call.state == CallState::Ended
+            {
+                self.ended.push_front(call.clone());
+                self.ended.truncate(MOST_OVER);
             }
             self.publish(what);
         }
@@ -286,6 +316,7 @@ impl Http {
 
     fn answer(&mut self, decided: Decided, site: &Site) {
         self.errands.remove(&decided.id);
+        let dialled = self.dialled.remove(&decided.id);
         let Some(answer) = self.orders.remove(&decided.id) else {
             return;
         };
@@ -294,11 +325,16 @@ impl Http {
             let mut all = site.pages.iter().chain(&self.over);
             all.find(|page| page.id == name).cloned()
         };
+        let call = |id: CallId| {
+            let name = self.names.call(id);
+            site.calls.iter().find(|call| call.id == name).cloned()
+        };
         let told = match decided.answer {
-            Ok(began) => match began.as_ref().and_then(page) {
-                Some(page) => Answer::Started(page),
-                None => Answer::Done,
-            },
+            Ok(began) => {
+                let page = began.as_ref().and_then(page).map(Answer::Started);
+                let call = dialled.and_then(call).map(Answer::Called);
+                page.or(call).unwrap_or(Answer::Done)
+            }
             Err(denied) => Answer::Denied(denied, decided.zones),
         };
         answer.send(told).ok();
@@ -308,7 +344,7 @@ impl Http {
 /// Questions that wait for the daemon; whoever comes then waits outside.
 const MOST_ASKS: usize = 64;
 
-/// Pages that are remembered once they are over.
+/// Pages, and calls, that are remembered once they are over.
 const MOST_OVER: usize = 200;
 
 /// For meters that people watch.

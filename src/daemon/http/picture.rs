@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use super::Http;
 use crate::api::{
-    self, Call, CallState, Condition, Figures, Heard, Level, Outcome, Page, PageState, Part, Site,
-    Zone,
+    self, Call, CallState, Condition, Direction, Figures, Heard, Level, Outcome, Page, PageState,
+    Part, Site, Zone,
 };
 use crate::base::ZoneSet;
-use crate::control::{self, CallStatus, PageStatus, Snapshot, SoundState};
+use crate::control::{self, CallStatus, PageStatus, Snapshot, SoundState, Way};
 use crate::daemon::door::Door;
 use crate::daemon::zones::Zones;
 use crate::mix::Vitals;
@@ -61,6 +61,7 @@ impl Http {
                 .map(|it| self.page(it, sight))
                 .collect(),
             over: self.over.iter().cloned().collect(),
+            ended: self.ended.iter().cloned().collect(),
             zones: self.zones(sight),
             parts,
             figures: self.figures(sight, now),
@@ -74,6 +75,11 @@ impl Http {
             id: self.names.call(it.call),
             caller: it.caller.clone(),
             dialled: it.dialled.clone(),
+            direction: match it.way {
+                Way::In => Direction::In,
+                Way::Out => Direction::Out,
+            },
+            desk: it.desk.clone(),
             state: match it.state {
                 control::CallState::Queued => CallState::Queued,
                 control::CallState::Klaxon => CallState::Klaxon,
@@ -88,6 +94,7 @@ impl Http {
             },
             since: self.names.time(it.since),
             page: page.map(|page| self.names.page(page.page)),
+            reason: None,
         }
     }
 

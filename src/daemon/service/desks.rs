@@ -3,12 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::Service;
-use crate::api::{Answer, CallTold, Drive, Ear, Format, Happening, Stream, Told};
+use super::http::tell;
+use crate::api::{
+    self, Answer, CallTold, Drive, Ear, Format, Happening, Joined, Mouth, Stream, Told, Who,
+};
 use crate::base::CallId;
-use crate::control::{Demand, Denied, DeskCall, DeskNews, DriverId, Input};
+use crate::config::TestKind;
+use crate::control::{Demand, Denied, DeskCall, DeskNews, DriverId, Input, Origin, Party};
 use crate::daemon::desks::{self, News};
-use crate::daemon::lines::MOST_STREAMS;
+use crate::daemon::http::Errand;
+use crate::daemon::lines::{self, MOST_STREAMS};
+use crate::daemon::trial;
 use crate::media::Key;
 use crate::sip;
 
@@ -34,7 +42,12 @@ impl Service {
             }
             Drive::Dial { driver, number } => Ok(Demand::Dial {
                 call: self.endpoint.new_call(),
-                driver,
+                from: Origin::Program(driver),
+                number,
+            }),
+            Drive::Call { desk, number } => Ok(Demand::Dial {
+                call: self.endpoint.new_call(),
+                from: Origin::Desk(desk),
                 number,
             }),
             Drive::Answer { call } => call_of(&call).map(Demand::Answer),
@@ -60,6 +73,38 @@ impl Service {
                 None => gone(),
             }),
         }
+    }
+
+    /// A program wants to talk with a call; the ear waits until that is allowed.
+    pub(super) fn asked_to_join(
+        &mut self,
+        who: &Who,
+        (call, format): (&str, Format),
+        ear: Ear,
+        answer: oneshot::Sender<Answer>,
+    ) {
+        let Some(call) = self.http.names.call_of(call) else {
+            return tell(answer, Answer::Denied(Denied::Gone, Vec::new()));
+        };
+        let errand = Errand::Join { call, format, ear };
+        self.order(who, Demand::Join(call), answer, Some(errand));
+    }
+
+    /// The core has allowed it.
+    pub(super) fn join(&mut self, call: CallId, format: Format, ear: Ear) -> Joined {
+        let (driver, is_answered) = self.desks.join(call, ear);
+        self.inputs.push_back(Input::DriverJoined { driver, call });
+        Joined {
+            wire: lines::wire(format),
+            mouth: is_answered.then(|| self.mouth(call)),
+        }
+    }
+
+    /// A way to speak into a call that is answered.
+    fn mouth(&self, call: CallId) -> Mouth {
+        let (mouth, feed) = desks::mouth();
+        self.legs.speak(call, feed);
+        mouth
     }
 
     /// Nothing rings where no adapter is.
@@ -99,8 +144,7 @@ impl Service {
         if self.desks.lines.n_streams(&desk) >= MOST_STREAMS {
             return Answer::Denied(Denied::TooMany, Vec::new());
         }
-        let (mouth, feed) = desks::mouth();
-        self.legs.speak(call, feed);
+        let mouth = self.mouth(call);
         let name = self.http.names.call(call).into();
         let wanted = (format, chunk);
         let stream = self.desks.lines.open(desk, (call, name), wanted, mouth);
@@ -109,7 +153,7 @@ impl Service {
     }
 
     fn tell_stream(&mut self, stream: &Stream, is_open: bool) {
-        for (driver, ear) in self.desks.drivers(&stream.desk, None) {
+        for (driver, ear) in self.desks.of_desk(&stream.desk) {
             let told = Told::Stream {
                 stream: stream.clone(),
                 is_open,
@@ -215,18 +259,13 @@ impl Service {
         }
     }
 
-    /// Tells the programs that a call is for.
-    pub(super) fn report(
-        &mut self,
-        desk: &str,
-        to: Option<DriverId>,
-        call: DeskCall,
-        news: &DeskNews,
-    ) {
+    /// Tells the programs that a call is for, and whoever follows events.
+    pub(super) fn report(&mut self, desk: &str, to: Party, call: DeskCall, news: &DeskNews) {
         let is_answered = *news == DeskNews::Answered;
         if is_answered {
             self.desks.open(call.call, to);
             self.listen_for_programs(call.call);
+            self.try_out(call.call, desk);
         }
         if desk.starts_with("line:") {
             self.desks.lines.follow(desk, &call, news, Instant::now());
@@ -237,7 +276,16 @@ impl Service {
             }
         }
         let id: Arc<str> = self.http.names.call(call.call).into();
-        for (driver, ear) in self.desks.drivers(desk, to) {
+        match news {
+            DeskNews::Key(key) => self.http.publish(api::News::Dtmf {
+                call: id.to_string(),
+                desk: desk.to_owned(),
+                digit: key.to_string(),
+            }),
+            DeskNews::Over(parting) => self.http.parted(&id, parting),
+            DeskNews::Dials | DeskNews::Rings | DeskNews::Answered => {}
+        }
+        for (driver, ear) in self.desks.of_call(desk, call.call, to) {
             let told = CallTold {
                 desk: desk.to_owned(),
                 id: Arc::clone(&id),
@@ -245,7 +293,7 @@ impl Service {
                 number: call.number.clone(),
                 dialled: call.dialled.clone(),
                 at: self.http.names.time(Instant::now()),
-                what: self.happening(call.call, to, news),
+                what: self.happening(call.call, self.desks.has_voice(driver, to), news),
             };
             self.tell_driver(driver, &ear, Told::Call(told));
         }
@@ -254,20 +302,28 @@ impl Service {
         }
     }
 
-    fn happening(&self, call: CallId, to: Option<DriverId>, news: &DeskNews) -> Happening {
+    fn happening(&self, call: CallId, has_voice: bool, news: &DeskNews) -> Happening {
         match news {
             DeskNews::Dials => Happening::Dials,
             DeskNews::Rings => Happening::Rings,
-            DeskNews::Answered => {
-                let mouth = to.map(|_| {
-                    let (mouth, feed) = desks::mouth();
-                    self.legs.speak(call, feed);
-                    mouth
-                });
-                Happening::Answered(mouth)
-            }
+            DeskNews::Answered => Happening::Answered(has_voice.then(|| self.mouth(call))),
             DeskNews::Key(key) => Happening::Key(*key),
             DeskNews::Over(parting) => Happening::Over(parting.clone()),
+        }
+    }
+
+    /// Begins what is heard at a number for tests.
+    fn try_out(&self, call: CallId, desk: &str) {
+        let mut tests = self.config.tests.iter();
+        let kind = tests.find(|it| it.section() == desk).map(|it| it.kind);
+        match kind {
+            Some(TestKind::Echo) => {
+                let (echo, feed) = trial::echo();
+                self.legs.speak(call, feed);
+                self.desks.echo(call, echo);
+            }
+            Some(TestKind::Milliwatt) => self.legs.speak(call, trial::milliwatt()),
+            None => {}
         }
     }
 

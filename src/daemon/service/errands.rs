@@ -92,6 +92,14 @@ impl Service {
                 tell(answer, Answer::Done);
             }
             Errand::Files(errand) => self.run_file_errand(errand, answer),
+            Errand::Trace(span) => {
+                let told = self.trace_for(span);
+                tell(answer, told);
+            }
+            Errand::Join { call, format, ear } => {
+                let joined = self.join(call, format, ear);
+                tell(answer, Answer::Joined(joined));
+            }
         }
     }
 

@@ -32,10 +32,17 @@ impl Service {
                 Some(call) => (who, Demand::HangUp(call)),
                 None => return tell(answer, Answer::Denied(Denied::Gone, Vec::new())),
             },
+            Question::Join {
+                who,
+                call,
+                format,
+                ear,
+            } => return self.asked_to_join(&who, (&call, format), ear, answer),
             Question::Drive { who, what } => match self.steer(what) {
                 Ok(demand) => (who, demand),
                 Err(reply) => return tell(answer, *reply),
             },
+            Question::Trace(asked) => return self.asked_of_trace(asked, answer),
             Question::Bells(asked) => return self.asked_of_bells(asked, answer),
             Question::Music(asked) => return self.asked_of_music(asked, answer),
             Question::Recordings(asked) => return self.asked_of_recordings(asked, answer),
@@ -54,6 +61,9 @@ impl Service {
     ) {
         let by = self.lexicon().rights(who);
         let id = self.http.expect(answer, errand);
+        if let Some(call) = what.call() {
+            self.http.expect_call(id, call);
+        }
         self.inputs.push_back(Input::Order(Order { id, by, what }));
     }
 

@@ -27,6 +27,7 @@ mod music;
 mod recordings;
 mod reload;
 mod speech;
+mod trace;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -72,6 +73,7 @@ use bells::{Rung, Sounding};
 use kept::Shipment;
 use recordings::Recordings;
 use speech::Rehearsed;
+use trace::Tracing;
 
 /// The running daemon.
 pub(super) struct Service {
@@ -137,8 +139,7 @@ pub(super) struct Service {
     /// Something may have changed since systemd was told.
     is_untold: bool,
     is_ready: bool,
-    /// Every SIP message is written down.
-    is_traced: bool,
+    tracing: Tracing,
     /// The timer stands in for sound hardware that was hoped for.
     is_unheard: bool,
     /// For those who speak over a connection.
@@ -315,7 +316,7 @@ impl Service {
             look_after_at: now,
             is_untold: false,
             is_ready: false,
-            is_traced: config.sip.trace,
+            tracing: Tracing::new(config.sip.trace),
             is_unheard: false,
             sip_events,
             net_events,
@@ -428,7 +429,7 @@ impl Service {
             Happening::Asked(Request::Reconfigure(config)) => self.rehearse(config),
             Happening::Rehearsed(rehearsed) => self.rehearsed(rehearsed),
             Happening::Prepared(prepared) => self.prepared(prepared),
-            Happening::Asked(Request::TurnTrace) => self.trace(!self.is_traced),
+            Happening::Asked(Request::TurnTrace) => self.turn_trace(),
             Happening::Kept(kept) => self.http.publish(api::News::History {
                 entry: HistoryEntry::new(&kept),
             }),
@@ -460,6 +461,7 @@ impl Service {
             }
         }
         self.look_at_the_clock();
+        self.look_at_trace(now);
         while let Some(input) = self.inputs.pop_front() {
             self.http.tally.input(&input, now);
             self.http.is_stale |= !matches!(input, Input::Tick | Input::Measured { .. });

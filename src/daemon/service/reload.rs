@@ -136,23 +136,6 @@ impl Service {
         }
     }
 
-    /// Has SIP messages written down from now on, or not.
-    pub(super) fn trace(&mut self, wanted: bool) {
-        let file = settings::trace_file(&self.config);
-        let path = wanted.then_some(file.as_path());
-        self.is_traced = wanted;
-        match self.endpoint.set_trace(path) {
-            Ok(()) if wanted => {
-                tracing::info!("sip: every message is written to {}", file.display());
-            }
-            Ok(()) => tracing::info!("sip: messages are not written down any more"),
-            Err(why) => {
-                self.is_traced = false;
-                tracing::error!("{why}");
-            }
-        }
-    }
-
     /// A new klaxon that cannot be played leaves the old one in place.
     fn reload_klaxon(&mut self, old: Config) {
         match klaxon::load(&self.config) {
