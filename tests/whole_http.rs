@@ -216,6 +216,51 @@ fn a_text_and_a_tone_are_heard_where_they_should() {
     );
 }
 
+#[test]
+fn the_way_of_sound_is_tried_out_in_zones_where_nobody_is_heard() {
+    let jackd = Jackd::start(48_000, 256);
+    let folder = Folder::new("selftest");
+    let http = Http::new(free_address());
+    let daemon = Daemon::start(&conf(&jackd, &folder, &http));
+    daemon.process.wait_for("http: answering at", SOON);
+    let bob = http.with_token("token-of-bob");
+    let of_hall = json!({"zones": ["hall"]});
+    assert_eq!(bob.post("/v1/selftest", &of_hall).status, 403);
+    // All zones of his.
+    let told = bob.ask("POST", "/v1/selftest", "", "");
+    assert_eq!(told.status, 200, "{told:?}");
+    println!("{}", told.body);
+    let told = told.json();
+    assert_eq!((&told["ok"], &told["marks"]), (&json!(true), &json!(4)));
+    let [yard] = &told["zones"].as_array().unwrap()[..] else {
+        panic!("{told}");
+    };
+    assert_eq!(
+        (&yard["zone"], &yard["has_output"]),
+        (&json!("yard"), &json!(true))
+    );
+    assert!(yard["heard"].as_u64() >= Some(3), "{yard}");
+    let delay = yard["delay_ms"]["median"].as_f64().unwrap();
+    assert!((1.0..200.0).contains(&delay), "{yard}");
+
+    let mut phone = daemon.phone();
+    phone.call("100", SOON);
+    let _talking = phone.keep_talking(signal::sine(8_000, 440.0, 0.4, 1.0).into(), 0.0);
+    let is_heard = || {
+        !http.get("/v1/zones").json()[0]["heard"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    };
+    let until = Instant::now() + SOON;
+    while !is_heard() {
+        assert!(Instant::now() < until, "the caller is not heard");
+        pause(20);
+    }
+    assert_eq!(http.post("/v1/selftest", &of_hall).status, 409);
+    phone.hang_up();
+}
+
 /// A site without hardware whose state lies in that folder.
 fn site(folder: &Folder, http: &Http) -> Conf {
     let gong = folder.join("gong.wav");

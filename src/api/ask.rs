@@ -10,6 +10,7 @@ use super::music::{Music, OfMusic};
 use super::problem::Problem;
 use super::recordings::{OfRecordings, Recording, Track};
 use super::schedules::{Days, OfBells, Schedule};
+use super::selftest::{SelfTest, SelfTestWanted};
 use super::site::{Call, Page, Site};
 use super::sounds::{OfSounds, Sound, Sounds, Unfit};
 use super::trace::{OfTrace, Trace};
@@ -50,6 +51,8 @@ pub enum Question {
     },
     /// Something that programs at a desk want.
     Drive { who: Who, what: Drive },
+    /// Try out the way of sound.
+    Test { who: Who, wanted: SelfTestWanted },
     /// About the trace of SIP messages.
     Trace(OfTrace),
     /// About bells.
@@ -76,6 +79,7 @@ pub enum Answer {
     Joined(Joined),
     Line(Box<LineNow>),
     Stream(Stream),
+    Tested(SelfTest),
     Trace(Trace),
     /// Messages cannot be written down, and why.
     Untraced(String),
@@ -175,6 +179,7 @@ pub(super) fn refused(answer: Answer) -> Problem {
         | Answer::Line(_)
         | Answer::Stream(_)
         | Answer::Done
+        | Answer::Tested(_)
         | Answer::Trace(_)
         | Answer::Untraced(_)
         | Answer::Schedules(_)

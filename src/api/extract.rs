@@ -52,6 +52,25 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     }
 }
 
+/// A body of JSON, or none at all.
+pub(super) struct MayBe<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Arc<App>> for MayBe<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let headers = request.headers();
+        let length = headers.get(header::CONTENT_LENGTH);
+        let has_none = length.is_none_or(|length| length == "0");
+        let has_kind = headers.contains_key(header::CONTENT_TYPE);
+        let is_sent = headers.contains_key(header::TRANSFER_ENCODING);
+        if has_none && !has_kind && !is_sent {
+            return Ok(Self(T::default()));
+        }
+        Ok(Self(Body::from_request(request, app).await?.value))
+    }
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|it| it.to_str().ok()).unwrap_or_default();

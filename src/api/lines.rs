@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRequest, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,7 +13,7 @@ use super::app::App;
 use super::ask::{Answer, done, refused};
 use super::desk::{Chosen, Drive, Format, LineNow, Stream, choose};
 use super::door::Who;
-use super::extract::{Asked, Body};
+use super::extract::{Asked, Body, MayBe};
 use super::problem::Problem;
 use crate::control::{Denied, Role};
 
@@ -99,25 +98,6 @@ pub(super) struct StreamWanted {
 pub(super) struct StreamOver {
     #[schema(max_length = 64)]
     stream_id: String,
-}
-
-/// A body of JSON, or none at all.
-pub(super) struct MayBe<T>(T);
-
-impl<T: DeserializeOwned + Default> FromRequest<Arc<App>> for MayBe<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        let headers = request.headers();
-        let length = headers.get(header::CONTENT_LENGTH);
-        let has_none = length.is_none_or(|length| length == "0");
-        let has_kind = headers.contains_key(header::CONTENT_TYPE);
-        let is_sent = headers.contains_key(header::TRANSFER_ENCODING);
-        if has_none && !has_kind && !is_sent {
-            return Ok(Self(T::default()));
-        }
-        Ok(Self(Body::from_request(request, app).await?.value))
-    }
 }
 
 /// How an analog phone is: on or off the hook, its last key, and who hears it.

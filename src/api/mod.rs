@@ -46,6 +46,7 @@ mod recordings;
 mod relay;
 mod relay_words;
 mod routes;
+mod selftest;
 mod session;
 mod sessions;
 mod socket;
@@ -76,6 +77,7 @@ pub use music::{
 pub use news::{Event, Level, News, changes, over};
 pub use recordings::{OfRecordings, Recording, RecordingsWanted, Track};
 pub use schedules::{BellChange, Day, Days, DaysWanted, OfBells, Ring, RingState, Schedule};
+pub use selftest::{Delays, SelfTest, SelfTestWanted, ZoneTested};
 pub use server::{Server, StartError, Unlucky};
 pub use settings::{Settings, User};
 pub use site::{

@@ -16,7 +16,7 @@ use super::relay_words::RelayForm;
 use super::wanted::{Busy, PageWanted, ToneWanted};
 use super::{
     call_audio, calls, history, line_socket, lines, live, music, recordings, relay, routes as all,
-    schedules, session, sounds, stream, trace, web,
+    schedules, selftest, session, sounds, stream, trace, web,
 };
 
 #[derive(Describe)]
@@ -64,6 +64,7 @@ pub(super) fn routes() -> (Router<Arc<App>>, OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(all::health))
         .routes(routes!(all::metrics))
+        .routes(routes!(selftest::test))
         .routes(routes!(trace::trace, trace::turn))
         .routes(routes!(all::zones))
         .routes(routes!(calls::calls, calls::dial))

@@ -260,7 +260,7 @@ impl Spread {
         self.n += 1;
         self.sum_s += span.as_secs_f64();
         for (n, bound) in self.within.iter_mut().zip(Self::BOUNDS_MS) {
-            if span.as_millis() <= u128::from(bound) {
+            if span.as_micros() <= u128::from(bound) * 1_000 {
                 *n += 1;
             }
         }

@@ -196,6 +196,7 @@ impl Daemon {
             Question::Stop { page, .. } if page == "p1-1" => Answer::Done,
             Question::HangUp { call, .. } if call == "c1-1" => Answer::Done,
             Question::Drive { what, .. } => calls::answer(&what),
+            Question::Test { wanted, .. } => trace::tested(&wanted),
             Question::Trace(asked) => trace::answer(asked),
             Question::Join { .. } => Answer::Denied(Denied::Gone, Vec::new()),
             Question::Bells(asked) => self.bells.answer(asked, &mut self.n_pages),

@@ -110,6 +110,12 @@ impl Groups {
         all.iter().for_each(|name| self.tap(name, console));
     }
 
+    /// Taps from 0 up to here may be those of groups.
+    pub(super) fn n_taps(&self) -> usize {
+        let taps = self.spoken.values().map(|out| out.tap + 1);
+        taps.max().unwrap_or(0)
+    }
+
     /// Whether a zone is heard by a group, whatever else it is heard by.
     pub(super) fn carries(&self, zones: ZoneSet) -> bool {
         self.spoken

@@ -31,6 +31,7 @@ mod memory;
 mod notify;
 mod players;
 mod reports;
+mod selftest;
 mod settings;
 mod speech;
 mod token;

@@ -24,7 +24,7 @@ const AMPLITUDE: f64 = 0.5;
 const ALIKE: f64 = 0.5;
 
 /// `n` marks, mono at `rate`, the first at once, with silence behind each.
-pub(super) fn marked(rate: SampleRate, n: usize) -> Vec<f32> {
+pub(in crate::daemon) fn marked(rate: SampleRate, n: usize) -> Vec<f32> {
     let mark = mark(rate);
     let apart = rate.frames_in(APART);
     let mut frames = Vec::with_capacity(n * apart);
@@ -50,14 +50,14 @@ fn mark(rate: SampleRate) -> Vec<f32> {
 }
 
 /// What came out, in one piece.
-pub(super) struct Heard {
+pub(in crate::daemon) struct Heard {
     rate: SampleRate,
     began: Option<Instant>,
     frames: Vec<f32>,
 }
 
 impl Heard {
-    pub(super) fn new(rate: SampleRate) -> Self {
+    pub(in crate::daemon) fn new(rate: SampleRate) -> Self {
         Self {
             rate,
             began: None,
@@ -66,7 +66,7 @@ impl Heard {
     }
 
     /// Adds `frames` that came out from `at` on; what was missed before is silence.
-    pub(super) fn add(&mut self, at: Instant, frames: &[f32]) {
+    pub(in crate::daemon) fn add(&mut self, at: Instant, frames: &[f32]) {
         let began = *self.began.get_or_insert(at);
         let place = self.rate.frames_in(at.saturating_duration_since(began));
         // A clock that wavers by less is no gap.
@@ -78,7 +78,7 @@ impl Heard {
 
     /// How late each of `n` marks was, the first of which left at `began`; `None` for one that
     /// did not come, or not in time to be told from the next.
-    pub(super) fn late(&self, began: Instant, n: usize) -> Vec<Option<Duration>> {
+    pub(in crate::daemon) fn late(&self, began: Instant, n: usize) -> Vec<Option<Duration>> {
         let mark = mark(self.rate);
         (0..n as u32)
             .map(|i| self.find(&mark, began + APART * i))

@@ -6,7 +6,7 @@
 //! ```
 
 mod command;
-mod marks;
+pub(super) mod marks;
 mod measure;
 mod phone;
 mod talk;

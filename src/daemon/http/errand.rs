@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::api::{BellChange, Ear, Format};
-use crate::base::CallId;
+use crate::base::{CallId, Db, ZoneSet};
 use crate::daemon::uploads::Brought;
 
 /// A change that is made outside of the core.
@@ -13,6 +13,12 @@ pub(in crate::daemon) enum Errand {
     Bell { bell: String, change: BellChange },
     /// Change what is on the disk.
     Files(OfFiles),
+    /// Try out the way of sound, as that call.
+    Test {
+        call: CallId,
+        zones: ZoneSet,
+        level: Db,
+    },
     /// Have SIP messages written down for so long, or not any more.
     Trace(Option<Duration>),
     /// Let a program talk with a call.

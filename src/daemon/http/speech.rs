@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Lexicon;
-use crate::api::{Busy, LiveWanted, Unknown, Who};
+use crate::api::{Busy, LiveWanted, SelfTestWanted, Unknown, Who};
 use crate::control::{Cues, Rule};
 use crate::daemon::settings;
 use crate::page::{self, Entry, Extent, Priority};
@@ -36,6 +36,30 @@ impl Lexicon<'_> {
             busy: wanted.busy.map_or(usual.busy, busy),
             klaxon,
             ..usual
+        })
+    }
+
+    /// The page of a self-test: it disturbs nobody, and gives way to everybody.
+    ///
+    /// # Errors
+    /// Names that stand for nothing.
+    pub(in crate::daemon) fn selftest(
+        &self,
+        who: &Who,
+        wanted: &SelfTestWanted,
+    ) -> Result<Rule, Unknown> {
+        let plain = self.plain(who);
+        let zones = match &wanted.zones {
+            Some(names) => self.zones(names)?,
+            None => plain.zones,
+        };
+        Ok(Rule {
+            name: "self-test".to_owned(),
+            zones,
+            priority: Priority::LOWEST,
+            busy: page::Busy::Reject,
+            max_duration: Some(LONGEST_TEST),
+            ..plain
         })
     }
 
@@ -75,6 +99,9 @@ impl Lexicon<'_> {
         }
     }
 }
+
+/// If nobody ends it; it takes three seconds.
+const LONGEST_TEST: Duration = Duration::from_secs(10);
 
 /// As log lines name a user.
 pub(in crate::daemon) fn name_of(who: &Who) -> &str {

@@ -1,6 +1,7 @@
 //! What lies between the signalling of a call and the programs that talk with it?
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -10,7 +11,7 @@ use crate::base::{CallId, Encoding, FeedRx};
 use crate::daemon::chance;
 use crate::media::Key;
 use crate::net::PortPairs;
-use crate::sdp::Ours;
+use crate::sdp::{self, Ours};
 use crate::sip;
 
 impl Legs {
@@ -63,6 +64,47 @@ impl Legs {
         self.legs.insert(call, leg);
         let (offer, _) = self.open(call)?;
         Ok(offer)
+    }
+
+    /// Opens the sound of a call that has no signalling, for one who sends from this machine as that
+    /// description says; where to send it.
+    ///
+    /// # Errors
+    /// No free ports.
+    pub(in crate::daemon) fn sent_to(
+        &mut self,
+        call: CallId,
+        here: IpAddr,
+        description: &str,
+    ) -> Result<SocketAddr, Turned> {
+        let ours = Ours {
+            address: here,
+            port: UNBOUND,
+            encodings: vec![Encoding::Pcmu],
+            ptime_ms: PTIME_MS,
+            session: chance::number::<u64>() >> 33,
+            version: 1,
+            srtp: sdp::Srtp::Off,
+        };
+        let leg = Leg {
+            ours,
+            reach: sip::Reach::Shown,
+            bound: here,
+            source: here,
+            offer: Some(description.to_owned()),
+            sockets: None,
+            agreed: None,
+            told: None,
+            voice: None,
+            desk: None,
+        };
+        self.legs.insert(call, leg);
+        if let Err(turned) = self.open(call) {
+            self.legs.remove(&call);
+            return Err(turned);
+        }
+        let port = self.legs.get(&call).map_or(UNBOUND, |leg| leg.ours.port);
+        Ok(SocketAddr::new(here, port))
     }
 
     /// Programs speak what telephones do, at 8 kHz.

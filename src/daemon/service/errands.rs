@@ -92,6 +92,7 @@ impl Service {
                 tell(answer, Answer::Done);
             }
             Errand::Files(errand) => self.run_file_errand(errand, answer),
+            Errand::Test { call, zones, level } => self.test(call, (zones, level), answer),
             Errand::Trace(span) => {
                 let told = self.trace_for(span);
                 tell(answer, told);

@@ -42,6 +42,9 @@ impl Service {
                 Ok(demand) => (who, demand),
                 Err(reply) => return tell(answer, *reply),
             },
+            Question::Test { who, wanted } => {
+                return self.asked_to_test(&who, &wanted, answer);
+            }
             Question::Trace(asked) => return self.asked_of_trace(asked, answer),
             Question::Bells(asked) => return self.asked_of_bells(asked, answer),
             Question::Music(asked) => return self.asked_of_music(asked, answer),

@@ -26,6 +26,7 @@ mod made;
 mod music;
 mod recordings;
 mod reload;
+mod selftest;
 mod speech;
 mod trace;
 
@@ -72,6 +73,7 @@ use crate::store::Kept;
 use bells::{Rung, Sounding};
 use kept::Shipment;
 use recordings::Recordings;
+use selftest::Tested;
 use speech::Rehearsed;
 use trace::Tracing;
 
@@ -140,6 +142,9 @@ pub(super) struct Service {
     is_untold: bool,
     is_ready: bool,
     tracing: Tracing,
+    /// A self-test is under way.
+    is_tested: bool,
+    tested_tx: UnboundedSender<Tested>,
     /// The timer stands in for sound hardware that was hoped for.
     is_unheard: bool,
     /// For those who speak over a connection.
@@ -156,6 +161,7 @@ pub(super) struct Service {
     prepared: UnboundedReceiver<Prepared>,
     desk_news: UnboundedReceiver<crate::daemon::desks::News>,
     shipments: UnboundedReceiver<Shipment>,
+    tested: UnboundedReceiver<Tested>,
     kept: UnboundedReceiver<Kept>,
     watcher: Option<UnboundedSender<(Instant, Note)>>,
     has_stopped: bool,
@@ -210,6 +216,7 @@ enum Happening {
     Kept(Kept),
     Http(Ask),
     Desk(crate::daemon::desks::News),
+    Tested(Tested),
     Time,
 }
 
@@ -263,6 +270,7 @@ impl Service {
         let (takes, prepared) = unbounded_channel();
         let (desks, desk_news) = unbounded_channel();
         let (shipments_tx, shipments) = unbounded_channel();
+        let (tested_tx, tested) = unbounded_channel();
         let duration = klaxon.as_ref().map(|pcm| pcm.duration());
         let policy = settings::policy(&config, &zones, duration, &library);
         // From now on only what is measured counts as heard.
@@ -317,6 +325,8 @@ impl Service {
             is_untold: false,
             is_ready: false,
             tracing: Tracing::new(config.sip.trace),
+            is_tested: false,
+            tested_tx,
             is_unheard: false,
             sip_events,
             net_events,
@@ -330,6 +340,7 @@ impl Service {
             prepared,
             desk_news,
             shipments,
+            tested,
             kept,
             watcher: extras.watcher,
             has_stopped: false,
@@ -388,6 +399,7 @@ impl Service {
             Some(rehearsed) = self.rehearsed.recv() => Happening::Rehearsed(rehearsed),
             Some(prepared) = self.prepared.recv() => Happening::Prepared(prepared),
             Some(news) = self.desk_news.recv() => Happening::Desk(news),
+            Some(tested) = self.tested.recv() => Happening::Tested(tested),
             Some(kept) = self.kept.recv() => Happening::Kept(kept),
             Some(shipment) = self.shipments.recv() => Happening::Shipped(shipment),
             Some(ask) = self.http.asks.recv() => Happening::Http(ask),
@@ -436,6 +448,7 @@ impl Service {
             Happening::Shipped(shipment) => self.shipped(shipment),
             Happening::Http(ask) => self.asked(ask, now),
             Happening::Desk(news) => self.desk_news(news),
+            Happening::Tested(tested) => self.tested(tested),
             Happening::Time => self.inputs.push_back(Input::Tick),
         }
     }

@@ -19,6 +19,11 @@ impl Console {
         Ok(())
     }
 
+    /// How many taps there can be; they are counted from 0.
+    pub fn n_taps(&self) -> usize {
+        self.limits.n_taps
+    }
+
     /// Ends a tap: its ring is dropped. Nothing happens if it has none.
     pub fn end_tap(&mut self, tap: usize) {
         if self.tapped.contains_key(&tap) {
