@@ -45,7 +45,7 @@ impl Site {
         let (mut console, engine) = engine(EngineSettings {
             n_zones,
             n_outputs: n_zones,
-            n_voices,
+            n_voices: n_voices.max(1),
             ..EngineSettings::default()
         });
         let route = |i| Route {
