@@ -134,7 +134,7 @@ impl Bench {
         let (mut ours, mut theirs) = (Side::default(), Side::default());
         for (n, text) in SENTENCES[..effort.pick(8, 2)].iter().enumerate() {
             let speech = speak(&self.folder, text, 8_000);
-            let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (n as u64 + 1));
+            let mut dice = Dice::number(n as u64);
             let fates: Vec<Option<Duration>> =
                 speech.chunks(PACKET).map(|_| fate(&mut dice)).collect();
             let [a, b] = self.say(&speech, &fates);

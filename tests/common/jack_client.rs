@@ -189,9 +189,9 @@ fn until_stdin_closes() -> mpsc::Receiver<()> {
 
 // ── the recorder's process ──
 
-/// Counts what the callback cannot tell otherwise.
-#[derive(Default)]
+/// What the callback cannot tell otherwise.
 struct Facts {
+    /// By the callback that was the earliest: each may run late, also the first.
     started_ns: AtomicU64,
     n_skipped: AtomicU64,
     n_xruns: AtomicU64,
@@ -201,6 +201,8 @@ struct Ears {
     ports: Vec<jack::Port<jack::AudioIn>>,
     ring: rtrb::Producer<f32>,
     next_frame: Option<u32>,
+    n_frames: u64,
+    rate: u64,
     facts: Arc<Facts>,
 }
 
@@ -210,12 +212,14 @@ impl jack::ProcessHandler for Ears {
         // A callback that runs late may see the time of the next cycle, and then this one again.
         let ahead = |next| now.wrapping_sub(next) as i32;
         let skipped = self.next_frame.map_or(0, ahead).max(0) as u32;
-        if self.next_frame.is_none() {
-            let since = SystemTime::UNIX_EPOCH.elapsed().unwrap();
-            self.facts
-                .started_ns
-                .store(since.as_nanos() as u64, Ordering::Relaxed);
-        }
+        self.n_frames += u64::from(skipped);
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        let age_ns = self.n_frames * 1_000_000_000 / self.rate;
+        let started_ns = since.as_nanos() as u64 - age_ns;
+        self.facts
+            .started_ns
+            .fetch_min(started_ns, Ordering::Relaxed);
+        self.n_frames += u64::from(scope.n_frames());
         // After a pause of hours nobody looks at the silence.
         for _ in 0..skipped.min(1 << 20) as usize * self.ports.len() {
             let _ = self.ring.push(0.0);
@@ -255,7 +259,11 @@ impl jack::NotificationHandler for Eyes {
 
 fn record(folder: &Path, n_ports: usize) {
     let client = open("recorder");
-    let facts = Arc::new(Facts::default());
+    let facts = Arc::new(Facts {
+        started_ns: AtomicU64::new(u64::MAX),
+        n_skipped: AtomicU64::new(0),
+        n_xruns: AtomicU64::new(0),
+    });
     let port = |n| client.register_port(&format!("in_{n}"), jack::AudioIn::default());
     let ports: Vec<_> = (1..=n_ports).map(|n| port(n).unwrap()).collect();
     let own: Vec<String> = ports.iter().map(|port| port.name().unwrap()).collect();
@@ -266,6 +274,8 @@ fn record(folder: &Path, n_ports: usize) {
         ports,
         ring,
         next_frame: None,
+        n_frames: 0,
+        rate: client.sample_rate() as u64,
         facts: facts.clone(),
     };
     let eyes = Eyes {

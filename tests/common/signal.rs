@@ -50,6 +50,13 @@ fn syllable(into: &mut Vec<f32>, rate: u32, length: f32, from: f32, to: f32, lou
 pub struct Dice(pub u64);
 
 impl Dice {
+    /// One of many that have nothing in common, not even in their first throws.
+    pub fn number(n: u64) -> Self {
+        let mut dice = Self(0x9e37_79b9_7f4a_7c15u64.wrapping_mul(2 * n + 1));
+        (0..16).for_each(|_| _ = dice.next());
+        dice
+    }
+
     pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
