@@ -54,7 +54,10 @@ fn relays_and_lines_are_what_is_written() {
         (kitchen.user.as_str(), kitchen.section().as_str()),
         ("kitchen", "line:kitchen")
     );
-    assert_eq!(kitchen.ring_pattern.as_deref(), Some("Bellcore-dr2"));
+    assert_eq!(kitchen.ring_pattern, "Bellcore-dr2".parse().ok());
+    let text = SITE.replace("Bellcore-dr2", "0.4s, 200ms 400ms, 2s");
+    let rhythm = good(&text).lines[0].ring_pattern.clone().unwrap();
+    assert_eq!(rhythm.to_string(), "400ms 200ms 400ms 2s");
     let [tone] = &config.tests[..] else {
         panic!("one test");
     };
@@ -136,8 +139,8 @@ fn every_mistake_tells_its_line_and_remedy() {
         ),
         (
             "[user:a]\npass = x\n[line:a]\nring-pattern = ring 3\n",
-            "paging.conf:4: [line:a] ring-pattern = ring 3: no name of a pattern; write e.g. \
-             Bellcore-dr2 or ring3",
+            "paging.conf:4: [line:a] ring-pattern = ring 3: \"ring\" is no length of time from 200ms \
+             to 60s; write e.g. Bellcore-dr2, or ring and silence in turn: 400ms 200ms 400ms 2s",
         ),
     ] {
         says(text, want);

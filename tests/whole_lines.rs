@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::adapter::Adapter;
 use common::daemon::{Conf, Daemon};
@@ -91,4 +91,46 @@ fn a_telephone_is_followed_heard_spoken_to_and_rung() {
     assert!(phone.process.log().contains(";info=Bellcore-dr2"));
     phone.put_down();
     event(&program, "on_hook", 2);
+}
+
+#[test]
+fn a_telephone_rings_by_a_rhythm_that_is_told_as_one_ring_until_it_is_picked_up() {
+    let http = Http::new(free_address());
+    let more = format!(
+        "[user:kitchen]\npass = secret\n[line:kitchen]\nring-pattern = 600ms 400ms\n\
+         [http]\nlisten = {}\n",
+        http.at
+    );
+    let daemon = Daemon::start(&Conf::timer().more(&more));
+    daemon.process.wait_for("http: answering at", SOON);
+    let mut phone = Adapter::ringing(daemon.sip, "kitchen", "secret");
+    daemon.process.wait_for("user kitchen has registered", SOON);
+    let program = Program::start("phone.py", http.at, "/ws");
+    assert_eq!(http.ask("POST", "/ring", "", "").status, 204);
+    event(&program, "ring_start", 1);
+    let n_cancelled = |phone: &Adapter| phone.process.log().matches("CANCEL sip:").count();
+    until("the third ring", || n_cancelled(&phone) >= 2);
+    let status = http.get("/status").json();
+    assert_eq!(
+        (&status["ringing"], &status["off_hook"]),
+        (&json!(true), &json!(false))
+    );
+    until("it is picked up", || {
+        phone.pick_up();
+        http.get("/status").json()["off_hook"] == true
+    });
+    assert_eq!(event(&program, "off_hook", 1)["dialled"], Value::Null);
+    phone.put_down();
+    event(&program, "on_hook", 1);
+    let log = program.process.log();
+    assert_eq!(log.matches("\"ring_start\"").count(), 1, "{log}");
+    assert_eq!(log.matches("\"ring_stop\"").count(), 0, "{log}");
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

@@ -17,7 +17,7 @@ use super::app::lock;
 use super::ask::Question;
 use super::door::Who;
 use crate::base::FeedTx;
-use crate::control::{DriverId, Parting, Way};
+use crate::control::{DriverId, Parting, Pattern, Way};
 
 /// What a program asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,10 +33,10 @@ pub enum Drive {
     Answer { call: String },
     /// Press keys at the other side of a call.
     Press { call: String, keys: String },
-    /// Ring the telephone of a line, in a way that it knows by that name.
+    /// Ring the telephone of a line; without a pattern as configured.
     Ring {
         desk: String,
-        tone: Option<String>,
+        pattern: Option<Pattern>,
         span: Duration,
     },
     /// Let it ring no more.

@@ -65,9 +65,15 @@ pub(super) struct RingWanted {
     #[schema(max_length = 255)]
     #[serde(default)]
     line: Option<String>,
-    /// How it rings, by the name that its adapter knows, such as `Bellcore-dr2` or `ring3`;
-    /// otherwise `ring-pattern` of the line.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    /// How it rings: a name that its adapter knows, such as `Bellcore-dr2` or `ring3`, or how long
+    /// it rings and is silent in turn, each from 200ms to 60s: `400ms 200ms 400ms 2s`. Otherwise as
+    /// `ring-pattern` of the line has it.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        examples("400ms 200ms 400ms 2s"),
+        pattern = "^([A-Za-z0-9._-]{1,64}|[0-9.]{1,6}m?s([ ,]{1,2}[0-9.]{1,6}m?s){1,15})$"
+    )]
     #[serde(default)]
     pattern: Option<String>,
     /// For so many seconds, 30 unless said; 0 stops what rings.
@@ -138,15 +144,14 @@ pub(super) async fn ring(
     if seconds > LONGEST_RING {
         return Err(wrong("duration is more than 600 s; write e.g. 30"));
     }
-    if wanted.pattern.as_deref().is_some_and(|it| !is_pattern(it)) {
-        return Err(wrong("pattern is no name of one; write e.g. Bellcore-dr2"));
-    }
+    let pattern = wanted.pattern.as_deref().map(str::parse).transpose();
+    let pattern = pattern.map_err(|why: String| wrong(&format!("pattern: {why}")))?;
     let desk = desk(&app, wanted.line.as_deref())?;
     let what = match seconds {
         0 => Drive::Silence { desk },
         _ => Drive::Ring {
             desk,
-            tone: wanted.pattern,
+            pattern,
             span: Duration::from_secs(seconds.into()),
         },
     };
@@ -250,11 +255,6 @@ fn desk(app: &App, line: Option<&str>) -> Result<String, Problem> {
         Chosen::Desk(desk) => Ok(desk),
         Chosen::Not(why) => Err(Problem::not_found(&why)),
     }
-}
-
-fn is_pattern(text: &str) -> bool {
-    let is_fit = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    (1..=64).contains(&text.len()) && text.chars().all(is_fit)
 }
 
 fn shown(line: &LineNow) -> LineStatus {

@@ -10,6 +10,7 @@ use crate::config::model::Config;
 use crate::config::near::nearest;
 use crate::config::place::{Mistake, Place, Remark};
 use crate::config::test_number::TEST;
+use crate::control::Pattern;
 use crate::page::Extension;
 
 /// Calls that programs make and take by the text protocol of relays.
@@ -63,8 +64,8 @@ pub struct Line {
     pub name: String,
     /// NAME of the `[user:NAME]` as whom its adapter registers; never empty.
     pub user: String,
-    /// How it rings unless said otherwise, by the name that the adapter knows; `None` as usual.
-    pub ring_pattern: Option<String>,
+    /// How it rings unless said otherwise; `None` as usual.
+    pub ring_pattern: Option<Pattern>,
     /// What it dials to reach its programs; none stands for whatever it dials.
     pub extensions: Vec<Extension>,
 }

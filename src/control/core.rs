@@ -161,6 +161,7 @@ impl Core {
                 status,
                 reason,
             } => self.held_refused(call, status, &reason, now),
+            Input::RingsAgain { before, call } => self.held_rings_again(before, call, now),
             Input::DriverCame { driver, desk } => self.driver_came(driver, desk, now),
             Input::DriverJoined { driver, call } => self.driver_joined(driver, call),
             Input::DriverGone { driver } => self.driver_gone(driver, now),

@@ -8,6 +8,7 @@
 //! Such calls have nothing to do with pages: no zone hears them, and they need no sound hardware.
 //! Each ends once, with a reason; those of a program that is gone end with it.
 
+mod rhythm;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use super::call::{ACK_PATIENCE, RING_INTERVAL, after};
 use super::desk::{Answering, Desk, DeskCall, DeskKind, DeskNews, DriverId, Parting, Party, Way};
 use super::health::seconds;
 use super::keys::Keypad;
+use super::ringing::{Pattern, Ringing};
 use super::{About, CallState, CallStatus, Core, Effect, Fate, KeyWay, Level, Note, Refusal, Who};
 use crate::base::{CallId, RecordingId};
 use crate::page::Wish;
@@ -35,7 +37,8 @@ pub(super) struct Dialling {
     pub(super) desk: Desk,
     pub(super) party: Party,
     pub(super) number: String,
-    pub(super) tone: Option<String>,
+    /// How the telephone rings; as usual without one.
+    pub(super) pattern: Option<Pattern>,
     /// How long it may ring.
     pub(super) patience: Duration,
 }
@@ -54,6 +57,8 @@ struct HeldCall {
     attended_at: Instant,
     arrived_at: Instant,
     stage: Stage,
+    /// Of one that we have dialled.
+    ringing: Option<Ringing>,
     since: Instant,
     ring_at: Instant,
     keypad: Keypad,
@@ -69,6 +74,10 @@ enum Stage {
     /// For the other side.
     Dialling {
         until: Instant,
+    },
+    /// For the next ring of a rhythm; then for a call to ring it by.
+    Pausing {
+        until: Option<Instant>,
     },
     /// For the ACK.
     Answered {
@@ -86,6 +95,10 @@ enum Due {
     /// The other side has not picked up.
     NoAnswer,
     Unconfirmed,
+    /// A ring of a rhythm is over.
+    Pause,
+    /// A silence of a rhythm is over.
+    RingAgain,
     /// No program talks with it.
     Alone,
     /// It has lasted as long as it may.
@@ -97,7 +110,16 @@ impl HeldCall {
     fn due(&self) -> Option<(Instant, Due)> {
         match self.stage {
             Stage::Waiting { until } => Some((until, Due::Unwanted).min((self.ring_at, Due::Ring))),
-            Stage::Dialling { until } => Some((until, Due::NoAnswer)),
+            Stage::Dialling { until } => {
+                let is_last = self.ringing.as_ref().is_none_or(|it| it.until <= until);
+                let due = if is_last { Due::NoAnswer } else { Due::Pause };
+                Some((until, due))
+            }
+            Stage::Pausing { until } => {
+                let last = self.ringing.as_ref().map(|it| (it.until, Due::NoAnswer));
+                let next = until.map(|at| (at, Due::RingAgain));
+                next.into_iter().chain(last).min()
+            }
             Stage::Answered { at } => Some((at + ACK_PATIENCE, Due::Unconfirmed)),
             Stage::Talking { since } => {
                 let is_alone = self.party == Party::Nobody && self.joined.is_empty();
@@ -113,14 +135,16 @@ impl HeldCall {
 
     fn is_answered(&self) -> bool {
         match self.stage {
-            Stage::Waiting { .. } | Stage::Dialling { .. } => false,
+            Stage::Waiting { .. } | Stage::Dialling { .. } | Stage::Pausing { .. } => false,
             Stage::Answered { .. } | Stage::Talking { .. } => true,
         }
     }
 
     fn state(&self) -> CallState {
         match self.stage {
-            Stage::Waiting { .. } | Stage::Dialling { .. } => CallState::Ringing,
+            Stage::Waiting { .. } | Stage::Dialling { .. } | Stage::Pausing { .. } => {
+                CallState::Ringing
+            }
             Stage::Answered { .. } | Stage::Talking { .. } => CallState::Held,
         }
     }
@@ -133,7 +157,9 @@ impl HeldCall {
     /// Since the answer, or since it began.
     fn lasted(&self, now: Instant) -> Duration {
         let since = match self.stage {
-            Stage::Waiting { .. } | Stage::Dialling { .. } => self.arrived_at,
+            Stage::Waiting { .. } | Stage::Dialling { .. } | Stage::Pausing { .. } => {
+                self.arrived_at
+            }
             Stage::Answered { at } => at,
             Stage::Talking { since } => since,
         };
@@ -148,6 +174,8 @@ impl Held {
             Due::Unwanted => "a caller has waited for a program",
             Due::NoAnswer => "nobody picks up",
             Due::Unconfirmed => "an answer was not acknowledged",
+            Due::Pause => "a ring of a telephone is over",
+            Due::RingAgain => "a telephone rings again",
             Due::Alone => "no program talks with a caller",
             Due::TooLong => "a call has lasted long enough",
             Due::Ring => "a waiting caller needs a sign of life",
@@ -164,7 +192,9 @@ impl Held {
     }
 
     pub(super) fn statuses(&self) -> impl Iterator<Item = CallStatus> {
-        self.calls.iter().map(|(id, call)| CallStatus {
+        // One that pauses is no call to anybody.
+        let calls = self.calls.iter().filter(|(_, call)| !call.is_pausing());
+        calls.map(|(id, call)| CallStatus {
             call: *id,
             caller: call.who.caller.clone(),
             dialled: call.who.dialled.clone(),
@@ -293,6 +323,7 @@ impl Core {
             stage: Stage::Waiting {
                 until: now + patience,
             },
+            ringing: None,
             since: now,
             // Who is answered at once need not be told that it rings.
             ring_at: now,
@@ -325,7 +356,8 @@ impl Core {
 
     /// The called side, or the way to it, has refused.
     pub(super) fn held_refused(&mut self, id: CallId, status: u16, reason: &str, now: Instant) {
-        let Some(call) = self.held.calls.get(&id) else {
+        let call = self.held.calls.get(&id).filter(|it| !it.is_pausing());
+        let Some(call) = call else {
             return;
         };
         let text = format!("not answered, {status} {reason}");
@@ -340,6 +372,9 @@ impl Core {
         let Some(call) = self.held.calls.get(&id) else {
             return false;
         };
+        if call.is_pausing() {
+            return true;
+        }
         let span = call.lasted(now);
         let (verb, fate, parting) = match (call.is_answered(), call.way) {
             (true, _) => ("ended", Fate::Answered, Parting::HungUp(how.to_owned())),
@@ -397,6 +432,8 @@ impl Core {
                 Due::TooLong => {
                     self.part_held(id, "the time limit", Refusal::Unattended, now);
                 }
+                Due::Pause => self.pause_held(id, now),
+                Due::RingAgain => self.pause_over(id),
                 Due::Ring => self.ring_held(id, now),
             }
         }
@@ -457,7 +494,7 @@ impl Core {
             return self.refuse_held(id, &who, refusal, why, span);
         }
         let (fate, parting) = match call.stage {
-            Stage::Dialling { .. } => {
+            Stage::Dialling { .. } | Stage::Pausing { .. } => {
                 let (status, reason) = match why == NOBODY {
                     true => (NO_ANSWER, "No Answer".to_owned()),
                     false => (GIVEN_UP, why.to_owned()),
@@ -470,9 +507,11 @@ impl Core {
         };
         let text = format!("hung up: {why} after {}", seconds(span));
         let end = call.who.end(fate, span);
+        let is_called = !call.is_pausing();
         self.forget_held(id, Level::Info, &text, end, parting);
         let why = why.to_owned();
-        self.effects.push_back(Effect::HangUp { call: id, why });
+        let hangs_up = is_called.then_some(Effect::HangUp { call: id, why });
+        self.effects.extend(hangs_up);
     }
 
     fn refuse_held(&mut self, id: CallId, who: &Who, why: Refusal, reason: &str, span: Duration) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::desk::{DeskKind, Party};
 use super::held::Dialling;
 use super::rights::{Denied, Rights};
-use super::{Core, Refusal};
+use super::{Core, Pattern, Refusal};
 use crate::base::{CallId, ZoneSet};
 use crate::page::{PageId, Priority};
 
@@ -17,7 +17,7 @@ impl Core {
     pub(super) fn order_ring(
         &mut self,
         call: CallId,
-        (desk, tone): (&str, Option<String>),
+        (desk, pattern): (&str, Option<Pattern>),
         span: Duration,
         by: &Rights,
         now: Instant,
@@ -40,7 +40,7 @@ impl Core {
             desk,
             party: Party::Desk,
             number,
-            tone,
+            pattern,
             patience: span,
         };
         self.dial_for(call, dialling, now);

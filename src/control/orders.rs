@@ -7,7 +7,7 @@ use super::desk::Origin;
 use super::rights::{Denied, Rights};
 use super::speech::Speech;
 use super::words::Start;
-use super::{Core, Effect, Refusal};
+use super::{Core, Effect, Pattern, Refusal};
 use crate::base::{CallId, ZoneSet};
 use crate::page::{PageId, Priority};
 
@@ -53,8 +53,8 @@ pub enum Demand {
     Ring {
         call: CallId,
         desk: String,
-        /// By the name that it knows for a way to ring.
-        tone: Option<String>,
+        /// As usual without one.
+        pattern: Option<Pattern>,
         span: Duration,
     },
     /// Let the telephone of a line ring no more.
@@ -95,9 +95,9 @@ impl Core {
             Demand::Ring {
                 call,
                 desk,
-                tone,
+                pattern,
                 span,
-            } => self.order_ring(call, (&desk, tone), span, &order.by, now),
+            } => self.order_ring(call, (&desk, pattern), span, &order.by, now),
             Demand::Silence(desk) => self.order_silence(&desk, &order.by, now),
             Demand::Change(change) => self.order_change(*change, &order.by).map(|()| None),
         };

@@ -52,6 +52,8 @@ pub enum Input {
         status: u16,
         reason: String,
     },
+    /// That is the call by which a telephone rings again that `before` rang, in place of it.
+    RingsAgain { before: CallId, call: CallId },
     /// A program is there for the calls of a desk.
     DriverCame { driver: DriverId, desk: String },
     /// A program talks with a held call of whomever from now on.
@@ -194,6 +196,8 @@ pub enum Effect {
         call: DeskCall,
         news: DeskNews,
     },
+    /// A telephone is to ring again, which that call rang: `Input::RingsAgain` is to name a call.
+    RingAgain { call: CallId },
     /// Press these keys at the other side of an answered call.
     Press { call: CallId, keys: String },
     /// Send a final refusal; nothing more is said about the call.

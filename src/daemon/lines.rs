@@ -19,8 +19,9 @@ pub(super) struct Lines {
 
 #[derive(Default)]
 struct Line {
-    /// Whether each is answered.
-    calls: BTreeMap<CallId, bool>,
+    /// There is one at most; whether it is answered. Each ring of a rhythm has another one, and
+    /// all of them are told as the first and the last.
+    call: Option<(CallId, bool)>,
     last_key: Option<char>,
     since: Option<Instant>,
 }
@@ -40,14 +41,14 @@ impl Lines {
                 return;
             }
             DeskNews::Dials | DeskNews::Rings => {
-                line.calls.insert(call.call, false);
+                line.call = Some((call.call, false));
             }
             DeskNews::Answered => {
-                line.calls.insert(call.call, true);
+                line.call = Some((call.call, true));
                 line.last_key = None;
             }
             DeskNews::Over(_) => {
-                line.calls.remove(&call.call);
+                line.call = None;
             }
         }
         line.since = Some(now);
@@ -55,9 +56,8 @@ impl Lines {
 
     /// The call of a telephone that is off the hook.
     pub(super) fn call(&self, desk: &str) -> Option<CallId> {
-        let line = self.lines.get(desk)?;
-        let mut up = line.calls.iter().filter(|(_, is_up)| **is_up);
-        up.next().map(|(call, _)| *call)
+        let (call, is_up) = self.lines.get(desk)?.call?;
+        is_up.then_some(call)
     }
 
     /// How it is; `time` tells moments.
@@ -68,12 +68,12 @@ impl Lines {
         time: impl Fn(Instant) -> String,
     ) -> LineNow {
         let line = self.lines.get(desk);
-        let calls = || line.into_iter().flat_map(|line| line.calls.values());
+        let is_up = line.and_then(|line| line.call).map(|(_, is_up)| is_up);
         LineNow {
             desk: desk.to_owned(),
             is_registered,
-            is_off_hook: calls().any(|is_up| *is_up),
-            is_ringing: calls().any(|is_up| !is_up),
+            is_off_hook: is_up == Some(true),
+            is_ringing: is_up == Some(false),
             last_key: line.and_then(|line| line.last_key),
             since: line.and_then(|line| line.since).map(time),
             streams: self.of_desk(desk),

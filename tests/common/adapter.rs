@@ -19,8 +19,17 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Registers as that user; what its telephone hears, it says.
+    /// Registers as that user; what its telephone hears, it says. It is picked up when it rings.
     pub fn start(server: SocketAddr, user: &str, password: &str) -> Self {
+        Self::answering(server, user, password, "auto")
+    }
+
+    /// As `start`, but it rings until somebody picks it up.
+    pub fn ringing(server: SocketAddr, user: &str, password: &str) -> Self {
+        Self::answering(server, user, password, "manual")
+    }
+
+    fn answering(server: SocketAddr, user: &str, password: &str, mode: &str) -> Self {
         let folder = Folder::new("adapter");
         let control = free_address();
         let rtp = free_block(16);
@@ -38,7 +47,7 @@ impl Adapter {
         folder.write("config", text);
         let account = format!(
             "<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=60;\
-             answermode=auto;audio_codecs=PCMU/8000/1\n"
+             answermode={mode};audio_codecs=PCMU/8000/1\n"
         );
         folder.write("accounts", account);
         folder.write("contacts", "");
@@ -66,6 +75,11 @@ impl Adapter {
     /// A key is pressed.
     pub fn press(&mut self, key: char) {
         self.command("sndcode", &key.to_string());
+    }
+
+    /// Is picked up while it rings; else nothing happens.
+    pub fn pick_up(&mut self) {
+        self.command("accept", "");
     }
 
     /// Is put down.

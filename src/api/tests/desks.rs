@@ -56,6 +56,12 @@ async fn a_line_is_named_where_there_are_several_and_tells_why_it_cannot() {
             422,
             "about:blank",
         ),
+        (
+            "/ring",
+            r#"{"line":"hall","pattern":"400ms 200ms 400ms 2s"}"#,
+            409,
+            "urn:paging:problem:not-registered",
+        ),
         ("/audio/start", hall, 409, "urn:paging:problem:on-hook"),
         ("/audio/start", r#"{"chunk_ms":30}"#, 422, "about:blank"),
         ("/audio/start", r#"{"format":"mp3"}"#, 422, "about:blank"),

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use crate::config::form::network::PORTS;
 use crate::config::form::{Form, integer, optional};
 use crate::config::test_number::TestKind;
+use crate::control::Pattern;
 
 /// When a call is answered; true is when the program says so.
 pub(in crate::config) const ANSWER: Form<bool> = Form {
@@ -33,15 +34,9 @@ pub(in crate::config) const TEST: Form<TestKind> = Form {
 };
 
 /// How a telephone shall ring; `None` as usual.
-pub(in crate::config) const RING_PATTERN: Form<Option<String>> = Form {
-    parse: |text| {
-        let is_fit = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-        if !text.chars().all(is_fit) || text.len() > 64 {
-            return Err("no name of a pattern; write e.g. Bellcore-dr2 or ring3".to_owned());
-        }
-        Ok((!text.is_empty()).then(|| text.to_owned()))
-    },
-    show: |pattern| pattern.clone().unwrap_or_default(),
+pub(in crate::config) const RING_PATTERN: Form<Option<Pattern>> = Form {
+    parse: |text| optional(text, str::parse),
+    show: |pattern| pattern.as_ref().map(Pattern::to_string).unwrap_or_default(),
 };
 
 /// `None` where nothing is written.

@@ -56,7 +56,8 @@ pub(in crate::config) const LINE_KEYS: &[Row<Line>] = &[
         ring_pattern,
         form::RING_PATTERN,
         "",
-        "How it rings, by the name that the adapter knows: Bellcore-dr2, ring3. Empty: as usual."
+        "How it rings: a name that the adapter knows, as Bellcore-dr2 or ring3, or how long it rings\n\
+         and is silent in turn, as 400ms 200ms 400ms 2s. Empty: as usual."
     ),
     row!(
         "line",

@@ -7,6 +7,7 @@ use super::{Dialling, HeldCall, PATIENCE, Stage};
 use crate::base::CallId;
 use crate::control::desk::{Desk, DeskKind, DeskNews, Origin, Party, Way};
 use crate::control::keys::Keypad;
+use crate::control::ringing::Ringing;
 use crate::control::{Core, Denied, Effect, Refusal, Who};
 
 impl Core {
@@ -35,7 +36,7 @@ impl Core {
             desk,
             party,
             number,
-            tone: None,
+            pattern: None,
             patience: PATIENCE,
         };
         self.dial_for(id, dialling, now);
@@ -47,9 +48,11 @@ impl Core {
             desk,
             party,
             number,
-            tone,
+            pattern,
             patience,
         } = dialling;
+        let ringing = Ringing::new(pattern, now + patience);
+        let (until, tone) = (ringing.rings_until(now), ringing.tone());
         let name = desk.name.clone();
         let call = HeldCall {
             way: Way::Out,
@@ -63,9 +66,8 @@ impl Core {
             joined: BTreeSet::new(),
             attended_at: now,
             arrived_at: now,
-            stage: Stage::Dialling {
-                until: now + patience,
-            },
+            stage: Stage::Dialling { until },
+            ringing: Some(ringing),
             since: now,
             ring_at: now,
             keypad: Keypad::default(),
@@ -93,7 +95,7 @@ impl Core {
             // Asked twice.
             Some(Stage::Answered { .. } | Stage::Talking { .. }) => Ok(()),
             // The other side is to answer.
-            Some(Stage::Dialling { .. }) => Err(Denied::Busy),
+            Some(Stage::Dialling { .. } | Stage::Pausing { .. }) => Err(Denied::Busy),
             None => Err(Denied::Gone),
         }
     }

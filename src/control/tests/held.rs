@@ -109,7 +109,7 @@ impl Site {
     }
 
     /// The telephone dials.
-    fn lifts(&mut self, call: u64, number: &str) {
+    pub(super) fn lifts(&mut self, call: u64, number: &str) {
         self.feed(Input::CallArrived {
             call: CallId(call),
             caller: "kitchen <sip:kitchen@here>".to_owned(),
@@ -341,7 +341,7 @@ fn a_telephone_rings_until_it_is_picked_up_or_long_enough() {
     let ring = |call, span| Demand::Ring {
         call: CallId(call),
         desk: "line:kitchen".to_owned(),
-        tone: Some("ring2".to_owned()),
+        pattern: "ring2".parse().ok(),
         span: ms(span),
     };
     assert_eq!(site.wants(ring(1, 5_000)), "0.0 order 1 Ok(None)");
@@ -388,7 +388,7 @@ fn a_telephone_rings_until_it_is_picked_up_or_long_enough() {
     let relay = Demand::Ring {
         call: CallId(8),
         desk: "relay:office".to_owned(),
-        tone: None,
+        pattern: None,
         span: ms(1_000),
     };
     assert_eq!(site.wants(relay), "6.0 order 1 Err(Gone)");
@@ -461,7 +461,7 @@ enum Step {
     Key(u64),
     Pass(u64),
     Acks(bool),
-    Rings,
+    Rings(bool),
     SendsOut(usize),
     Joins(u64, u64),
 }
@@ -484,7 +484,7 @@ fn step() -> impl Strategy<Value = Step> {
         call().prop_map(Step::Key),
         (1..300_000_u64).prop_map(Step::Pass),
         any::<bool>().prop_map(Step::Acks),
-        Just(Step::Rings),
+        any::<bool>().prop_map(Step::Rings),
         (0..3_usize).prop_map(Step::SendsOut),
         // Others than those at desks.
         (4..8_u64, call()).prop_map(|(driver, call)| Step::Joins(driver, call)),
@@ -524,11 +524,11 @@ fn take(site: &mut Site, step: Step, n_calls: &mut u64) {
         Step::Silent(i) => site.feed(Input::CallSilent { call: pick(i) }),
         Step::Key(i) => site.keys_in(pick(i).0, '5', KeyWay::Sound),
         Step::Pass(span) => site.pass(ms(span)),
-        Step::Rings => {
+        Step::Rings(rhythm) => {
             site.wants(Demand::Ring {
                 call: CallId(next()),
                 desk: "line:kitchen".to_owned(),
-                tone: None,
+                pattern: rhythm.then(|| "1s 3s".parse().unwrap()),
                 span: ms(5_000),
             });
         }

@@ -29,6 +29,7 @@ fn words(effect: &Effect) -> String {
                 .map_or_else(String::new, |it| format!(" with {it}"));
             format!("dial {number} as {call} for {desk}{tone}")
         }
+        Effect::RingAgain { call } => format!("ring again after {call}"),
         Effect::Press { call, keys } => format!("press {keys} at {call}"),
         Effect::Report {
             desk,

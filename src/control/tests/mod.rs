@@ -18,6 +18,7 @@ mod queue;
 mod random_pages;
 mod ranks;
 mod recordings;
+mod rhythm;
 mod silence;
 mod site;
 mod sound;

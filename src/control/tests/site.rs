@@ -177,6 +177,11 @@ impl Site {
         {
             self.later(lag, Input::CallConfirmed { call: *call });
         }
+        if let Effect::RingAgain { call: before } = effect {
+            let call = CallId(before.0 + 1_000);
+            self.later(Duration::ZERO, Input::RingsAgain { before, call });
+            return;
+        }
         if let Effect::Dictated { call } = effect {
             let said = self.said.map(|said| clip(said + self.n_said));
             self.n_said += u32::from(said.is_some());

@@ -59,6 +59,12 @@ impl World {
                 self.calls.insert(speech.call, Standing::Answered);
                 self.ordered = Some(speech.call);
             }
+            // Programs know no more of it than before.
+            Input::RingsAgain { before, call } => {
+                if !self.told_over.contains(before) && self.told_of.remove(before) {
+                    self.told_of.insert(*call);
+                }
+            }
             Input::CallEnded { call, .. } | Input::CallRefused { call, .. } => {
                 if let Some(standing) = self.calls.get_mut(call) {
                     *standing = Standing::Over;
@@ -133,6 +139,7 @@ impl World {
                 let before = self.calls.insert(*call, Standing::Answered);
                 assert_eq!(before, None, "{call} was there already");
             }
+            Effect::RingAgain { call } => self.expect(*call, Standing::Over),
             Effect::Press { call, .. } => self.expect(*call, Standing::Answered),
             Effect::Report { call, news, .. } => {
                 let is_over = matches!(news, DeskNews::Over(_));

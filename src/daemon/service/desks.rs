@@ -12,7 +12,7 @@ use crate::api::{
 };
 use crate::base::CallId;
 use crate::config::TestKind;
-use crate::control::{Demand, Denied, DeskCall, DeskNews, DriverId, Input, Origin, Party};
+use crate::control::{Demand, Denied, DeskCall, DeskNews, DriverId, Input, Origin, Party, Pattern};
 use crate::daemon::desks::{self, News};
 use crate::daemon::http::Errand;
 use crate::daemon::lines::{self, MOST_STREAMS};
@@ -52,7 +52,11 @@ impl Service {
             }),
             Drive::Answer { call } => call_of(&call).map(Demand::Answer),
             Drive::Press { call, keys } => Ok(Demand::Press(call_of(&call)?, keys)),
-            Drive::Ring { desk, tone, span } => self.ring_line(desk, tone, span),
+            Drive::Ring {
+                desk,
+                pattern,
+                span,
+            } => self.ring_line(desk, pattern, span),
             Drive::Silence { desk } => Ok(Demand::Silence(desk)),
             Drive::LookAt { desk } => {
                 let is_registered = self.is_registered(&desk);
@@ -111,7 +115,7 @@ impl Service {
     fn ring_line(
         &mut self,
         desk: String,
-        tone: Option<String>,
+        pattern: Option<Pattern>,
         span: Duration,
     ) -> Result<Demand, Box<Answer>> {
         if !self.is_registered(&desk) {
@@ -119,14 +123,20 @@ impl Service {
         }
         let mut lines = self.config.lines.iter();
         let line = lines.find(|line| line.section() == desk);
-        let tone = tone.or_else(|| line?.ring_pattern.clone());
+        let pattern = pattern.or_else(|| line?.ring_pattern.clone());
         let call = self.endpoint.new_call();
         Ok(Demand::Ring {
             call,
             desk,
-            tone,
+            pattern,
             span,
         })
+    }
+
+    /// A further ring has a call of its own.
+    pub(super) fn ring_again(&mut self, before: CallId) {
+        let call = self.endpoint.new_call();
+        self.inputs.push_back(Input::RingsAgain { before, call });
     }
 
     /// Whether the adapter of a line has.

@@ -45,6 +45,7 @@ impl Service {
                 call,
                 news,
             } => self.report(&desk, to, call, &news),
+            Effect::RingAgain { call } => self.ring_again(call),
             Effect::Press { call, keys } => self.press(call, &keys),
             Effect::Refuse { call, why } => {
                 self.end_leg(call);
@@ -55,6 +56,7 @@ impl Service {
             Effect::HangUp { call, .. } if self.groups.release(call) => {}
             Effect::HangUp { call, ref why } if self.microphones.over(call, why) => {}
             Effect::HangUp { call, why } => {
+                self.desks.end(call);
                 self.end_leg(call);
                 self.endpoint.hang_up(call, &why);
             }
