@@ -30,6 +30,7 @@ use super::problem::Problem;
 use super::socket::{ALIVE, FRAMES_A_MS, TOO_SLOW, close, wrong};
 use super::stream::{no_upgrade, send};
 use super::time;
+use super::upgrade::Upgrade;
 use crate::control::{Denied, Role};
 
 /// How sound is written into messages.
@@ -84,12 +85,8 @@ pub(super) enum CallNews {
 /// call.
 #[utoipa::path(get, path = "/v1/calls/{id}/audio", tag = "calls",
     params(("id" = String, Path, description = "The call", max_length = 64), Sounding), responses(
-    (status = 101, description = "A WebSocket for messages as described"),
-    (status = 403, description = "The user may not do this", body = Problem,
-     content_type = "application/problem+json"),
+    Upgrade,
     (status = 404, description = "No such call is held for programs", body = Problem,
-     content_type = "application/problem+json"),
-    (status = 426, description = "No upgrade was asked for", body = Problem,
      content_type = "application/problem+json"),
 ))]
 pub(super) async fn audio(

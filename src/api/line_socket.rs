@@ -29,6 +29,7 @@ use super::lines::{name, stream_shown};
 use super::problem::Problem;
 use super::socket::{ALIVE, FRAMES_A_MS, TOO_SLOW, close, wrong};
 use super::stream::{no_upgrade, send};
+use super::upgrade::Upgrade;
 use crate::control::{Parting, Role, Way};
 
 /// Which lines to follow, and whether to hear them.
@@ -98,12 +99,8 @@ enum Wish {
 /// `unsubscribe` no more. Binary messages, both ways, are the 12 characters of the stream's id and
 /// sound in its format behind them. Sound takes the role operator.
 #[utoipa::path(get, path = "/ws", tag = "lines", params(Followed), responses(
-    (status = 101, description = "A WebSocket for messages as described"),
-    (status = 403, description = "The user may not do this", body = Problem,
-     content_type = "application/problem+json"),
+    Upgrade,
     (status = 404, description = "There is no such line", body = Problem,
-     content_type = "application/problem+json"),
-    (status = 426, description = "No upgrade was asked for", body = Problem,
      content_type = "application/problem+json"),
 ))]
 pub(super) async fn follow(

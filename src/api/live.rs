@@ -31,6 +31,7 @@ use super::door::Who;
 use super::problem::Problem;
 use super::site::Page;
 use super::stream::{no_upgrade, send};
+use super::upgrade::Upgrade;
 use super::wanted::Busy;
 use crate::base::{SampleRate, TalkRx, TalkTx, talk};
 use crate::control::Role;
@@ -112,13 +113,7 @@ pub(super) enum Began {
 /// byte first, best 20 ms in each and never more than 16 kB. Messages `Hint` tell how things stand:
 /// what is said before `speak` is for nobody. `{"type": "stop"}`, or the end of the connection, ends
 /// the page, and so do five seconds without sound once it is heard.
-#[utoipa::path(get, path = "/v1/pages/live", tag = "pages", responses(
-    (status = 101, description = "A WebSocket for messages as described"),
-    (status = 426, description = "No upgrade was asked for", body = Problem,
-     content_type = "application/problem+json"),
-    (status = 403, description = "The user may not do this", body = Problem,
-     content_type = "application/problem+json"),
-))]
+#[utoipa::path(get, path = "/v1/pages/live", tag = "pages", responses(Upgrade))]
 pub(super) async fn live(
     State(app): State<Arc<App>>,
     who: Who,

@@ -53,6 +53,7 @@ mod socket;
 mod stream;
 mod tags;
 mod trace;
+mod upgrade;
 mod wanted;
 mod web;
 

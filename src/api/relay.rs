@@ -30,6 +30,7 @@ use super::problem::Problem;
 use super::relay_words::{Command, RelayForm, Saying, said, sound};
 use super::socket::{ALIVE, TOO_SLOW, close};
 use super::stream::{no_upgrade, send};
+use super::upgrade::Upgrade;
 use crate::control::{Denied, DriverId, Role};
 
 /// Which relay, and in which form it sends sound.
@@ -55,12 +56,8 @@ pub(super) struct RelayWanted {
 /// Messages are text, such as `CALL:0912341234` and `RING_ANS:0912341234##c67412f3a-8`; those with
 /// sound may be binary. The protocol stands in docs/relay.md.
 #[utoipa::path(get, path = "/relay", tag = "programs", params(RelayWanted), responses(
-    (status = 101, description = "A WebSocket for messages as described"),
-    (status = 403, description = "The user may not do this", body = Problem,
-     content_type = "application/problem+json"),
+    Upgrade,
     (status = 404, description = "There is no such relay", body = Problem,
-     content_type = "application/problem+json"),
-    (status = 426, description = "No upgrade was asked for", body = Problem,
      content_type = "application/problem+json"),
 ))]
 pub(super) async fn relay(
