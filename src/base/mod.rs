@@ -1,5 +1,6 @@
 //! The words every floor shares: units, ids, encodings, decoded sound and wait-free rings.
 
+mod backoff;
 mod dscp;
 mod encoding;
 mod feed;
@@ -14,6 +15,7 @@ mod tape;
 mod track;
 mod units;
 
+pub use backoff::Backoff;
 pub use dscp::{Dscp, NotADscp};
 pub use encoding::{Channels, Encoding, L16, OpusWish};
 pub use feed::{FeedRx, FeedTx, feed};

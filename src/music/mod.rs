@@ -3,13 +3,12 @@
 //! ```text
 //!  station: Follow its clock, keep its loudness Steady
 //!  playlist ─► Order ─► (the disk: open, decode) ─► levelling ─► Joint ─► base::stereo ─► mix
-//!  Timetable: which source and how loud at this time of day      Backoff: when to try again
+//!  Timetable: which source and how loud at this time of day
 //!  Hand: which source and how loud because somebody wants it so
 //! ```
 //!
 //! All of it are values: the files, streams and threads are in `sounds::music`.
 
-mod backoff;
 mod follow;
 mod hand;
 mod joint;
@@ -19,7 +18,6 @@ mod playlist;
 mod steady;
 mod timetable;
 
-pub use backoff::Backoff;
 pub use follow::Follow;
 pub use hand::{Demand, Hand, Moment};
 pub use joint::{Joint, gains};

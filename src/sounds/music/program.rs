@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::base::{Db, Frame, SampleRate, StereoTx};
-use crate::music::{Backoff, Item, Loudness, Order, Steady, levelling};
+use crate::base::{Backoff, Db, Frame, SampleRate, StereoTx};
+use crate::music::{Item, Loudness, Order, Steady, levelling};
 use crate::sounds::music::book::Book;
 use crate::sounds::music::chase::Chase;
 use crate::sounds::music::list;

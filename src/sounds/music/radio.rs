@@ -23,8 +23,8 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body};
 
-use crate::base::{Frame, SampleRate};
-use crate::music::{Backoff, Item, Kind, parse};
+use crate::base::{Backoff, Frame, SampleRate};
+use crate::music::{Item, Kind, parse};
 use crate::sounds::music::icy::Icy;
 use crate::sounds::music::shoutcast::Shoutcast;
 use crate::sounds::piece::Piece;

@@ -1,9 +1,9 @@
-//! When is a stream that failed tried again?
+//! When is something that failed tried again?
 
 use std::time::Duration;
 
-/// Waits that double from one second to a minute: a station that restarts is back at once, and one
-/// that is gone is not pestered.
+/// Waits that double from one second to a minute: a peer that restarts is back at once, and one that
+/// is gone is not pestered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backoff {
     n_failed: u32,
@@ -14,7 +14,7 @@ impl Backoff {
     const LONGEST: Duration = Duration::from_secs(60);
 
     /// It failed: how long to wait before the next attempt. `chance` from 0 to 1 shortens the wait
-    /// by up to a quarter, so that many players do not come back at the same moment.
+    /// by up to a quarter, so that many clients do not come back at the same moment.
     pub fn failed(&mut self, chance: f64) -> Duration {
         let doubled = Self::FIRST * (1 << self.n_failed.min(6));
         self.n_failed = self.n_failed.saturating_add(1);
