@@ -2,8 +2,8 @@
 
 build_packages="gcc libasound2-dev libc6-dev libjack-jackd2-dev pkg-config"
 test_packages="baresip-core espeak-ng ffmpeg jackd2 kamailio kamailio-tls-modules libnet-sip-perl
-    iproute2 linphone-cli python3 python3-croniter python3-dateutil python3-websockets sip-tester
-    sipvicious sox tshark tzdata"
+    iproute2 linphone-cli mosquitto mosquitto-clients python3 python3-croniter python3-dateutil
+    python3-websockets sip-tester sipvicious sox tshark tzdata"
 fuzz_packages="g++"
 
 missing_packages() {
@@ -39,14 +39,18 @@ need_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update --quiet --quiet
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install --yes --quiet --quiet --no-install-recommends $missing
-    # Debian starts a freshly installed kamailio at port 5060, where ours shall listen.
-    case "$missing" in
-    *kamailio*)
-        if [ -d /run/systemd/system ]; then
-            as_root systemctl disable --now --quiet kamailio || true
-        fi
-        ;;
-    esac
+    # Debian starts a freshly installed kamailio at port 5060, where ours shall listen, and a broker
+    # that nobody asked for.
+    local service
+    for service in kamailio mosquitto; do
+        case " $missing " in
+        *[[:space:]]$service[[:space:]]*)
+            if [ -d /run/systemd/system ]; then
+                as_root systemctl disable --now --quiet $service || true
+            fi
+            ;;
+        esac
+    done
 }
 
 # Finds cargo where rustup puts it.

@@ -18,7 +18,7 @@
 //!                                                 output: jack | device | timer, the one clock
 //! ```
 //!
-//! A SIP call, a request over HTTP or a bell becomes the same input to [`control::Core`];
+//! A SIP call, a request over HTTP, a command over MQTT or a bell becomes the same input to [`control::Core`];
 //! what it decides comes out as effects that [`daemon`] carries out. Nothing else decides.
 //!
 //! Callers of music on hold and of messages take a shorter way: `control::Core` has them welcomed,
@@ -65,6 +65,7 @@
 //! | 4 | [`store`] | what happened, when, and who was there? |
 //! | 4 | [`config`] | what does the person who installed us want? |
 //! | 4 | [`api`] | how do programs and browsers see and control us, over HTTP? |
+//! | 4 | [`mqtt`] | how does home automation see and control us? |
 //! | 5 | [`daemon`] | how do the parts become one program? |
 //!
 //! Beside them stands `fuzzing`, which is no part of the program: it says what must hold for any
@@ -86,7 +87,7 @@
 //!   heard is refused with 503, never swallowed.
 //! - Bad input is an error with a remedy, never a panic. A panic is our bug.
 //! - `rsipstack` is named only in `sip`, `jack` and `cpal` only in `output`, `rusqlite` only in
-//!   `store`, `axum` only in `api`; nothing below floor 4 knows that a configuration file exists.
+//!   `store`, `axum` only in `api`, `rumqttc` only in `mqtt`; nothing below floor 4 knows that a configuration file exists.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -107,6 +108,7 @@ pub mod control;
 
 pub mod api;
 pub mod config;
+pub mod mqtt;
 pub mod net;
 pub mod output;
 pub mod sip;

@@ -41,6 +41,8 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("api", &["base", "control", "config", "store"]),
+    // Asks the daemon what is asked over HTTP.
+    ("mqtt", &["base", "control", "config", "api"]),
     (
         // No part of the program.
         "fuzzing",
@@ -50,7 +52,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "base", "dsp", "codec", "rtp", "sdp", "media", "mix", "page", "bells", "music",
-            "control", "sip", "net", "output", "sounds", "store", "config", "api",
+            "control", "sip", "net", "output", "sounds", "store", "config", "api", "mqtt",
         ],
     ),
 ];
@@ -98,6 +100,7 @@ const OWNED_CRATES: &[(&str, &[&str])] = &[
     ("cpal", &["output"]),
     ("axum", &["api"]),
     ("rusqlite", &["store"]),
+    ("rumqttc", &["mqtt"]),
     ("symphonia", &["sounds"]),
     ("sdp_types", &["sdp"]),
     ("sentry", &["daemon"]),

@@ -102,6 +102,19 @@ pub enum Answer {
     Unknown(Unknown),
 }
 
+impl Answer {
+    /// The page that has begun, if the question was for one.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub fn accepted(self) -> Result<Option<Page>, Problem> {
+        if let Self::Started(page) = self {
+            return Ok(Some(page));
+        }
+        done(self).map(|_| None)
+    }
+}
+
 /// Which name stands for nothing, and what there is in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unknown {

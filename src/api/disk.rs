@@ -15,12 +15,12 @@ use super::time;
 
 /// Knows since when the disk is as it is.
 #[derive(Debug, Default)]
-pub(super) struct Disk(Mutex<Option<(Condition, Timestamp)>>);
+pub struct Disk(Mutex<Option<(Condition, Timestamp)>>);
 
 impl Disk {
     /// Looks at the disk of a folder, and how many bytes are free; one that does not answer holds
     /// nobody up.
-    pub(super) async fn part(&self, folder: &Path) -> (Part, Option<u64>) {
+    pub async fn part(&self, folder: &Path) -> (Part, Option<u64>) {
         let place = folder.to_owned();
         let looked = timeout(PATIENCE, spawn_blocking(|| look(&existing(place)))).await;
         let free = match looked {

@@ -1,5 +1,6 @@
 //! Who asks, and may they?
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, header};
@@ -17,6 +18,25 @@ pub struct Who {
     pub role: Role,
     /// Names of the zones that it may page; none stands for all.
     pub zones: Vec<String>,
+    pub way: Way,
+}
+
+/// Over what somebody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    #[default]
+    Http,
+    Mqtt,
+}
+
+/// As log lines name it.
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => "HTTP",
+            Self::Mqtt => "MQTT",
+        })
+    }
 }
 
 impl Who {
@@ -26,6 +46,7 @@ impl Who {
             name: String::new(),
             role: Role::Admin,
             zones: Vec::new(),
+            way: Way::Http,
         }
     }
 
@@ -35,10 +56,15 @@ impl Who {
             name: user.name.clone(),
             role: user.role,
             zones: user.zones.clone(),
+            way: Way::Http,
         }
     }
 
-    pub(super) fn needs(&self, role: Role) -> Result<(), Problem> {
+    /// Whether the role is this one or more.
+    ///
+    /// # Errors
+    /// 403 with the role that it takes.
+    pub fn needs(&self, role: Role) -> Result<(), Problem> {
         if self.role >= role {
             return Ok(());
         }

@@ -40,14 +40,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
             ));
         }
         let bytes = Bytes::from_request(request, app).await.map_err(unread)?;
-        let value = serde_json::from_slice(&bytes).map_err(|why| not_understood(&why))?;
-        // A list would be taken for the members in their order.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(Problem::plain(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "the body is no JSON object; see /openapi.json",
-            ));
-        }
+        let value = object(&bytes)?;
         Ok(Self { value, bytes })
     }
 }
@@ -69,6 +62,21 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<App>> for MayBe<T> {
         }
         Ok(Self(Body::from_request(request, app).await?.value))
     }
+}
+
+/// What a JSON object says.
+///
+/// # Errors
+/// 400 for what is no JSON, and 422 for what is something else.
+pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let value = serde_json::from_slice(bytes).map_err(|why| not_understood(&why))?;
+    // A list would be taken for the members in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::unusable(
+            "the body is no JSON object; see /openapi.json",
+        ));
+    }
+    Ok(value)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

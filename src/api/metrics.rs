@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::app::Counts;
-use super::site::{PageState, Site, Spread};
+use super::site::{BrokerFigures, PageState, Site, Spread};
 
 /// Version 0.0.4 of the text format.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -17,6 +17,9 @@ pub(super) fn text(site: &Site, counts: &Counts) -> String {
     sound(&mut out, site);
     sip(&mut out, site);
     http(&mut out, counts);
+    if let Some(figures) = &site.figures.broker {
+        mqtt(&mut out, figures);
+    }
     out.0
 }
 
@@ -240,6 +243,41 @@ fn http(out: &mut Sheet, counts: &Counts) {
     out.one(name, &[], read(&counts.dropped));
 }
 
+fn mqtt(out: &mut Sheet, figures: &BrokerFigures) {
+    let is_connected = u8::from(figures.is_connected);
+    out.gauge(
+        "paging_mqtt_connected",
+        "1 while the broker is told how things stand.",
+        is_connected,
+    );
+    let counters = [
+        (
+            "paging_mqtt_published_total",
+            "Messages to the broker.",
+            figures.published,
+        ),
+        (
+            "paging_mqtt_lost_total",
+            "Events and answers that had no room.",
+            figures.lost,
+        ),
+        (
+            "paging_mqtt_commands_total",
+            "Commands that came by the broker.",
+            figures.commands,
+        ),
+        (
+            "paging_mqtt_refused_total",
+            "Commands that were not carried out.",
+            figures.refused,
+        ),
+    ];
+    for (name, help, n) in counters {
+        out.family(name, "counter", help);
+        out.one(name, &[], n);
+    }
+}
+
 /// What grows line by line.
 #[derive(Default)]
 struct Sheet(String);
@@ -310,6 +348,11 @@ mod tests {
             accounts: vec![("a\"b".to_owned(), true)],
             bells: vec![("heard".to_owned(), 2)],
             disk_free: Some(5_000),
+            broker: Some(BrokerFigures {
+                is_connected: true,
+                refused: 2,
+                ..BrokerFigures::default()
+            }),
             ..Figures::default()
         };
         figures.set_up.add(Duration::from_millis(30));
@@ -355,6 +398,8 @@ mod tests {
             "paging_bells_total{outcome=\"heard\"} 2",
             "paging_disk_free_bytes 5000",
             "paging_pages_queued 1",
+            "paging_mqtt_connected 1",
+            "paging_mqtt_refused_total 2",
         ] {
             assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }

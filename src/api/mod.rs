@@ -69,21 +69,23 @@ pub use ask::{Answer, Ask, Question, Unknown};
 pub use desk::{
     CallTold, Drive, Ear, Format, Happening, Joined, LineNow, Mouth, Stream, Told, Wire,
 };
-pub use door::Who;
+pub use disk::Disk;
+pub use door::{Way, Who};
 pub use history::{HistoryEntry, Past};
 pub use live::{Hint, Line, LiveWanted};
 pub use music::{
     ByHand, Music, MusicWanted, OfMusic, Source, SourceKind, SourceState, Usual, ZoneMusic,
 };
 pub use news::{Event, Level, News, changes, over};
+pub use problem::Problem;
 pub use recordings::{OfRecordings, Recording, RecordingsWanted, Track};
 pub use schedules::{BellChange, Day, Days, DaysWanted, OfBells, Ring, RingState, Schedule};
 pub use selftest::{Delays, SelfTest, SelfTestWanted, ZoneTested};
 pub use server::{Server, StartError, Unlucky};
 pub use settings::{Settings, User};
 pub use site::{
-    Call, CallState, Condition, Direction, Figures, Heard, Outcome, Page, PageState, Part, Site,
-    Spread, Zone,
+    BrokerFigures, Call, CallState, Condition, Direction, Figures, Heard, Outcome, Page, PageState,
+    Part, Site, Spread, Zone,
 };
 pub use sounds::{Message, OfSounds, Sound, Sounds, Unfit, is_name as is_sound_name};
 pub use time::written;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::app::App;
 use super::ask::{Answer, Question, Unknown, done, refused};
 use super::door::Who;
-use super::extract::Body;
+use super::extract::{Body, object};
 use super::problem::Problem;
 use super::tags::{still, tagged};
 use crate::control::Role;
@@ -216,6 +216,26 @@ pub(super) async fn change_zone(
     let asked = OfMusic::Zone { who, zone, wanted };
     done(app.ask(Question::Music(asked)).await?)?;
     Ok(tagged(&HeaderMap::new(), &zone_of(&app, &name).await?))
+}
+
+impl MusicWanted {
+    /// As the body of a request has it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(body: &[u8]) -> Result<Self, Problem> {
+        let wanted: Self = object(body)?;
+        wanted.checked()
+    }
+
+    /// Itself, if it can be meant.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn checked(self) -> Result<Self, Problem> {
+        check(&self)?;
+        Ok(self)
+    }
 }
 
 /// What the types of the body cannot say.

@@ -66,16 +66,28 @@ impl Problem {
     }
 
     /// For a while.
-    pub(super) fn unavailable(detail: &str) -> Self {
+    pub fn unavailable(detail: &str) -> Self {
         Self::plain(StatusCode::SERVICE_UNAVAILABLE, detail).with("retry-after", "1")
     }
 
-    pub(super) fn too_many(detail: &str) -> Self {
+    /// More than is taken at the same time.
+    pub fn too_many(detail: &str) -> Self {
         Self::plain(StatusCode::TOO_MANY_REQUESTS, detail).with("retry-after", "1")
     }
 
-    pub(super) fn not_found(what: &str) -> Self {
+    /// There is no such thing.
+    pub fn not_found(what: &str) -> Self {
         Self::plain(StatusCode::NOT_FOUND, what)
+    }
+
+    /// It is understood, and cannot be meant.
+    pub fn unusable(detail: &str) -> Self {
+        Self::plain(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// Nobody is trusted with it who comes by this way.
+    pub fn forbidden(detail: &str) -> Self {
+        Self::named(StatusCode::FORBIDDEN, "role", "Role too low", detail)
     }
 
     /// The role is not enough.
@@ -122,6 +134,11 @@ impl Problem {
             Denied::TooMany => Self::too_many("too many pages wait; stop some of them"),
             Denied::ShuttingDown => Self::unavailable("the daemon is about to end"),
         }
+    }
+
+    /// What is wrong, and what to do instead.
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub(super) fn status(&self) -> StatusCode {

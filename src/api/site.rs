@@ -238,6 +238,19 @@ pub struct Figures {
     pub callbacks: u64,
     pub starved_frames: u64,
     pub skips: u64,
+    /// What passes over MQTT, if it is configured.
+    pub broker: Option<BrokerFigures>,
+}
+
+/// What has passed between us and the broker of MQTT since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BrokerFigures {
+    pub is_connected: bool,
+    pub published: u64,
+    /// Events that had no room.
+    pub lost: u64,
+    pub commands: u64,
+    pub refused: u64,
 }
 
 /// Spans of time, by how long they were.

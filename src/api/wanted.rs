@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::extract::object;
 use super::problem::Problem;
 
 /// What to page: exactly one of `play`, `say` and `tone`.
@@ -102,8 +103,18 @@ impl PageWanted {
         }
     }
 
-    /// Whether its sound is not there yet.
-    pub(super) fn has_to_be_made(&self) -> bool {
+    /// As the body of a request has it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(body: &[u8]) -> Result<Self, Problem> {
+        let wanted: Self = object(body)?;
+        wanted.check()?;
+        Ok(wanted)
+    }
+
+    /// Whether its sound is not there yet, so that it takes a while.
+    pub fn has_to_be_made(&self) -> bool {
         !matches!(self.content(), Some(Content::Play(_)))
     }
 
@@ -111,7 +122,7 @@ impl PageWanted {
     ///
     /// # Errors
     /// 422 with a remedy.
-    pub(super) fn check(&self) -> Result<(), Problem> {
+    pub fn check(&self) -> Result<(), Problem> {
         let why = match self.content() {
             None => {
                 Some("it is to play, to say or to sound a tone; write exactly one of the three")

@@ -173,7 +173,7 @@ fn unknown_section(section: &str, place: &Place) -> Warning {
                      [zone:NAME], [page:NAME], [music:NAME], [moh:NAME], [play:NAME], \
                      [relay:NAME], [line:NAME], [test:NAME], [schedule:NAME], [plan:NAME], \
                      [multicast-out:NAME], [multicast-in:NAME], \
-                     [audio], [calls], [http] and [server]"
+                     [audio], [calls], [http], [mqtt] and [server]"
                 .to_owned(),
         }
     };
@@ -262,7 +262,7 @@ fn count(n: usize, thing: &str) -> String {
     format!("{n} {thing}{plural}")
 }
 
-const SECTIONS: [&str; 5] = ["sip", "audio", "calls", "http", "server"];
+const SECTIONS: [&str; 6] = ["sip", "audio", "calls", "http", "mqtt", "server"];
 
 const RENAMED: [(&str, &str); 3] = [
     ("music-fade-out-duration", "duck-attack"),

@@ -61,6 +61,7 @@ impl PartialEq for Config {
             && self.audio == other.audio
             && self.calls == other.calls
             && self.http == other.http
+            && self.mqtt == other.mqtt
             && self.server == other.server
             && self.zones == other.zones
             && self.pages == other.pages

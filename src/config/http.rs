@@ -173,7 +173,8 @@ pub(super) fn together(config: &Config) -> Vec<Warning> {
         let text = "tokens cross the network unencrypted; write tls-cert = FILE and tls-key = FILE";
         warn("http", "listen", text);
     }
-    for user in config.sip.users.iter().filter(|user| user.token.is_none()) {
+    let idle = |user: &&User| user.token.is_none() && user.name != config.mqtt.user;
+    for user in config.sip.users.iter().filter(idle) {
         if config.place(&user.section(), "role").is_some() {
             let text = "it has no token, so the role counts for nothing; run paging token NAME";
             warn(&user.section(), "role", text);

@@ -12,6 +12,7 @@ use crate::config::http;
 use crate::config::keys::{self, Key};
 use crate::config::layers::{Found, Layers};
 use crate::config::model::{ACCOUNT, Account, Config, MAIN, Written};
+use crate::config::mqtt;
 use crate::config::music;
 use crate::config::page;
 use crate::config::place::{Mistake, Place, Remark, Warning};
@@ -168,6 +169,7 @@ impl Loading {
         check::names(&self.layers, &mut self.warnings);
         self.warnings.extend(check::together(&config));
         self.warnings.extend(http::together(&config));
+        self.warnings.extend(mqtt::together(&config));
         let mut loaded = Loaded {
             config: self.mistakes.is_empty().then(|| config.clone()),
             draft: config,

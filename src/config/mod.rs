@@ -25,6 +25,7 @@ mod keys;
 mod layers;
 mod load;
 mod model;
+mod mqtt;
 mod music;
 mod near;
 mod page;
@@ -52,6 +53,7 @@ pub use model::{
     Account, AnnounceToCaller, Audio, Backend, Calls, Config, Device, Jack, KlaxonFor, Link,
     Listen, Sip, Srtp, Transport, User, Volume,
 };
+pub use mqtt::{Broker, Mqtt};
 pub use music::{InPages, MOST as MOST_MUSIC, Music};
 pub use page::{Code, Mode, Page, Tone};
 pub use pattern::Pattern;

@@ -12,6 +12,7 @@ use crate::config::desk::{Line, Relay};
 use crate::config::group::{GroupIn, GroupOut};
 use crate::config::http::Http;
 use crate::config::keys;
+use crate::config::mqtt::Mqtt;
 use crate::config::music::Music;
 use crate::config::page::Page;
 use crate::config::pattern::Pattern;
@@ -33,6 +34,7 @@ pub struct Config {
     pub audio: Audio,
     pub calls: Calls,
     pub http: Http,
+    pub mqtt: Mqtt,
     pub server: Server,
     /// By name; none stands for one that has every output.
     pub zones: Vec<Zone>,
@@ -132,7 +134,7 @@ impl Sip {
     }
 }
 
-/// One who may call and register here, or ask over HTTP, or both.
+/// One who may call and register here, ask over HTTP, or command over MQTT.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
     /// NAME of `[user:NAME]`.
@@ -442,6 +444,7 @@ impl Config {
                 silence_hang_up: None,
             },
             http: Http::blank(),
+            mqtt: Mqtt::blank(),
             server: Server::blank(),
             zones: Vec::new(),
             pages: Vec::new(),

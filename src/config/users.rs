@@ -24,6 +24,7 @@ pub(super) fn read(loading: &mut Loading, config: &mut Config, tokens: &Tokens) 
         } else if user.password.is_empty()
             && user.token.is_none()
             && !tokens.contains_key(&user.name)
+            && user.name != config.mqtt.user
             && loading.mistakes.len() == n_mistakes
         {
             "has no password; write pass = SECRET into it, or token = HASH for HTTP alone"

@@ -109,6 +109,7 @@ impl Core {
             disk: self.health.disk.clone(),
             groups: self.health.groups.clone(),
             cards: self.health.cards.clone(),
+            broker: self.health.broker.clone(),
             ducked: self.pages.ducked(),
             n_listeners: self.audience.n_calls(),
             n_howls: self.health.n_howls,
@@ -241,6 +242,11 @@ impl Core {
             Input::CardGone { name } => {
                 self.health.cards.remove(&name);
             }
+            Input::BrokerChanged { ok, text } => {
+                let note = self.health.broker_changed(ok, text, now);
+                self.log(note);
+            }
+            Input::BrokerGone => self.health.broker = None,
             Input::Start(start) => {
                 self.start_page(start, now);
             }

@@ -55,6 +55,8 @@ pub(super) struct Health {
     pub(super) disk: Option<Part>,
     pub(super) groups: BTreeMap<String, Part>,
     pub(super) cards: BTreeMap<String, Part>,
+    /// Once something was told of it.
+    pub(super) broker: Option<Part>,
     /// How often voices howled.
     pub(super) n_howls: u64,
 }
@@ -69,6 +71,7 @@ impl Health {
             disk: None,
             groups: BTreeMap::new(),
             cards: BTreeMap::new(),
+            broker: None,
             n_howls: 0,
         }
     }
@@ -128,6 +131,14 @@ impl Health {
         let card = Part::news(self.cards.get(&name), ok, &text, now)?;
         let note = card.note(&format!("sound device {name}"));
         self.cards.insert(name, card);
+        Some(note)
+    }
+
+    /// A note if this is news.
+    pub(super) fn broker_changed(&mut self, ok: bool, text: String, now: Instant) -> Option<Note> {
+        let broker = Part::news(self.broker.as_ref(), ok, &text, now)?;
+        let note = broker.note("mqtt");
+        self.broker = Some(broker);
         Some(note)
     }
 }

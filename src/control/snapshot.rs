@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub groups: BTreeMap<String, Part>,
     /// Sound devices that play beside the clock or should, by what zones call them.
     pub cards: BTreeMap<String, Part>,
+    /// Whether the broker of MQTT is told how things stand, once something was told of it.
+    pub broker: Option<Part>,
     /// Zones whose music is down.
     pub ducked: ZoneSet,
     /// Callers who hear music on hold or a file, or are about to; none of them is in `calls`.
@@ -82,6 +84,7 @@ impl Snapshot {
         parts.extend(self.disk_in_words());
         parts.extend(self.groups_in_words());
         parts.extend(self.cards_in_words());
+        parts.extend(self.broker_in_words());
         parts.extend(self.silence_in_words(now));
         one_line(&parts.join("; "))
     }
@@ -153,6 +156,11 @@ impl Snapshot {
     fn cards_in_words(&self) -> impl Iterator<Item = String> {
         let failing = self.cards.iter().filter(|(_, card)| !card.ok);
         failing.map(|(name, card)| format!("sound device {name} {}", card.text))
+    }
+
+    fn broker_in_words(&self) -> Option<String> {
+        let broker = self.broker.as_ref().filter(|broker| !broker.ok)?;
+        Some(format!("mqtt {}", broker.text))
     }
 
     fn silence_in_words(&self, now: Instant) -> Option<String> {

@@ -150,6 +150,10 @@ pub enum Input {
     },
     /// A sound device is no longer configured, or is the clock now.
     CardGone { name: String },
+    /// The broker that is told how things stand takes it or does not; `text` says where, or why not.
+    BrokerChanged { ok: bool, text: String },
+    /// No broker is configured any more.
+    BrokerGone,
     /// From now on these rules hold. Calls survive; who is answered keeps the old time limit.
     Configure(Policy),
     /// Time has passed.

@@ -68,7 +68,8 @@ pub(super) fn start(settings: Settings, file: Option<LogFile>) -> Option<WorkerG
 }
 
 /// The SIP stack writes whole messages, credentials included, at its info level and below: what
-/// the caller may turn up ends at its warnings unless a technician asks for more by number.
+/// the caller may turn up ends at its warnings unless a technician asks for more by number. What the
+/// client of MQTT says of each message, we say once.
 fn directives(settings: Settings) -> String {
     let ours = if settings.debug { "debug" } else { "info" };
     let stack = match settings.sip_level {
@@ -76,7 +77,7 @@ fn directives(settings: Settings) -> String {
         3..=4 => "warn",
         _ => "warn,rsipstack::dialog=debug,rsipstack::transaction=debug",
     };
-    format!("warn,paging={ours},call={ours},rsipstack={stack}")
+    format!("warn,rumqttc=off,paging={ours},call={ours},rsipstack={stack}")
 }
 
 struct Text {

@@ -28,6 +28,7 @@ mod lives;
 mod log_file;
 mod logging;
 mod memory;
+mod mqtt;
 mod notify;
 mod players;
 mod reports;

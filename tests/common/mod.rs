@@ -4,6 +4,7 @@
 //!  SIPp, baresip, Phone ── SIP, RTP ─► Daemon (the built binary) ── JACK ─► Jackd, dummy driver
 //!          │                              ▲          ▲                          │
 //!      Kamailio (registrar, proxy)     Notify     Music (a JACK client)     Recorder ─► checks
+//!      Mosquitto (broker of MQTT)
 //! ```
 //!
 //! Every part is a process of its own, started here, known by its pid, and killed on drop.
@@ -29,6 +30,7 @@ pub mod kamailio;
 pub mod keys;
 pub mod linphone;
 pub mod measure;
+pub mod mosquitto;
 pub mod notify;
 pub mod ogg;
 pub mod phone;

@@ -6,6 +6,7 @@ mod desk;
 mod group;
 mod http;
 mod measure;
+mod mqtt;
 mod music;
 mod network;
 mod page;
@@ -33,6 +34,7 @@ pub(super) use measure::{
     DUCK, EXPIRES, KEEP_ALIVE, MINUTES_LIMIT, RAMP, SECONDS, SECONDS_LIMIT, SESSION,
     SIGNED_SECONDS, VOLUME,
 };
+pub(super) use mqtt::{BROKER, DISCOVERY, TOPIC};
 pub(super) use music::{CROSSFADE, IN_PAGES, LOUDNESS, MUSIC_AT, URL, VOLUME_AT};
 pub(super) use network::{
     ADDRESS, AUTO_TRANSPORT, DOMAINS, DSCP, LISTEN, NETWORKS, NUMBERS, PORTS, PROXIES, REALM, SRTP,

@@ -8,6 +8,7 @@ mod desk;
 mod gone;
 mod group;
 mod http;
+mod mqtt;
 mod music;
 mod page;
 mod player;
@@ -88,6 +89,8 @@ pub enum Part {
     Groups,
     /// Control over HTTP: where, and by whom.
     Http,
+    /// The broker that is told how things stand.
+    Mqtt,
     /// How much is logged.
     Logging,
     /// Read once at start; a change needs a restart.
@@ -220,6 +223,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
         audio::KEYS,
         calls::KEYS,
         http::KEYS,
+        mqtt::KEYS,
         server::KEYS,
     ]
     .into_iter()

@@ -279,6 +279,19 @@ fn a_sound_device_beside_the_clock_is_told_when_it_goes_and_comes() {
     assert!(site.snapshot().cards.is_empty());
 }
 
+#[test]
+fn the_broker_of_mqtt_is_told_when_it_goes_and_comes() {
+    let mut site = Site::new(policy());
+    for (ok, text) in [(false, "no answer"), (false, "no answer"), (true, "told")] {
+        let text = text.to_owned();
+        site.feed(Input::BrokerChanged { ok, text });
+    }
+    assert_eq!(site.texts(), ["mqtt: no answer", "mqtt: told"]);
+    assert!(site.snapshot().broker.is_some_and(|it| it.ok));
+    site.feed(Input::BrokerGone);
+    assert_eq!(site.snapshot().broker, None);
+}
+
 fn account(site: &mut Site, name: &str, ok: bool, text: &str) {
     site.feed(Input::AccountChanged {
         name: name.to_owned(),

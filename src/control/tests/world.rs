@@ -107,6 +107,8 @@ impl World {
             | Input::GroupGone { .. }
             | Input::CardChanged { .. }
             | Input::CardGone { .. }
+            | Input::BrokerChanged { .. }
+            | Input::BrokerGone
             | Input::Cancel { .. }
             | Input::Order(_)
             | Input::Measured { .. }

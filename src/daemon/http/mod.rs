@@ -1,4 +1,4 @@
-//! What does the daemon know for those who ask over HTTP?
+//! What does the daemon know for those who ask over HTTP and MQTT?
 
 mod errand;
 mod kept;
@@ -24,6 +24,7 @@ use crate::base::{CallId, Db, ZoneId};
 use crate::config::{Config, Mistake};
 use crate::control::{About, Denied, Note, OrderId, Parting};
 use crate::daemon::history::BELL;
+use crate::daemon::mqtt::Mqtt;
 use crate::daemon::settings;
 use crate::mix::Loudness;
 use crate::page::PageId;
@@ -37,9 +38,10 @@ pub(super) use speech::name_of;
 pub(super) use start::Lexicon;
 use tally::Tally;
 
-/// The server, if one is wanted, and what it is told of.
+/// The server and the broker, if they are wanted, and what they are told of.
 pub(super) struct Http {
     server: Option<Server>,
+    pub(super) mqtt: Mqtt,
     past: Option<Past>,
     asks_tx: mpsc::Sender<Ask>,
     pub(super) asks: mpsc::Receiver<Ask>,
@@ -102,6 +104,7 @@ impl Http {
         let wall = Timestamp::now();
         let mut http = Self {
             server: None,
+            mqtt: Mqtt::new(),
             past,
             asks_tx,
             asks,
@@ -130,6 +133,7 @@ impl Http {
             None => Unlucky::Waits,
         };
         http.serve(config, unlucky)?;
+        http.mqtt.follow(config, &http.asks_tx);
         Ok(http)
     }
 
@@ -159,16 +163,19 @@ impl Http {
         if let Err(mistake) = self.serve(config, Unlucky::Waits) {
             tracing::error!("{mistake}");
         }
+        self.mqtt.follow(config, &self.asks_tx);
     }
 
+    /// Whether anybody may ask or wants to be told.
     pub(super) fn is_on(&self) -> bool {
-        self.server.is_some()
+        self.server.is_some() || self.mqtt.is_on()
     }
 
     pub(super) fn stop(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.stop();
         }
+        self.mqtt.stop();
     }
 
     /// The answer to this order goes there, after the errand if it has one.
@@ -205,6 +212,9 @@ impl Http {
 
     /// Tells all subscribers.
     pub(super) fn publish(&self, what: News) {
+        if self.mqtt.is_on() {
+            self.mqtt.publish(what.clone());
+        }
         if let Some(server) = &self.server {
             server.publish(what);
         }
@@ -251,7 +261,7 @@ impl Http {
 
     /// Whether it is time to read the meters.
     pub(super) fn wants_levels(&self, now: Instant) -> bool {
-        self.is_on() && now.saturating_duration_since(self.levels_at) >= READ_EVERY
+        self.server.is_some() && now.saturating_duration_since(self.levels_at) >= READ_EVERY
     }
 
     pub(super) fn take_levels(&mut self, meters: Vec<Loudness>, now: Instant) {

@@ -195,7 +195,10 @@ impl Http {
         let cards = cards.map(|(name, it)| part(format!("sound device {name}"), it));
         let disk = snapshot.disk.iter();
         let disk = disk.map(|it| part("recordings".to_owned(), it));
-        music.chain(groups).chain(cards).chain(disk).collect()
+        let broker = snapshot.broker.iter();
+        let broker = broker.map(|it| part("mqtt".to_owned(), it));
+        let others = groups.chain(cards).chain(disk).chain(broker);
+        music.chain(others).collect()
     }
 
     fn figures(&self, sight: &Sight<'_>, now: Instant) -> Figures {
@@ -220,6 +223,7 @@ impl Http {
             callbacks: vitals.callbacks(),
             starved_frames: vitals.starved_frames(),
             skips: vitals.skips(),
+            broker: self.mqtt.figures(),
             ..self.tally.figures(now)
         }
     }

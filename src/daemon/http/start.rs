@@ -63,7 +63,7 @@ impl Lexicon<'_> {
         };
         let (what, by) = (in_words(wanted), name_of(who));
         Ok(Start {
-            name: format!("{what}, asked for over HTTP by {by}"),
+            name: format!("{what}, asked for over {} by {by}", who.way),
             zones: match &wanted.zones {
                 Some(names) => self.zones(names)?,
                 None => usual.zones,

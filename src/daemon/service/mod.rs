@@ -61,7 +61,7 @@ use crate::daemon::players::{Loaded, News, Players};
 use crate::daemon::speech::Spoken;
 use crate::daemon::uploads::{self, Levels};
 use crate::daemon::zones::{Tuned, Zones};
-use crate::daemon::{klaxon, settings, words};
+use crate::daemon::{klaxon, mqtt, settings, words};
 use crate::mix::{self, Console, Ears, Listening};
 use crate::music::Moment;
 use crate::net::{self, Media};
@@ -215,6 +215,7 @@ enum Happening {
     Shipped(Shipment),
     Kept(Kept),
     Http(Ask),
+    Broker(crate::mqtt::State),
     Desk(crate::daemon::desks::News),
     Tested(Tested),
     Time,
@@ -403,6 +404,7 @@ impl Service {
             Some(kept) = self.kept.recv() => Happening::Kept(kept),
             Some(shipment) = self.shipments.recv() => Happening::Shipped(shipment),
             Some(ask) = self.http.asks.recv() => Happening::Http(ask),
+            Some(state) = self.http.mqtt.states.recv() => Happening::Broker(state),
             () = tokio::time::sleep_until(wake_at) => Happening::Time,
         }
     }
@@ -447,6 +449,7 @@ impl Service {
             }),
             Happening::Shipped(shipment) => self.shipped(shipment),
             Happening::Http(ask) => self.asked(ask, now),
+            Happening::Broker(state) => self.inputs.push_back(mqtt::input(state)),
             Happening::Desk(news) => self.desk_news(news),
             Happening::Tested(tested) => self.tested(tested),
             Happening::Time => self.inputs.push_back(Input::Tick),
