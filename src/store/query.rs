@@ -113,10 +113,9 @@ impl Query {
     /// Such as have anything in them that the index knows.
     fn words(&self) -> impl Iterator<Item = &str> {
         let is_word = |word: &&str| word.chars().any(char::is_alphanumeric);
-        self.words
-            .split_whitespace()
-            .filter(is_word)
-            .take(MOST_WORDS)
+        // The index would take a NUL for the end of what it is asked.
+        let is_apart = |c: char| c.is_whitespace() || c.is_control();
+        self.words.split(is_apart).filter(is_word).take(MOST_WORDS)
     }
 
     /// The days that are asked for, or the months if they are many; `None` if that is no help.

@@ -84,6 +84,7 @@ async fn what_happened_is_found_by_words_times_and_kinds_in_parts() {
         ["9", "6", "3"]
     );
     assert_eq!(find("?kind=page&words=partly").await.0, ["9", "3"]);
+    assert_eq!(find("?kind=page&words=partly%00page").await.0, ["9", "3"]);
     assert_eq!(find("?kind=page,bell&limit=500").await.0.len(), 10);
     let minutes = "?since=2025-11-21T13:04:00Z&until=2025-11-21T13:06:00Z";
     assert_eq!(find(minutes).await.0, ["5", "4"]);
