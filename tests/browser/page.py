@@ -244,7 +244,13 @@ def plays_a_message(page):
         expect(page.locator("#pages")).to_contain_text(f'"{what}"', timeout=LONG_MS)
         page.locator("#pages").get_by_role("button", name="Stop").click()
         expect(page.locator("#pages")).to_contain_text("Nothing is heard", timeout=LONG_MS)
-    print("a message and a sound were listed, played and stopped")
+    page.locator("#play-say").fill("The yard is closed from now on, all day long, for everybody.")
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.locator("#play-state")).to_have_text("It plays.", timeout=LONG_MS)
+    expect(page.locator("#pages")).to_contain_text('"The yard is closed', timeout=LONG_MS)
+    page.locator("#pages").get_by_role("button", name="Stop").click()
+    expect(page.locator("#play-say")).to_have_value("")
+    print("a message and a sound were listed, played and stopped, and a text was spoken")
 
 
 def looks_back(page):

@@ -15,11 +15,13 @@ const STATES = {
 
 export function start() {
   the("play").addEventListener("submit", doing(the("play-state"), async () => {
-    const wanted = { play: the("play-what").value, zones: chosen() };
+    const text = the("play-say").value.trim();
+    const wanted = { ...(text ? { say: text } : { play: the("play-what").value }), zones: chosen() };
     if (the("play-klaxon").checked) {
       wanted.klaxon = true;
     }
     const page = await ask("POST", "/v1/pages", wanted, { "idempotency-key": key() });
+    the("play-say").value = "";
     return page.state === "queued" ? "It waits its turn." : "It plays.";
   }));
 }
@@ -42,7 +44,6 @@ export async function refreshSounds() {
   if ([...list.options].some((it) => it.value === before)) {
     list.value = before;
   }
-  the("play-now").disabled = groups.length === 0;
 }
 
 export async function refreshPages() {
