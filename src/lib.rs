@@ -18,8 +18,9 @@
 //!                                                 output: jack | device | timer, the one clock
 //! ```
 //!
-//! A SIP call, a request over HTTP, a command over MQTT or a bell becomes the same input to [`control::Core`];
-//! what it decides comes out as effects that [`daemon`] carries out. Nothing else decides.
+//! A SIP call, a request over HTTP, a command over MQTT or a bell becomes the same input to
+//! [`control::Core`]; what it decides comes out as effects that [`daemon`] carries out. Nothing else
+//! decides.
 //!
 //! Callers of music on hold and of messages take a shorter way: `control::Core` has them welcomed,
 //! and `net::Hall`, a thread of its own, sends them what [`media::Broadcast`] has encoded once for
@@ -87,7 +88,8 @@
 //!   heard is refused with 503, never swallowed.
 //! - Bad input is an error with a remedy, never a panic. A panic is our bug.
 //! - `rsipstack` is named only in `sip`, `jack` and `cpal` only in `output`, `rusqlite` only in
-//!   `store`, `axum` only in `api`, `rumqttc` only in `mqtt`; nothing below floor 4 knows that a configuration file exists.
+//!   `store`, `axum` only in `api`, `rumqttc` only in `mqtt`; nothing below floor 4 knows that a
+//!   configuration file exists.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
