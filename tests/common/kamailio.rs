@@ -1,8 +1,12 @@
 //! How does a test get a registrar and proxy with digest?
 
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use super::folder::{Folder, in_repository};
 use super::phone::Phone;
@@ -51,13 +55,17 @@ impl Kamailio {
 
     /// Stops it at once, as a power cut would.
     pub fn kill(&mut self) {
-        // The first process forks the others; they end with it on SIGTERM only.
+        // The first process forks the others. They should end with it on SIGTERM; now and then one
+        // does not, and would keep the port.
         if !self.process.is_running() {
             return;
         }
         self.process.signal("TERM");
         if self.process.wait(Duration::from_secs(5)).is_none() {
             self.process.kill();
+        }
+        if let Ok(group) = i32::try_from(self.process.pid()) {
+            killpg(Pid::from_raw(group), Signal::SIGKILL).ok();
         }
     }
 
@@ -114,6 +122,7 @@ fn serve(
     let runtime = folder.path().to_owned();
     let process = Process::spawn("kamailio", |command| {
         command
+            .process_group(0)
             .arg("-f")
             .arg(file)
             .args([
